@@ -1,0 +1,272 @@
+"""The web page: what people upload, what they choose, what they watch."""
+
+import argparse
+import inspect
+import logging
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from styletx import ALLOWED, Settings, Style, StyletxError
+from styletx.engine import best_device
+from styletx.features import vgg19
+from styletx.images import read
+from styletx.reports import Pictures, Told, describe, tell
+from styletx.runs import Painter
+from styletx.settings import Limits
+
+logger = logging.getLogger("styletx.app")
+
+ASSETS = Path(__file__).parent / "assets"
+EXAMPLES = {  # what the page offers to begin with: name, photo, painting
+    "Temple, The Great Wave": ("temple", "great_wave"),
+    "Astronaut, Village Street in Auvers": ("astronaut", "village_street_in_auvers"),
+    "Coffee, Composition VIII": ("coffee", "composition_viii"),
+    "Cat, Poppies": ("cat", "poppies"),
+    "Rocket, Shrine in Snow": ("rocket", "shrine_in_snow"),
+    "Dahlia, Spring": ("dahlia", "spring"),
+}
+IN_SIGHT = ("size", "steps", "style_weight")  # the other settings are under "Advanced"
+AT_ONCE, IN_LINE = 16, 32  # runs that see their place in line, and those let in at all
+LANE = {"concurrency_id": "paint", "concurrency_limit": AT_ONCE}
+
+Upload = dict[str, Any] | None  # a file as Gradio describes it, which lies in its cache
+
+
+HEADER = """<h1>styletx</h1>
+<p>Your photo, repainted in the manner of any painting, while you watch.</p>"""
+THEME = gr.themes.Default(
+    primary_hue="indigo",
+    neutral_hue="slate",
+    radius_size="lg",
+    font=["system-ui", "sans-serif"],
+    font_mono=["ui-monospace", "monospace"],
+)
+
+
+def work(
+    painter: Painter, photo: Upload, painting: Upload, chosen: Sequence[Any]
+) -> Iterator[Told]:
+    """What page and API have in common: a run, told as it goes, in words for people."""
+    with speaking_plainly():
+        settings = Settings(**dict(zip(ALLOWED, chosen, strict=True)))
+        content, style = uploaded(photo, "a photo"), uploaded(painting, "a painting")
+        run = painter.start(read(content), [Style(read(style))], settings)
+        folder = Path(get_upload_folder()) / run.id
+        yield from tell(painter, run, Pictures(folder, f"{content.stem}-{style.stem}"))
+
+
+def uploaded(file: Upload, what: str) -> Path:
+    """Where an upload lies. Gradio has seen to it that this is in its cache, and no more."""
+    if not file or not file.get("path"):
+        raise StyletxError(f"Please choose {what}.")
+    return Path(file["path"])
+
+
+@contextmanager
+def speaking_plainly() -> Iterator[None]:
+    """Let people read the errors meant for them, and spare them the others."""
+    try:
+        yield
+    except StyletxError as error:
+        raise gr.Error(str(error), print_exception=False) from error
+    except Exception as error:
+        ticket = uuid4().hex[:6]
+        logger.exception("unexpected failure %s", ticket)
+        raise gr.Error(
+            f"Something broke on our side. Please quote {ticket} when you report it.",
+            print_exception=False,
+        ) from error
+
+
+def build_app(painter: Painter) -> gr.Blocks:
+    """The page and the API, around whoever does the work."""
+    with gr.Blocks(title="styletx", analytics_enabled=False, delete_cache=(600, 3600)) as app:
+        gr.HTML(HEADER, elem_id="heading")
+        with gr.Row():
+            with gr.Column(scale=1, min_width=320):
+                photo, painting, go, stop = lay_out_inputs()
+            with gr.Column(scale=2, min_width=320):
+                picture = gr.Image(
+                    label="Painted",
+                    interactive=False,
+                    height=466,
+                    buttons=["fullscreen"],
+                    elem_id="painted",
+                )
+                status = gr.Markdown(
+                    "Choose a photo and a painting, or one of the examples.", elem_id="status"
+                )
+                download = gr.DownloadButton("Download PNG", interactive=False, elem_id="download")
+        offer_examples(photo, painting)
+        inputs = [photo, painting, *lay_out_settings()]
+        current = gr.State("")
+
+        def paint(photo: Upload, painting: Upload, *chosen: Any) -> Iterator[tuple[Any, ...]]:
+            for path, report in work(painter, photo, painting, chosen):
+                done = report["done"]
+                yield (
+                    path,
+                    describe(report),
+                    gr.DownloadButton(value=path if done else None, interactive=done),
+                    gr.Button(interactive=not done),
+                    report["run_id"],
+                )
+
+        outputs = [picture, status, download, stop, current]
+        go.click(
+            paint,
+            inputs,
+            outputs,
+            preprocess=False,
+            show_progress="hidden",
+            api_visibility="private",
+            **LANE,
+        )
+        stop.click(painter.stop, current, gr.State(), queue=False, api_visibility="private")
+        offer_endpoints(painter, inputs, picture)
+    return app.queue(max_size=IN_LINE, api_open=False)
+
+
+def lay_out_inputs() -> tuple[gr.Image, gr.Image, gr.Button, gr.Button]:
+    """The photo, the painting, and the buttons Paint and Stop."""
+    with gr.Row(elem_id="given"):
+        photo, painting = (
+            gr.Image(
+                label=label,
+                type="filepath",
+                image_mode=None,
+                sources=["upload", "clipboard"],
+                height=225,
+                min_width=150,
+                buttons=[],
+                elem_id=label.lower(),
+            )
+            for label in ("Photo", "Painting")
+        )
+    with gr.Row():
+        go = gr.Button("Paint", variant="primary", scale=3, min_width=160, elem_id="paint")
+        stop = gr.Button("Stop", interactive=False, scale=1, min_width=90, elem_id="stop")
+    return photo, painting, go, stop
+
+
+def lay_out_settings() -> list[gr.components.Component]:
+    """A control for every setting, in the settings' order."""
+    with gr.Row():
+        controls = {name: control(name) for name in IN_SIGHT}
+    with gr.Accordion("Advanced", open=False), gr.Row():
+        controls |= {name: control(name) for name in ALLOWED if name not in IN_SIGHT}
+    return [controls[name] for name in ALLOWED]
+
+
+def control(name: str) -> gr.components.Component:
+    """What a person turns to choose a setting."""
+    allowed, default = ALLOWED[name], getattr(Settings(), name)
+    if not isinstance(allowed, Limits):
+        return gr.Radio(list(allowed.words), value=default, label=allowed.label, info=allowed.help)
+    if name == "seed":
+        return gr.Number(default, precision=0, label=allowed.label, info=allowed.help)
+    return gr.Slider(
+        allowed.low,
+        allowed.high,
+        value=default,
+        step=allowed.step,
+        label=allowed.label,
+        info=allowed.help,
+    )
+
+
+def offer_examples(photo: gr.Image, painting: gr.Image) -> None:
+    """Finished pictures; a click on one brings its photo and its painting."""
+    painted = [
+        (str(ASSETS / "painted" / f"{photo}-{painting}.jpg"), name)
+        for name, (photo, painting) in EXAMPLES.items()
+    ]
+    gallery = gr.Gallery(
+        painted,
+        label="Examples",
+        columns=len(EXAMPLES),
+        allow_preview=False,
+        buttons=[],
+        object_fit="cover",
+        elem_id="examples",
+    )
+
+    def bring(selected: gr.SelectData) -> tuple[str, str]:
+        photo, painting = list(EXAMPLES.values())[selected.index]
+        return str(ASSETS / "photos" / f"{photo}.jpg"), str(
+            ASSETS / "paintings" / f"{painting}.jpg"
+        )
+
+    gallery.select(bring, None, [photo, painting], queue=False, api_visibility="private")
+
+
+def offer_endpoints(
+    painter: Painter,
+    inputs: list[gr.components.Component],
+    picture: gr.Image,
+) -> None:
+    """What programs call: /stylize with every setting by its name, and /stop."""
+
+    def endpoint(content: Upload, style: Upload, *chosen: Any) -> Iterator[Told]:
+        yield from work(painter, content, style, chosen)
+
+    def stop(run_id: str) -> bool:
+        """Keep the picture so far as the result of a run. False if no such run is going on."""
+        return painter.stop(run_id)
+
+    names = ["content", "style", *ALLOWED]
+    Parameter = inspect.Parameter
+    endpoint.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names]
+    )
+    endpoint.__doc__ = (
+        "Paint `content` in the manner of `style`. Streams the path of the picture so far and a "
+        "report; the last picture is a PNG."
+    )
+    outputs = [picture, gr.JSON(visible=False, label="report")]
+    gr.Button(visible=False).click(
+        endpoint, inputs, outputs, preprocess=False, api_name="stylize", **LANE
+    )
+    run_id, stopped = gr.Textbox(visible=False, label="run_id"), gr.JSON(visible=False)
+    gr.Button(visible=False).click(stop, run_id, stopped, api_name="stop", queue=False)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Load the network, then serve the page until it is interrupted or terminated."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", help="address to listen on (or GRADIO_SERVER_NAME)")
+    parser.add_argument("--port", type=int, help="port to listen on (or GRADIO_SERVER_PORT)")
+    parser.add_argument("--share", action="store_true", default=None, help="make a public link")
+    parser.add_argument("--auth", metavar="NAME:PASSWORD", help="ask visitors for these")
+    chosen = parser.parse_args(arguments)
+    logging.basicConfig(format="%(message)s")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    vgg19(best_device())
+    painter = Painter()
+    try:
+        build_app(painter).launch(
+            server_name=chosen.host,
+            server_port=chosen.port,
+            share=chosen.share,
+            auth=tuple(chosen.auth.split(":", 1)) if chosen.auth else None,
+            theme=THEME,
+            css_paths=ASSETS / "page.css",
+            max_file_size="40mb",
+            enable_monitoring=False,
+            run_history=False,
+            ssr_mode=False,
+            footer_links=["api"],
+        )
+    finally:
+        painter.close()
+
+
+if __name__ == "__main__":
+    main()

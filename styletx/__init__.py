@@ -1,0 +1,12 @@
+"""Optimisation-based neural style transfer.
+
+for event in stylize(content, [Style(picture)], Settings(size=768)):
+    ...
+"""
+
+from .engine import stylize
+from .errors import StyletxError
+from .events import Event, Progress, Result, Style
+from .settings import ALLOWED, Settings
+
+__all__ = ["ALLOWED", "Event", "Progress", "Result", "Settings", "Style", "StyletxError", "stylize"]

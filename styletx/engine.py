@@ -1,0 +1,205 @@
+"""Paint one picture in the style of others, reporting as it goes: `stylize`."""
+
+import logging
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from .color import recolor
+from .descent import Adam
+from .errors import Diverged, OutOfMemory, StyletxError
+from .events import Events, Log, Style
+from .features import FeatureExtractor, vgg19
+from .images import enlarge, tidy, to_tensor
+from .objective import (
+    Term,
+    evaluate,
+    follow_style,
+    keep_composition,
+    keep_content,
+    stay_smooth,
+)
+from .pyramid import Level, brush_size, plan
+from .settings import Settings
+from .weights import Weights
+
+logger = logging.getLogger(__name__)
+
+CONTENT, DETAIL, COMPOSITION, SMOOTHNESS = 0.5, 0.05, 5.0, 1.0  # what a weight of 1 stands for
+RETRIES = 3  # times that a run may fall back to its last good canvas
+
+
+class Task(NamedTuple):
+    """What one run is asked for: tidy pictures, shares that add up to 1, and eyes to see with."""
+
+    content: Image.Image
+    styles: Sequence[Style]
+    settings: Settings
+    extractor: FeatureExtractor
+
+
+def stylize(
+    content: Image.Image,
+    styles: Sequence[Style],
+    settings: Settings = Settings(),
+    *,
+    weights: str | Weights | None = None,
+    report_every: float = 0.25,
+) -> Events:
+    """Paint `content` in the manner of `styles`; stop early by closing the generator.
+
+    Reports before the first step, then at most every `report_every` seconds, then yields one
+    `Result`. `weights` are VGG19's, or name their source as in `weights.load`. Raises
+    `StyletxError`; if painting had begun, the `Result` with the last good picture comes first.
+    """
+    content, styles = tidy(content), share_out(styles)
+    levels = plan(content.size, settings)
+    task = Task(content, styles, settings, vgg19(best_device(), weights))
+    log, canvas = Log(levels, settings), None
+    try:
+        for level in levels:
+            with explaining_memory(levels, level):
+                canvas = start(canvas, level, task)
+                terms = set_targets(canvas, level, task)
+                for losses in descend(canvas, terms, level, task):
+                    log.note(level, losses)
+                    if log.age >= report_every:
+                        yield log.progress(canvas)
+                    log.step += 1
+    except StyletxError:
+        if canvas is not None:
+            yield log.result(canvas)
+        raise
+    assert canvas is not None  # there is always a level
+    yield log.result(canvas)
+
+
+def share_out(styles: Sequence[Style]) -> list[Style]:
+    """The styles with tidy pictures, and shares that add up to 1."""
+    if not styles:
+        raise StyletxError("Please choose at least one painting.")
+    for style in styles:
+        if not 0 <= style.share < math.inf:
+            raise StyletxError(f"A painting's share is {style.share:g}, but must be 0 or more.")
+    whole = sum(style.share for style in styles)
+    if not whole:
+        raise StyletxError("Every painting has a share of 0; please raise at least one.")
+    return [Style(tidy(style.picture), style.share / whole) for style in styles]
+
+
+def start(painted: Tensor | None, level: Level, task: Task) -> Tensor:
+    """The canvas of this level: the last one enlarged; at first, noise, or the photo in the
+    painting's colours, as far as the style is wanted."""
+    if painted is not None:
+        return enlarge(painted, level.size)
+    device, settings = task.extractor.device, task.settings
+    photo = to_tensor(task.content, level.size, device)
+    if settings.init == "noise":
+        generator = torch.Generator().manual_seed(settings.seed)
+        return torch.rand(photo.shape, generator=generator).to(device)
+    recolored = torch.zeros_like(photo)
+    for style in task.styles:
+        recolored += style.share * recolor(photo, seen_at(level, style, device))
+    return photo.lerp(recolored, min(1.0, settings.style_weight)).clamp(0, 1)
+
+
+def set_targets(canvas: Tensor, level: Level, task: Task) -> list[Term]:
+    """L = α·L_content + β·L_style at this level, with everything that does not change computed
+    once. The finest level keeps the photo's details and the coarse composition instead of
+    the content."""
+    extractor, settings = task.extractor, task.settings
+    photo = extractor(to_tensor(task.content, level.size, extractor.device), {level.content_layer})
+    if level.refines:
+        terms = [
+            keep_content(photo, DETAIL * settings.detail, name="detail"),
+            keep_composition(canvas, COMPOSITION),
+        ]
+    else:
+        terms = [keep_content(photo, CONTENT * settings.content_weight)]
+    for style in task.styles:
+        painting = extractor(seen_at(level, style, extractor.device), level.style_layers)
+        terms.append(follow_style(painting, settings.style_weight * style.share))
+    if settings.smoothness:
+        terms.append(stay_smooth(SMOOTHNESS * settings.smoothness))
+    return terms
+
+
+def seen_at(level: Level, style: Style, device: torch.device) -> Tensor:
+    """The painting (1, 3, H, W) as large as it is looked at beside a canvas of this level."""
+    return to_tensor(style.picture, brush_size(style.picture.size, level), device)
+
+
+def descend(
+    canvas: Tensor, terms: Sequence[Term], level: Level, task: Task
+) -> Iterator[dict[str, Tensor]]:
+    """Improve `canvas` in place; before each step, hand back control and the losses it has.
+
+    Where they are not finite, goes back to the canvas before and takes half as large steps;
+    raises `Diverged` when that does not help.
+    """
+    learning_rate = task.settings.learning_rate
+    good, optimizer, failures = canvas.clone(), Adam(canvas, learning_rate, level.steps), 0
+    while optimizer.taken < level.steps:
+        losses, gradient = slope(canvas, terms, task.extractor)
+        if torch.isfinite(losses["total"]) and torch.isfinite(gradient).all():
+            yield losses
+            good.copy_(canvas)
+            optimizer.step(gradient)
+            continue
+        canvas.copy_(good)
+        failures, learning_rate = failures + 1, learning_rate / 2
+        if failures > RETRIES:
+            raise Diverged(
+                f"The numbers became infinite {failures} times, the last time with a learning "
+                f"rate of {learning_rate:.2g}. Try a much smaller one; this is the last good "
+                "picture."
+            )
+        logger.warning("losses not finite: back one step, learning rate now %g", learning_rate)
+        optimizer = optimizer.restarted(learning_rate)
+
+
+@torch.enable_grad()
+def slope(
+    canvas: Tensor, terms: Sequence[Term], extractor: FeatureExtractor
+) -> tuple[dict[str, Tensor], Tensor]:
+    """The losses of the canvas, and the gradient of their total with respect to its pixels."""
+    image = canvas.detach().requires_grad_()
+    losses = evaluate(terms, image, extractor)
+    (gradient,) = torch.autograd.grad(losses["total"], image)
+    return {name: loss.detach() for name, loss in losses.items()}, gradient
+
+
+@contextmanager
+def explaining_memory(levels: Sequence[Level], level: Level) -> Iterator[None]:
+    """Turn the one failure that people can act on into advice."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        width, height = level.size
+        smaller = [max(below.size) for below in levels if below.size < level.size]
+        advice = (
+            f"A size of {smaller[-1]} did fit."
+            if smaller
+            else "Close other programs or use a larger machine."
+        )
+        raise OutOfMemory(
+            f"{width}x{height} pixels do not fit into the memory of this device. {advice}"
+        ) from error
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """On the CPU, torch has no error of its own for it."""
+    told = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    return told or "can't allocate memory" in str(error) or "not enough memory" in str(error)
+
+
+def best_device() -> torch.device:
+    """Asked when work starts, never at import: the answer may differ between processes."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

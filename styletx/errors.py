@@ -1,0 +1,29 @@
+"""Problems a person can understand and put right. Anything else is a bug with a traceback."""
+
+
+class StyletxError(Exception):
+    """Base of every error whose message is written for the person at the screen.
+
+    Subclasses take one argument, the finished sentence: it survives pickling, so the same error
+    can be raised in a worker and shown in the browser.
+    """
+
+
+class ImageError(StyletxError):
+    """A picture cannot be used as it is."""
+
+
+class SettingsError(StyletxError):
+    """A setting lies outside what the method can do."""
+
+
+class WeightsError(StyletxError):
+    """VGG19's weights cannot be had from where they were asked for."""
+
+
+class OutOfMemory(StyletxError):
+    """The picture is too large for the device."""
+
+
+class Diverged(StyletxError):
+    """The numbers became infinite or undefined, and stayed so with smaller steps."""

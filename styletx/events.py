@@ -1,0 +1,111 @@
+"""What goes into `stylize` and what comes out of it, in plain values that can be pickled."""
+
+import math
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from PIL import Image
+from torch import Tensor
+
+from .images import enlarge, to_picture
+from .pyramid import Level, share_done
+from .settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """A picture to learn from, and its share when there are several."""
+
+    picture: Image.Image
+    share: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """How far the work has come. Plain values only, so it can cross processes and machines.
+
+    `level` of `levels` counts from 1, `step` of `steps` from 0, where nothing is painted yet.
+    `losses` are the weighted values that are minimised, by name, with their "total".
+    """
+
+    level: int
+    levels: int
+    step: int
+    steps: int
+    losses: dict[str, float]
+    seconds: float
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress(Report):
+    """The work so far. `preview` has the final size from the first report to the last."""
+
+    preview: Image.Image
+    seconds_left: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result(Report):
+    """The picture and how it came about. The last event, and the only one of its kind."""
+
+    picture: Image.Image
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was kept before all its steps were taken."""
+        return self.step < self.steps
+
+    @classmethod
+    def kept(cls, progress: Progress) -> "Result":
+        """The work so far as a result, for who stops here."""
+        facts = {field.name: getattr(progress, field.name) for field in fields(Report)}
+        return cls(**facts, picture=progress.preview)
+
+
+Event = Progress | Result
+Events = Generator[Event, None, None]
+
+
+class Log:
+    """Where a run stands, and how that is reported."""
+
+    def __init__(self, levels: Sequence[Level], settings: Settings) -> None:
+        self.levels, self.settings = levels, settings
+        self.level, self.step = 1, 0
+        self.losses: dict[str, Tensor] = {}
+        self.started, self.reported = time.monotonic(), -math.inf
+
+    def note(self, level: Level, losses: dict[str, Tensor]) -> None:
+        """Before a step: what the canvas is worth."""
+        self.level, self.losses = self.levels.index(level) + 1, losses
+
+    @property
+    def age(self) -> float:
+        """Seconds since the last report."""
+        return time.monotonic() - self.reported
+
+    def progress(self, canvas: Tensor) -> Progress:
+        preview = to_picture(enlarge(canvas, self.levels[-1].size))
+        facts = self.facts()
+        done = share_done(self.levels, self.step)
+        left = facts["seconds"] * (1 - done) / done if self.step else None
+        self.reported = time.monotonic()
+        return Progress(**facts, preview=preview, seconds_left=left)
+
+    def result(self, canvas: Tensor) -> Result:
+        picture = to_picture(enlarge(canvas, self.levels[-1].size))
+        return Result(**self.facts(), picture=picture)
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "level": self.level,
+            "levels": len(self.levels),
+            "step": self.step,
+            "steps": sum(level.steps for level in self.levels),
+            "losses": {name: loss.item() for name, loss in self.losses.items()},
+            "seconds": time.monotonic() - self.started,
+            "settings": self.settings,
+        }

@@ -1,0 +1,127 @@
+"""What VGG19 sees: the activations of its layers, by the names the papers give them."""
+
+import time
+from collections.abc import Collection, Mapping
+from functools import cache
+from threading import Lock
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, max_pool2d, pad
+
+from .weights import Weights, chosen, load
+
+Features = Mapping[str, Tensor]
+
+DEPTHS = (2, 2, 4, 4, 4)  # convolutions per block of VGG19
+LAYERS = tuple(
+    name
+    for block, depth in enumerate(DEPTHS, start=1)
+    for name in (
+        *(f"{kind}{block}_{n}" for n in range(1, depth + 1) for kind in ("conv", "relu")),
+        f"pool{block}",
+    )
+)
+WORTH_IT = 1.3  # how much faster bfloat16 must be, so that a noisy measurement decides nothing
+
+
+class FeatureExtractor(nn.Module):
+    """Activations of named layers. It holds weights and no more, so all runs may share one.
+
+    Convolutions work in `precision`; activations come in it as well.
+    """
+
+    mean: Tensor
+    std: Tensor
+    conv1_1_kernel: Tensor
+
+    def __init__(self, weights: Weights, precision: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(weights.mean).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(weights.std).view(1, 3, 1, 1))
+        names = [name for name in LAYERS if name.startswith("conv")]
+        for name, (kernel, bias) in zip(names, weights.convolutions, strict=True):
+            self.register_buffer(f"{name}_kernel", kernel.to(precision))
+            self.register_buffer(f"{name}_bias", bias.to(precision))
+
+    @property
+    def device(self) -> torch.device:
+        return self.mean.device
+
+    @property
+    def precision(self) -> torch.dtype:
+        return self.conv1_1_kernel.dtype
+
+    def forward(self, image: Tensor, wanted: Collection[str]) -> Features:
+        """(1, 3, H, W) in [0, 1] -> the `wanted` layers, going no deeper than the deepest."""
+        unknown = set(wanted) - set(LAYERS)
+        if unknown:
+            raise KeyError(f"no layer {sorted(unknown)}; there are {', '.join(LAYERS)}")
+        found: dict[str, Tensor] = {}
+        activation = ((image - self.mean) / self.std).to(self.precision)
+        for name in LAYERS:
+            if len(found) == len(set(wanted)):
+                break
+            activation = self.apply_layer(name, activation)
+            if name in wanted:
+                found[name] = activation
+        return found
+
+    def apply_layer(self, name: str, activation: Tensor) -> Tensor:
+        if name.startswith("relu"):
+            return activation.relu()
+        if name.startswith("pool"):
+            return max_pool2d(activation, 2)
+        kernel, bias = self.get_buffer(f"{name}_kernel"), self.get_buffer(f"{name}_bias")
+        # VGG was trained with zeros beyond the border. Statistics see them as a dark frame, and
+        # paint coloured fringes; repeating the border costs a fifteenth more time, and none.
+        return conv2d(pad(activation, (1, 1, 1, 1), mode="replicate"), kernel, bias)
+
+
+_loading = Lock()  # `cache` alone would load twice when two threads ask at once
+
+
+def vgg19(
+    device: torch.device,
+    source: str | Weights | None = None,
+    precision: torch.dtype | None = None,
+) -> FeatureExtractor:
+    """The one copy of these weights on this device, loaded the first time it is asked for.
+
+    `source` as in `weights.load`, by default STYLETX_WEIGHTS or the embedded copy; `precision` by
+    default the faster one. Raises `WeightsError`.
+    """
+    if source is None or isinstance(source, str):
+        source = chosen(source)
+    with _loading:
+        return _vgg19(device, source, precision or fastest_precision(device))
+
+
+@cache
+def _vgg19(device: torch.device, source: str | Weights, precision: torch.dtype) -> FeatureExtractor:
+    weights = load(source) if isinstance(source, str) else source
+    return FeatureExtractor(weights, precision).to(device)
+
+
+@cache
+def fastest_precision(device: torch.device) -> torch.dtype:
+    """bfloat16 where convolutions are clearly faster in it, else float32, by trying both."""
+    seconds = {
+        precision: time_convolution(device, precision)
+        for precision in (torch.float32, torch.bfloat16)
+    }
+    worth_it = seconds[torch.float32] > WORTH_IT * seconds[torch.bfloat16]
+    return torch.bfloat16 if worth_it else torch.float32
+
+
+def time_convolution(device: torch.device, precision: torch.dtype) -> float:
+    """Seconds of VGG19's commonest convolution at a modest size: the best of a few."""
+    activation = torch.rand(1, 256, 64, 64, device=device, dtype=precision)
+    kernel = torch.rand(256, 256, 3, 3, device=device, dtype=precision)
+
+    def once() -> float:
+        started = time.perf_counter()
+        conv2d(activation, kernel, padding=1).sum().item()  # waits for the device to finish
+        return time.perf_counter() - started
+
+    return min(once() for _ in range(5))

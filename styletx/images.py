@@ -1,0 +1,141 @@
+"""The border between pictures (PIL, what people have) and tensors (what the network needs)."""
+
+import io
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from .errors import ImageError
+
+logger = logging.getLogger(__name__)
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
+MOST_PIXELS = 40_000_000
+SMALLEST_SIDE = 32  # less holds nothing to show and no brush stroke to learn
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+def read(path: Path | str) -> Image.Image:
+    """The first picture in a file, upright, opaque 8-bit sRGB; nothing is decoded until it is
+    known to be a picture of acceptable size. Raises `ImageError`."""
+    path = Path(path)
+    try:
+        if path.stat().st_size == 0:
+            raise ImageError(f"{path.name} is empty.")
+        with Image.open(path, formats=FORMATS) as picture:
+            check_size(picture)
+            picture.load()
+            return tidy(picture)
+    except UnidentifiedImageError as error:
+        raise ImageError(
+            f"{path.name} is not a picture that can be read here. Please use one of "
+            f"{', '.join(FORMATS)}."
+        ) from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(
+            f"{path.name} has far more pixels than the {MOST_PIXELS // 10**6} million that can be "
+            "used. Please make it smaller first."
+        ) from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        if not path.is_file():
+            raise ImageError(f"There is no file {path}.") from error
+        raise ImageError(f"{path.name} is damaged and cannot be read.") from error
+
+
+def check_size(picture: Image.Image) -> None:
+    width, height = picture.size
+    if min(width, height) < SMALLEST_SIDE:
+        raise ImageError(
+            f"This picture is {width}x{height} pixels; each side needs at least {SMALLEST_SIDE}."
+        )
+    if width * height > MOST_PIXELS:
+        raise ImageError(
+            f"This picture has {width}x{height} pixels, {width * height / 1e6:.0f} million; "
+            f"at most {MOST_PIXELS // 10**6} million can be used. Please make it smaller first."
+        )
+
+
+def tidy(picture: Image.Image) -> Image.Image:
+    """Upright, opaque 8-bit sRGB: what every later step may rely on. Raises `ImageError`."""
+    check_size(picture)
+    upright = ImageOps.exif_transpose(picture)
+    alpha = None
+    if upright.has_transparency_data:
+        alpha = upright.convert("RGBA").getchannel("A")
+    colors = to_srgb(to_eight_bits(upright))
+    if alpha is None:
+        return colors
+    return Image.composite(colors, Image.new("RGB", colors.size, "white"), alpha)
+
+
+def to_eight_bits(picture: Image.Image) -> Image.Image:
+    """16- and 32-bit greys scaled to 8 bits, where Pillow alone would clip them to white."""
+    if not picture.mode.startswith(("I", "F")):
+        return picture
+    values = np.asarray(picture, dtype=np.float32)
+    brightest = float(values.max(initial=0, where=np.isfinite(values)))
+    whites = (65535,) if picture.mode.startswith("I;16") else (1, 255, 65535)
+    white = next((white for white in whites if brightest <= white), brightest)
+    scaled = np.nan_to_num(values / white).clip(0, 1) * 255
+    grey = Image.fromarray(scaled.round().astype(np.uint8))
+    grey.info = picture.info
+    return grey
+
+
+def to_srgb(picture: Image.Image) -> Image.Image:
+    """RGB in the colours that the embedded profile means; without one, sRGB is assumed."""
+    profile = picture.info.get("icc_profile")
+    if picture.mode in ("P", "PA", "1"):
+        picture = picture.convert("RGB")
+    opaque = {"LA": "L", "La": "L", "RGBA": "RGB", "RGBa": "RGB", "RGBX": "RGB"}
+    picture = picture.convert(opaque.get(picture.mode, picture.mode))
+    if profile and picture.mode in ("L", "RGB", "CMYK"):
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            converted = ImageCms.profileToProfile(picture, source, SRGB, outputMode="RGB")
+            if converted is not None:
+                return converted
+        except (ImageCms.PyCMSError, OSError, ValueError) as error:
+            logger.info("colour profile ignored: %s", error)
+    return picture.convert("RGB")
+
+
+def check_can_save(path: Path) -> None:
+    """Before hours of work: raises `ImageError` if `save` could not write there."""
+    if path.suffix.lower() not in ENDINGS:
+        raise ImageError(f"{path} must end in one of {', '.join(ENDINGS)}.")
+    if not path.parent.is_dir():
+        raise ImageError(f"There is no folder {path.parent}.")
+
+
+def save(picture: Image.Image, path: Path) -> None:
+    """Write a picture with the sRGB profile, in the format that the name's ending says."""
+    try:
+        picture.save(path, icc_profile=SRGB.tobytes(), quality=95)
+    except OSError as error:
+        raise ImageError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def to_tensor(picture: Image.Image, size: tuple[int, int], device: torch.device) -> Tensor:
+    """(1, 3, height, width) in [0, 1]."""
+    resized = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    pixels = np.asarray(resized, dtype=np.float32) / 255
+    return torch.from_numpy(pixels).permute(2, 0, 1)[None].to(device)
+
+
+def to_picture(image: Tensor) -> Image.Image:
+    """The picture on the CPU, cut off from the graph: safe to keep, to show and to pickle."""
+    pixels = image.detach().clamp(0, 1).mul(255).round().byte()
+    return Image.fromarray(pixels[0].permute(1, 2, 0).cpu().numpy())
+
+
+def enlarge(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """(1, 3, H, W) in [0, 1] at another (width, height), by bicubic interpolation."""
+    width, height = size
+    return interpolate(image.detach(), (height, width), mode="bicubic").clamp(0, 1)

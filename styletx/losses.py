@@ -1,0 +1,85 @@
+"""How far one thing is from another. Pure functions of tensors: no weights, no layers, no state."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import avg_pool2d
+
+AT_A_TIME = 16384  # positions turned to float32 at once, few enough to stay in the cache
+NEXT_TO_NOTHING = 1e-8  # a target of zeros, such as the variance of a flat colour, divides by this
+
+
+def relative_error(found: Tensor, target: Tensor) -> Tensor:
+    """‖found − target‖² / ‖target‖²: 1 where nothing is right, whatever the layer's own scale.
+
+    Gatys et al. (2016) take the plain squared error, so that every layer and every painting needs
+    its own weight.
+    """
+    return (found - target).square().sum() / (target.square().sum() + NEXT_TO_NOTHING)
+
+
+def gram(features: Tensor) -> Tensor:
+    """(1, C, H, W) -> (C, C): which channels fire together, wherever in the picture they do.
+
+    Divided by the number of positions, unlike Gatys et al. (2016), so that pictures of different
+    sizes can be compared.
+    """
+    mean, covariance = moments(features)
+    return covariance + mean @ mean.mT
+
+
+def moments(features: Tensor) -> tuple[Tensor, Tensor]:
+    """(1, C, H, W) -> the channels' mean (C, 1) and covariance (C, C), in float32 at least.
+
+    Together they hold what the Gram matrix holds; compared one by one, the mean no longer drowns
+    the covariance, which is where the brush strokes are.
+    """
+    mean, covariance = Moments.apply(features[0].flatten(1))
+    return mean, covariance
+
+
+class Moments(Function):
+    """Mean and covariance with their gradient written out.
+
+    Left to autograd, a step at the finest level spends longer on copies of the features in float32
+    than on the network.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, channels: Tensor) -> tuple[Tensor, Tensor]:
+        precise = torch.promote_types(channels.dtype, torch.float32)
+        count = channels.shape[1]
+        total = torch.zeros(len(channels), 1, dtype=precise, device=channels.device)
+        products = torch.zeros(len(channels), len(channels), dtype=precise, device=channels.device)
+        for some in torch.split(channels, AT_A_TIME, dim=1):
+            some = some.to(precise)
+            total += some.sum(dim=1, keepdim=True)
+            products.addmm_(some, some.mT)
+        mean = total / count
+        ctx.save_for_backward(channels, mean)
+        return mean, products / count - mean @ mean.mT
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, of_mean: Tensor, of_covariance: Tensor) -> Tensor:
+        """d/dF = (S (F − μ) + d/dμ) / N, with S = d/dΣ + (d/dΣ)ᵀ."""
+        channels, mean = ctx.saved_tensors
+        symmetric = of_covariance + of_covariance.mT
+        constant = (of_mean - symmetric @ mean) / channels.shape[1]
+        symmetric = symmetric / channels.shape[1]
+        return torch.addmm(constant.to(channels), symmetric.to(channels), channels)
+
+
+def roughness(image: Tensor) -> Tensor:
+    """Mean squared difference between neighbouring pixels (total variation, L2)."""
+    across = (image[..., :, 1:] - image[..., :, :-1]).square().mean()
+    down = (image[..., 1:, :] - image[..., :-1, :]).square().mean()
+    return across + down
+
+
+def blurred(image: Tensor) -> Tensor:
+    """(1, C, H, W) -> (1, C, H/4, W/4): what is left of a picture seen from a distance."""
+    return avg_pool2d(image, 4)

@@ -1,0 +1,94 @@
+from threading import Thread
+
+import pytest
+import torch
+from conftest import small_weights
+
+import styletx.features as features
+from styletx.features import LAYERS, FeatureExtractor, vgg19
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def picture():
+    return torch.rand(1, 3, 48, 40, generator=torch.Generator().manual_seed(2))
+
+
+def test_layers_carry_the_papers_names():
+    assert LAYERS[:5] == ("conv1_1", "relu1_1", "conv1_2", "relu1_2", "pool1")
+    assert LAYERS[-3:] == ("conv5_4", "relu5_4", "pool5")
+    assert len(LAYERS) == 16 + 16 + 5
+
+
+def test_each_pool_halves_the_picture(eye, picture):
+    seen = FeatureExtractor(eye)(picture, {"relu1_1", "relu3_1", "pool4"})
+    assert [tuple(f.shape[2:]) for f in seen.values()] == [(48, 40), (12, 10), (3, 2)]
+
+
+def test_it_looks_no_deeper_than_it_is_asked(eye, picture, monkeypatch):
+    extractor, applied = FeatureExtractor(eye), []
+    apply = extractor.apply_layer
+    monkeypatch.setattr(extractor, "apply_layer", lambda n, a: applied.append(n) or apply(n, a))
+    extractor(picture, {"relu1_1", "relu2_1"})
+    assert applied[-1] == "relu2_1"
+
+
+def test_an_unknown_layer_is_named(eye, picture):
+    with pytest.raises(KeyError, match="relu6_1"):
+        FeatureExtractor(eye)(picture, {"relu6_1"})
+
+
+def test_a_kept_convolution_is_not_overwritten_by_what_follows(eye, picture):
+    seen = FeatureExtractor(eye)(picture, {"conv1_1", "relu1_1"})
+    assert seen["conv1_1"].min() < 0
+    torch.testing.assert_close(seen["conv1_1"].relu(), seen["relu1_1"])
+
+
+def test_a_flat_picture_looks_the_same_at_its_border(eye):
+    for activation in FeatureExtractor(eye)(torch.full((1, 3, 64, 64), 0.7), LAYERS).values():
+        torch.testing.assert_close(
+            activation, activation[..., :1, :1].expand_as(activation), atol=1e-4, rtol=1e-4
+        )
+
+
+def test_the_network_is_never_trained(eye, picture):
+    extractor = FeatureExtractor(eye)
+    assert not list(extractor.parameters())
+    extractor(picture.requires_grad_(), {"relu2_1"})["relu2_1"].sum().backward()
+    assert picture.grad is not None
+
+
+def test_half_precision_comes_close(eye, picture):
+    exact = FeatureExtractor(eye)(picture, {"relu3_1"})["relu3_1"]
+    rough = FeatureExtractor(eye, torch.bfloat16)(picture, {"relu3_1"})["relu3_1"]
+    assert rough.dtype == torch.bfloat16
+    assert (rough - exact).norm() / exact.norm() < 0.02
+
+
+@pytest.mark.parametrize(
+    ("seconds", "chosen"),
+    [((1.0, 0.5), torch.bfloat16), ((1.0, 0.9), torch.float32), ((1.0, 3.0), torch.float32)],
+)
+def test_precision_is_the_one_that_measures_clearly_faster(seconds, chosen, monkeypatch):
+    measured = dict(zip((torch.float32, torch.bfloat16), seconds, strict=True))
+    monkeypatch.setattr(features, "time_convolution", lambda _, precision: measured[precision])
+    assert features.fastest_precision.__wrapped__(CPU) == chosen
+
+
+def test_two_threads_that_ask_at_once_share_one_network(monkeypatch):
+    loads = []
+
+    def slow_load(source):
+        loads.append(source)
+        return small_weights()
+
+    monkeypatch.setattr(features, "load", slow_load)
+    got = []
+    threads = [Thread(target=lambda: got.append(vgg19(CPU, "a place"))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert loads == ["a place"]
+    assert len({id(extractor) for extractor in got}) == 1

@@ -1,0 +1,226 @@
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageCms
+
+from styletx import StyletxError
+from styletx.images import SRGB, check_can_save, enlarge, read, save, tidy, to_picture, to_tensor
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def photo():
+    """Left dark blue, right orange; twice as wide as high."""
+    picture = Image.new("RGB", (64, 32), (10, 20, 90))
+    picture.paste((250, 150, 30), (32, 0, 64, 32))
+    return picture
+
+
+def stored(picture, path, **options):
+    picture.save(path, **options)
+    return path
+
+
+def colors(picture):
+    return picture.getpixel((5, 16)), picture.getpixel((58, 16))
+
+
+def close(found, wanted, by=12):
+    return np.abs(np.subtract(found, wanted)).max() <= by
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "gif", "bmp", "tiff", "avif"])
+def test_every_accepted_format_is_read(photo, tmp_path, ending):
+    found = read(stored(photo, tmp_path / f"photo.{ending}"))
+    assert (found.mode, found.size) == ("RGB", (64, 32))
+    assert close(colors(found), colors(photo))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr", "I;16", "F"])
+def test_every_kind_of_pixel_becomes_rgb(photo, mode):
+    grey = photo.convert("L")
+    if mode == "I;16":
+        picture = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257)
+        assert picture.mode == mode
+    elif mode == "F":
+        picture = Image.fromarray(np.asarray(grey).astype(np.float32) / 255)
+    else:
+        picture = photo.convert(mode, palette=Image.Palette.ADAPTIVE)
+    wanted = photo if mode in ("P", "RGBA", "CMYK", "YCbCr") else grey.convert("RGB")
+    if mode == "1":
+        wanted = photo.convert("1").convert("RGB")
+    assert tidy(picture).mode == "RGB"
+    assert close(colors(tidy(picture)), colors(wanted))
+
+
+@pytest.mark.parametrize("ending", ["png", "tiff"])
+def test_sixteen_bits_are_scaled_not_clipped(tmp_path, ending):
+    levels = np.linspace(0, 65535, 64).astype(np.uint16)
+    path = tmp_path / f"deep.{ending}"
+    Image.fromarray(np.tile(levels, (32, 1))).save(path)
+    found = np.asarray(read(path))[0, :, 0]
+    np.testing.assert_allclose(found, levels / 257, atol=1)
+
+
+def test_a_picture_held_on_its_side_is_set_upright(photo, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned a quarter
+    found = read(stored(photo, tmp_path / "turned.jpg", exif=exif, quality=95))
+    assert found.size == (32, 64)
+    assert close(found.getpixel((16, 5)), (10, 20, 90))
+
+
+def test_what_is_transparent_becomes_white(tmp_path):
+    ghost = Image.new("RGBA", (40, 40), (255, 0, 0, 0))
+    ghost.paste((0, 0, 255, 128), (20, 0, 40, 40))
+    found = read(stored(ghost, tmp_path / "ghost.png"))
+    assert found.getpixel((5, 5)) == (255, 255, 255)
+    assert close(found.getpixel((30, 5)), (127, 127, 255), by=1)
+
+
+def test_a_palette_with_a_transparent_colour_becomes_white_there(tmp_path):
+    palette = Image.new("P", (40, 40), 0)
+    palette.putpalette([255, 0, 0, 0, 255, 0])
+    palette.paste(1, (20, 0, 40, 40))
+    found = read(stored(palette, tmp_path / "palette.png", transparency=0))
+    assert found.getpixel((5, 5)) == (255, 255, 255)
+    assert found.getpixel((30, 5)) == (0, 255, 0)
+
+
+def test_the_first_frame_of_an_animation_is_used(photo, tmp_path):
+    later = Image.new("RGB", photo.size, "black")
+    path = tmp_path / "moving.gif"
+    photo.save(path, save_all=True, append_images=[later, later])
+    assert close(colors(read(path)), colors(photo))
+
+
+def wide_gamut_profile():
+    """A matrix profile whose red and green primaries are swapped: unmistakable when applied."""
+    profile = bytearray(SRGB.tobytes())
+    tags = {}
+    (count,) = struct.unpack(">I", profile[128:132])
+    for i in range(count):
+        start = 132 + 12 * i
+        tags[bytes(profile[start : start + 4])] = start
+    red, green = tags[b"rXYZ"], tags[b"gXYZ"]
+    swapped = profile[red + 4 : red + 12], profile[green + 4 : green + 12]
+    profile[green + 4 : green + 12], profile[red + 4 : red + 12] = swapped
+    return bytes(profile)
+
+
+def test_colours_are_what_the_embedded_profile_says(tmp_path):
+    red = Image.new("RGB", (40, 40), (255, 0, 0))
+    path = stored(red, tmp_path / "profiled.png", icc_profile=wide_gamut_profile())
+    assert close(read(path).getpixel((5, 5)), (0, 255, 0), by=3)
+
+
+def test_a_broken_profile_is_ignored(photo, tmp_path):
+    path = stored(photo, tmp_path / "broken.png", icc_profile=b"this is no profile")
+    assert colors(read(path)) == colors(photo)
+
+
+def test_a_grey_profile_and_a_grey_picture_go_together(tmp_path):
+    grey = Image.new("L", (40, 40), 128)
+    path = stored(grey, tmp_path / "grey.png", icc_profile=SRGB.tobytes())
+    assert close(read(path).getpixel((5, 5)), (128, 128, 128), by=3)
+
+
+def test_results_carry_the_srgb_profile_and_their_pixels(photo, tmp_path):
+    save(photo, tmp_path / "out.png")
+    with Image.open(tmp_path / "out.png") as found:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(found.info["icc_profile"]))
+        assert "sRGB" in ImageCms.getProfileDescription(profile)
+        assert found.tobytes() == photo.tobytes()
+
+
+def bomb(width, height):
+    """A PNG of 100 bytes that claims to be enormous."""
+
+    def chunk(kind, content):
+        checksum = struct.pack(">I", zlib.crc32(kind + content))
+        return struct.pack(">I", len(content)) + kind + content + checksum
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+
+def jpeg(photo, **options):
+    file = io.BytesIO()
+    photo.save(file, "JPEG", **options)
+    return file.getvalue()
+
+
+REFUSED = [
+    ("empty.jpg", lambda _: b"", "empty.jpg is empty."),
+    (
+        "page.jpg",
+        lambda _: b"<html><script>alert(1)</script></html>",
+        "page.jpg is not a picture that can be read here. Please use one of JPEG, PNG, ",
+    ),
+    ("drawing.svg", lambda _: b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture"),
+    ("cut.jpg", lambda p: jpeg(p)[:-300], "cut.jpg is damaged and cannot be read."),
+    ("stub.png", lambda _: bomb(100, 100), "stub.png is damaged and cannot be read."),
+    (
+        "bomb.png",
+        lambda _: bomb(30000, 30000),
+        "bomb.png has far more pixels than the 40 million that can be used.",
+    ),
+    (
+        "large.png",
+        lambda _: bomb(9000, 5000),
+        "This picture has 9000x5000 pixels, 45 million; at most 40 million can be used.",
+    ),
+    (
+        "speck.jpg",
+        lambda p: jpeg(p.resize((1, 1))),
+        "This picture is 1x1 pixels; each side needs at least 32.",
+    ),
+    ("line.jpg", lambda p: jpeg(p.resize((200, 3))), "This picture is 200x3 pixels"),
+    ("script.eps", lambda _: b"%!PS-Adobe-3.0 EPSF-3.0\n", "not a picture"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "sentence"), REFUSED, ids=[r[0] for r in REFUSED])
+def test_what_cannot_be_used_is_refused_in_a_sentence(photo, tmp_path, name, content, sentence):
+    (tmp_path / name).write_bytes(content(photo))
+    with pytest.raises(StyletxError) as refused:
+        read(tmp_path / name)
+    assert sentence in str(refused.value)
+    assert str(refused.value).endswith(".")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(StyletxError, match="There is no file .*gone.jpg"):
+        read(tmp_path / "gone.jpg")
+
+
+def test_a_place_that_cannot_be_written_is_known_beforehand(tmp_path):
+    check_can_save(tmp_path / "out.PNG")
+    with pytest.raises(StyletxError, match="must end in one of .png"):
+        check_can_save(tmp_path / "out.xyz")
+    with pytest.raises(StyletxError, match="There is no folder"):
+        check_can_save(tmp_path / "nowhere" / "out.png")
+
+
+def test_a_failed_write_is_a_sentence(photo, tmp_path):
+    (tmp_path / "out.png").mkdir()
+    with pytest.raises(StyletxError, match="cannot be written: Is a directory."):
+        save(photo, tmp_path / "out.png")
+
+
+def test_pictures_survive_the_way_to_tensors_and_back(photo):
+    there = to_tensor(photo, photo.size, CPU)
+    assert there.shape == (1, 3, 32, 64)
+    assert to_picture(there).tobytes() == photo.tobytes()
+
+
+def test_enlarging_keeps_a_picture_within_its_range():
+    board = ((torch.arange(16)[:, None] + torch.arange(16)) % 2).float().expand(1, 3, 16, 16)
+    larger = enlarge(board, (40, 30))
+    assert larger.shape == (1, 3, 30, 40)
+    assert 0 <= larger.min() <= larger.max() <= 1

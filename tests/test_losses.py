@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+import torch
+
+from styletx.losses import AT_A_TIME, blurred, gram, moments, relative_error, roughness
+
+
+def noise(*shape, dtype=torch.float32):
+    return torch.rand(shape, generator=torch.Generator().manual_seed(1), dtype=dtype)
+
+
+def test_gram_ignores_where_things_are():
+    features = noise(1, 4, 6, 5)
+    shuffled = features.flatten(2)[..., torch.randperm(30)].view_as(features)
+    torch.testing.assert_close(gram(features), gram(shuffled))
+
+
+def test_gram_does_not_grow_with_the_picture():
+    features = noise(1, 4, 6, 5)
+    torch.testing.assert_close(gram(features), gram(features.repeat(1, 1, 2, 2)))
+
+
+def test_gram_agrees_with_numpy():
+    features = noise(1, 4, 6, 5)
+    channels = features.numpy()[0].reshape(4, -1)
+    np.testing.assert_allclose(gram(features), channels @ channels.T / 30, rtol=1e-5)
+
+
+@pytest.mark.parametrize("side", [6, AT_A_TIME // 64])  # in one piece, and in several
+def test_moments_agree_with_numpy(side):
+    features = noise(1, 4, side, 65)
+    channels = features.numpy()[0].reshape(4, -1)
+    mean, covariance = moments(features)
+    np.testing.assert_allclose(mean[:, 0], channels.mean(axis=1), rtol=1e-5)
+    np.testing.assert_allclose(covariance, np.cov(channels, bias=True), rtol=1e-3, atol=1e-5)
+
+
+def test_moments_of_halves_are_taken_in_float32():
+    features = noise(1, 4, 40, 40).bfloat16()
+    mean, covariance = moments(features)
+    assert mean.dtype == covariance.dtype == torch.float32
+    torch.testing.assert_close(covariance, moments(features.float())[1])
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        moments,
+        gram,
+        roughness,
+        blurred,
+        lambda x: relative_error(x, noise(1, 3, 8, 5, dtype=torch.double)),
+    ],
+)
+def test_gradients_are_the_slopes_of_the_values(loss):
+    image = noise(1, 3, 8, 5, dtype=torch.double).mul(2).requires_grad_()
+    assert torch.autograd.gradcheck(loss, image)
+
+
+def test_a_relative_error_does_not_depend_on_the_layers_scale():
+    found, target = noise(3, 4), noise(3, 4) + 0.3
+    torch.testing.assert_close(relative_error(found, target), relative_error(7 * found, 7 * target))
+    assert relative_error(torch.zeros(3, 4), target) == pytest.approx(1)
+
+
+def test_a_target_of_nothing_gives_no_infinite_error():
+    assert torch.isfinite(relative_error(torch.ones(3), torch.zeros(3)))
+
+
+def test_a_flat_image_is_perfectly_smooth():
+    assert roughness(torch.full((1, 3, 8, 8), 0.3)) == 0
+
+
+def test_a_checkerboard_is_as_rough_as_can_be():
+    board = (torch.arange(8)[:, None] + torch.arange(8)) % 2
+    assert roughness(board.float()[None, None]) == 2
