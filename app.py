@@ -1,27 +1,21 @@
 """The web page: what people upload, what they choose, what they watch."""
 
 import argparse
-import inspect
 import logging
 import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
-from styletx import ALLOWED, Settings, Style, StyletxError
+from styletx import ALLOWED, Settings
+from styletx.endpoints import IN_LINE, LANE, Upload, offer_endpoints, work
 from styletx.engine import best_device
 from styletx.features import vgg19
-from styletx.images import read
-from styletx.reports import Pictures, Told, describe, tell
+from styletx.reports import describe
 from styletx.runs import Painter
 from styletx.settings import Limits
-
-logger = logging.getLogger("styletx.app")
 
 ASSETS = Path(__file__).parent / "assets"
 EXAMPLES = {  # what the page offers to begin with: name, photo, painting
@@ -33,11 +27,6 @@ EXAMPLES = {  # what the page offers to begin with: name, photo, painting
     "Dahlia, Spring": ("dahlia", "spring"),
 }
 IN_SIGHT = ("size", "steps", "style_weight")  # the other settings are under "Advanced"
-AT_ONCE, IN_LINE = 16, 32  # runs that see their place in line, and those let in at all
-LANE = {"concurrency_id": "paint", "concurrency_limit": AT_ONCE}
-
-Upload = dict[str, Any] | None  # a file as Gradio describes it, which lies in its cache
-
 
 HEADER = """<h1>styletx</h1>
 <p>Your photo, repainted in the manner of any painting, while you watch.</p>"""
@@ -50,60 +39,16 @@ THEME = gr.themes.Default(
 )
 
 
-def work(
-    painter: Painter, photo: Upload, painting: Upload, chosen: Sequence[Any]
-) -> Iterator[Told]:
-    """What page and API have in common: a run, told as it goes, in words for people."""
-    with speaking_plainly():
-        settings = Settings(**dict(zip(ALLOWED, chosen, strict=True)))
-        content, style = uploaded(photo, "a photo"), uploaded(painting, "a painting")
-        run = painter.start(read(content), [Style(read(style))], settings)
-        folder = Path(get_upload_folder()) / run.id
-        yield from tell(painter, run, Pictures(folder, f"{content.stem}-{style.stem}"))
-
-
-def uploaded(file: Upload, what: str) -> Path:
-    """Where an upload lies. Gradio has seen to it that this is in its cache, and no more."""
-    if not file or not file.get("path"):
-        raise StyletxError(f"Please choose {what}.")
-    return Path(file["path"])
-
-
-@contextmanager
-def speaking_plainly() -> Iterator[None]:
-    """Let people read the errors meant for them, and spare them the others."""
-    try:
-        yield
-    except StyletxError as error:
-        raise gr.Error(str(error), print_exception=False) from error
-    except Exception as error:
-        ticket = uuid4().hex[:6]
-        logger.exception("unexpected failure %s", ticket)
-        raise gr.Error(
-            f"Something broke on our side. Please quote {ticket} when you report it.",
-            print_exception=False,
-        ) from error
-
-
 def build_app(painter: Painter) -> gr.Blocks:
     """The page and the API, around whoever does the work."""
+    gr.set_static_paths([ASSETS])
     with gr.Blocks(title="styletx", analytics_enabled=False, delete_cache=(600, 3600)) as app:
         gr.HTML(HEADER, elem_id="heading")
         with gr.Row():
             with gr.Column(scale=1, min_width=320):
                 photo, painting, go, stop = lay_out_inputs()
             with gr.Column(scale=2, min_width=320):
-                picture = gr.Image(
-                    label="Painted",
-                    interactive=False,
-                    height=466,
-                    buttons=["fullscreen"],
-                    elem_id="painted",
-                )
-                status = gr.Markdown(
-                    "Choose a photo and a painting, or one of the examples.", elem_id="status"
-                )
-                download = gr.DownloadButton("Download PNG", interactive=False, elem_id="download")
+                picture, status, download = lay_out_outputs()
         offer_examples(photo, painting)
         inputs = [photo, painting, *lay_out_settings()]
         current = gr.State("")
@@ -120,16 +65,9 @@ def build_app(painter: Painter) -> gr.Blocks:
                 )
 
         outputs = [picture, status, download, stop, current]
-        go.click(
-            paint,
-            inputs,
-            outputs,
-            preprocess=False,
-            show_progress="hidden",
-            api_visibility="private",
-            **LANE,
-        )
-        stop.click(painter.stop, current, gr.State(), queue=False, api_visibility="private")
+        private = {"api_visibility": "private", "show_progress": "hidden"}
+        go.click(paint, inputs, outputs, api_name="paint", **LANE, **private)
+        stop.click(painter.stop, current, gr.State(), api_name="keep", queue=False, **private)
         offer_endpoints(painter, inputs, picture)
     return app.queue(max_size=IN_LINE, api_open=False)
 
@@ -154,6 +92,19 @@ def lay_out_inputs() -> tuple[gr.Image, gr.Image, gr.Button, gr.Button]:
         go = gr.Button("Paint", variant="primary", scale=3, min_width=160, elem_id="paint")
         stop = gr.Button("Stop", interactive=False, scale=1, min_width=90, elem_id="stop")
     return photo, painting, go, stop
+
+
+def lay_out_outputs() -> tuple[gr.Image, gr.Markdown, gr.DownloadButton]:
+    """The picture as it is painted, a line on how far it is, and the file to keep."""
+    picture = gr.Image(
+        label="Painted",
+        interactive=False,
+        height=466,
+        buttons=["fullscreen"],
+        elem_id="painted",
+    )
+    status = gr.Markdown("Choose a photo and a painting, or one of the examples.", elem_id="status")
+    return picture, status, gr.DownloadButton("Download PNG", interactive=False, elem_id="download")
 
 
 def lay_out_settings() -> list[gr.components.Component]:
@@ -200,42 +151,10 @@ def offer_examples(photo: gr.Image, painting: gr.Image) -> None:
 
     def bring(selected: gr.SelectData) -> tuple[str, str]:
         photo, painting = list(EXAMPLES.values())[selected.index]
-        return str(ASSETS / "photos" / f"{photo}.jpg"), str(
-            ASSETS / "paintings" / f"{painting}.jpg"
-        )
+        photos, paintings = ASSETS / "photos", ASSETS / "paintings"
+        return str(photos / f"{photo}.jpg"), str(paintings / f"{painting}.jpg")
 
     gallery.select(bring, None, [photo, painting], queue=False, api_visibility="private")
-
-
-def offer_endpoints(
-    painter: Painter,
-    inputs: list[gr.components.Component],
-    picture: gr.Image,
-) -> None:
-    """What programs call: /stylize with every setting by its name, and /stop."""
-
-    def endpoint(content: Upload, style: Upload, *chosen: Any) -> Iterator[Told]:
-        yield from work(painter, content, style, chosen)
-
-    def stop(run_id: str) -> bool:
-        """Keep the picture so far as the result of a run. False if no such run is going on."""
-        return painter.stop(run_id)
-
-    names = ["content", "style", *ALLOWED]
-    Parameter = inspect.Parameter
-    endpoint.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in names]
-    )
-    endpoint.__doc__ = (
-        "Paint `content` in the manner of `style`. Streams the path of the picture so far and a "
-        "report; the last picture is a PNG."
-    )
-    outputs = [picture, gr.JSON(visible=False, label="report")]
-    gr.Button(visible=False).click(
-        endpoint, inputs, outputs, preprocess=False, api_name="stylize", **LANE
-    )
-    run_id, stopped = gr.Textbox(visible=False, label="run_id"), gr.JSON(visible=False)
-    gr.Button(visible=False).click(stop, run_id, stopped, api_name="stop", queue=False)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -246,6 +165,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--share", action="store_true", default=None, help="make a public link")
     parser.add_argument("--auth", metavar="NAME:PASSWORD", help="ask visitors for these")
     chosen = parser.parse_args(arguments)
+    if chosen.auth and ":" not in chosen.auth:
+        parser.error("--auth is written NAME:PASSWORD")
     logging.basicConfig(format="%(message)s")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     vgg19(best_device())

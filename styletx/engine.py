@@ -144,7 +144,7 @@ def descend(
     """
     learning_rate = task.settings.learning_rate
     good, optimizer, failures = canvas.clone(), Adam(canvas, learning_rate, level.steps), 0
-    while optimizer.taken < level.steps:
+    while optimizer.taken < optimizer.steps:
         losses, gradient = slope(canvas, terms, task.extractor)
         if torch.isfinite(losses["total"]) and torch.isfinite(gradient).all():
             yield losses

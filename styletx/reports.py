@@ -77,6 +77,8 @@ def report(run: Run, event: Event | None, ahead: int) -> Report:
 def describe(report: Report) -> str:
     """A run in one line, as the page tells it."""
     step, steps, seconds = report["step"], report["steps"], report["seconds"]
+    if report["stopped"] and not report["level"]:
+        return "Stopped before it began."
     if report["stopped"]:
         return (
             f"Stopped after {step} of {steps} steps, {seconds:.0f} s. The picture so far is yours."

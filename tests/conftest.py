@@ -1,11 +1,24 @@
 """Pictures to paint, and a VGG a thousandth of the size to see them with."""
 
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
 import pytest
 import torch
 from PIL import Image
 
 from styletx.features import DEPTHS
 from styletx.weights import Weights
+
+ROOT = Path(__file__).parents[1]
+
+# Two threads for so small a network only wait for each other.
+torch.set_num_threads(1)
 
 
 def small_weights(seed: int = 0, channels: int = 8) -> Weights:
@@ -50,3 +63,48 @@ def files(tmp_path, sunset, weave):
     sunset.save(tmp_path / "photo.png")
     weave.save(tmp_path / "painting.png")
     return tmp_path
+
+
+class Server:
+    """`python app.py` as people start it, in a process of its own, with a cache of its own."""
+
+    def __init__(self, cache: Path, *options: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.url, self.cache = f"http://127.0.0.1:{port}/", cache
+        self.log = cache.parent / "server.log"
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, ROOT / "app.py", "--port", str(port), *options],
+                cwd=cache.parent,  # anywhere: the app must not depend on where it is started
+                env=os.environ | {"GRADIO_TEMP_DIR": str(cache), "PYTHONUNBUFFERED": "1"},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def wait(self) -> "Server":
+        """Until the page answers."""
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                with urllib.request.urlopen(self.url, timeout=5):
+                    return self
+            except OSError:
+                time.sleep(0.2)
+        raise AssertionError(f"the server did not start:\n{self.log.read_text()}")
+
+    def close(self) -> int:
+        """What a container does to end it; the exit status."""
+        self.process.terminate()
+        try:
+            return self.process.wait(20)
+        finally:
+            self.process.kill()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    server = Server(tmp_path_factory.mktemp("served") / "cache").wait()
+    yield server
+    server.close()

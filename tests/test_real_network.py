@@ -1,0 +1,144 @@
+"""What only the real VGG19 can show: that it sees what others see, and that pictures are good."""
+
+import numpy as np
+import pytest
+import torch
+from conftest import ROOT
+from torch import nn
+from torchvision.models import vgg19 as torchvisions_vgg19
+
+from styletx import Progress, Result, Settings, Style, stylize
+from styletx.features import LAYERS, vgg19
+from styletx.images import read, to_tensor
+from styletx.losses import gram, moments
+from styletx.pyramid import ALL_LAYERS, CONTENT_LAYER
+from styletx.weights import load
+
+pytestmark = pytest.mark.slow
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def all_the_processors():
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return read(ROOT / "assets/photos/temple.jpg")
+
+
+@pytest.fixture(scope="module")
+def painting():
+    return read(ROOT / "assets/paintings/great_wave.jpg")
+
+
+@pytest.fixture(scope="module")
+def eye():
+    return vgg19(CPU, "embedded", torch.float32)
+
+
+def test_the_embedded_network_sees_what_torchvisions_does_with_the_same_weights(photo, eye):
+    weights = load("embedded")
+    reference = torchvisions_vgg19(weights=None).eval()
+    convolutions = [layer for layer in reference.features if isinstance(layer, nn.Conv2d)]
+    for layer, (kernel, bias) in zip(convolutions, weights.convolutions, strict=True):
+        layer.weight.data, layer.bias.data = kernel, bias
+    plain = nn.Sequential(*(beyond_the_border(layer) for layer in reference.features))
+
+    image = to_tensor(photo, (192, 128), CPU)
+    ours = eye(image, LAYERS)
+    # Caffe's own arithmetic: blue, green, red from 0 to 255 less their means, in red's order
+    theirs = image * 255 - torch.tensor([123.68, 116.779, 103.939]).view(1, 3, 1, 1)
+    with torch.no_grad():
+        for name, layer in zip(LAYERS, plain, strict=True):
+            theirs = layer(theirs)
+            assert (ours[name] - theirs).norm() <= 1e-5 * theirs.norm(), name
+
+
+def beyond_the_border(layer):
+    """torchvision's layer, but repeating the border where it would see zeros."""
+    if isinstance(layer, nn.ReLU):
+        return nn.ReLU()  # not in place, which would overwrite what is compared
+    if not isinstance(layer, nn.Conv2d):
+        return layer
+    same = nn.Conv2d(layer.in_channels, layer.out_channels, 3, padding=1, padding_mode="replicate")
+    same.load_state_dict(layer.state_dict())
+    return same
+
+
+def test_the_first_kernels_are_in_red_green_blue_order():
+    """Blue comes first in the file; our first kernel must give red what the file gives last."""
+    from styletx.weights import read_embedded
+
+    state = read_embedded()
+    stored = state["block1_conv1_W_table"][state["block1_conv1_W_q"].long()]
+    torch.testing.assert_close(load("embedded").convolutions[0][0], stored[:, [2, 1, 0]])
+
+
+@pytest.mark.parametrize("layer", ["relu1_1", "relu3_1", "relu5_1"])
+def test_statistics_of_real_features_agree_with_numpy(photo, eye, layer):
+    features = eye(to_tensor(photo, (160, 112), CPU), {layer})[layer]
+    channels = features[0].flatten(1).double().numpy()
+    mean, covariance = moments(features)
+    expected = np.cov(channels, bias=True)
+    products = channels @ channels.T / channels.shape[1]
+    np.testing.assert_allclose(mean[:, 0], channels.mean(axis=1), rtol=1e-5, atol=1e-5)
+    assert np.linalg.norm(covariance.numpy() - expected) <= 1e-5 * np.linalg.norm(expected)
+    assert np.linalg.norm(gram(features).numpy() - products) <= 1e-5 * np.linalg.norm(products)
+
+
+def distances(picture, photo, painting, eye):
+    """How far a picture is from the painting's Gram matrices, and from the photo's content."""
+    size = picture.size
+    seen = eye(to_tensor(picture, size, CPU), {*ALL_LAYERS, CONTENT_LAYER})
+    style = eye(to_tensor(painting, size, CPU), ALL_LAYERS)
+    content = eye(to_tensor(photo, size, CPU), {CONTENT_LAYER})[CONTENT_LAYER]
+    errors = [
+        (gram(seen[layer]) - gram(style[layer])).norm() / gram(style[layer]).norm()
+        for layer in ALL_LAYERS
+    ]
+    return (
+        (sum(errors) / len(errors)).item(),
+        ((seen[CONTENT_LAYER] - content).norm() / content.norm()).item(),
+    )
+
+
+def test_a_short_run_brings_the_style_close_and_keeps_the_content(photo, painting, eye):
+    settings = Settings(size=256, steps=60)
+    *_, result = stylize(photo, [Style(painting)], settings)
+    assert isinstance(result, Result)
+    before = distances(read_at(photo, result.picture.size), photo, painting, eye)
+    after = distances(result.picture, photo, painting, eye)
+    other = distances(read_at(painting, result.picture.size), photo, painting, eye)
+    assert after[0] < 0.5 * before[0]
+    assert after[1] < 0.8 * other[1]
+
+
+def read_at(picture, size):
+    return picture.resize(size)
+
+
+def test_a_run_repeats_itself_on_the_real_network(photo, painting):
+    settings = Settings(size=128, steps=4, init="noise", seed=3)
+    once, twice = (
+        list(stylize(photo, [Style(painting)], settings))[-1].picture.tobytes() for _ in range(2)
+    )
+    assert once == twice
+
+
+def test_the_first_picture_comes_before_the_first_step(photo, painting):
+    events = stylize(photo, [Style(painting)], Settings())
+    first = next(events)
+    events.close()
+    assert isinstance(first, Progress)
+    assert (first.step, first.preview.size) == (0, (512, 342))
+
+
+@pytest.mark.parametrize("size", [64, 100])
+def test_the_smallest_sizes_work(photo, painting, size):
+    *_, result = stylize(photo, [Style(painting)], Settings(size=size, steps=3))
+    assert max(result.picture.size) == size

@@ -1,0 +1,156 @@
+import threading
+import time
+
+import pytest
+from PIL import Image
+
+from styletx import Progress, Result, Settings, Style, StyletxError
+from styletx.runs import Painter
+
+PICTURE = Image.new("RGB", (40, 40), (1, 2, 3))
+SETTINGS = Settings()
+FACTS = {"level": 1, "levels": 1, "steps": 3, "losses": {}, "seconds": 0.0, "settings": SETTINGS}
+
+
+def progress(step):
+    return Progress(**FACTS, step=step, preview=PICTURE, seconds_left=None)
+
+
+def result(step=3):
+    return Result(**FACTS, step=step, picture=PICTURE)
+
+
+class Script:
+    """A `stylize` that goes on only when it is told to, and counts how many are at work."""
+
+    def __init__(self, *events):
+        self.events = events
+        self.go = threading.Event()
+        self.begun = threading.Event()
+        self.ended = threading.Event()
+        self.at_work = self.most_at_work = 0
+
+    def __call__(self, content, styles, settings):
+        self.at_work += 1
+        self.most_at_work = max(self.most_at_work, self.at_work)
+        try:
+            for event in self.events:
+                if isinstance(event, Exception):
+                    raise event
+                self.begun.set()
+                yield event
+                if not isinstance(event, Result):
+                    self.go.wait(5)
+        finally:
+            self.at_work -= 1
+            self.ended.set()
+
+
+@pytest.fixture
+def painter():
+    painter = Painter()
+    yield painter
+    painter.close()
+
+
+def start(painter, script):
+    painter.stylize = script
+    return painter.start(PICTURE, [Style(PICTURE)], SETTINGS)
+
+
+def test_a_run_is_watched_to_its_result(painter):
+    script = Script(progress(1), progress(2), result())
+    script.go.set()
+    run = start(painter, script)
+    *_, last = run.watch()
+    assert last == result()
+    assert not last.stopped
+    assert script.ended.is_set()
+
+
+def test_only_the_latest_state_is_shown_and_the_result_once(painter):
+    script = Script(progress(1), progress(2), result())
+    script.go.set()
+    run = start(painter, script)
+    script.ended.wait(5)
+    assert [event for event in run.watch() if isinstance(event, Result)] == [result()]
+
+
+def test_watching_goes_on_by_the_clock_while_nothing_happens(painter):
+    run = start(painter, Script(progress(1), result()))
+    watching = run.watch(every=0.01)
+    assert [next(watching) for _ in range(5)][-1] == progress(1)
+
+
+def test_stop_keeps_the_picture_so_far_at_once(painter):
+    script = Script(progress(1), progress(2), result())
+    run = start(painter, script)
+    script.begun.wait(5)
+    started = time.monotonic()
+    assert painter.stop(run.id)
+    *_, last = run.watch()
+    assert time.monotonic() - started < 0.2
+    assert last == result(step=1)
+    assert last.stopped
+    script.go.set()
+    assert script.ended.wait(5)  # the thread follows at its next event
+
+
+def test_a_run_stopped_in_line_never_begins(painter):
+    busy, waiting = Script(progress(1), result()), Script(progress(1), result())
+    first, second = start(painter, busy), start(painter, waiting)
+    busy.begun.wait(5)
+    assert (painter.ahead_of(first), painter.ahead_of(second)) == (0, 1)
+    second.stop()
+    assert list(second.watch()) == [None]
+    busy.go.set()
+    assert list(first.watch())[-1] == result()
+    assert not waiting.begun.is_set()
+
+
+def test_runs_wait_their_turn_and_never_share_the_device(painter):
+    script = Script(progress(1), result())
+    script.go.set()
+    runs = [start(painter, script) for _ in range(5)]
+    assert [list(run.watch())[-1] for run in runs] == [result()] * 5
+    assert script.most_at_work == 1
+    assert not painter.runs
+
+
+def test_an_error_reaches_who_watches(painter):
+    run = start(painter, Script(StyletxError("Too large.")))
+    with pytest.raises(StyletxError, match="Too large"):
+        list(run.watch())
+
+
+def test_the_last_good_picture_comes_before_the_error(painter):
+    script = Script(progress(1), result(step=1), StyletxError("It broke."))
+    script.go.set()
+    run, seen = start(painter, script), []
+    with pytest.raises(StyletxError, match="It broke"):
+        for event in run.watch():
+            seen.append(event)
+    assert seen[-1] == result(step=1)
+
+
+def test_a_broken_run_does_not_stop_the_next(painter):
+    with pytest.raises(ZeroDivisionError):
+        list(start(painter, Script(ZeroDivisionError())).watch())
+    assert list(start(painter, Script(result())).watch())[-1] == result()
+
+
+def test_nobody_can_stop_what_they_do_not_know(painter):
+    assert not painter.stop("")
+    run = start(painter, Script(progress(1)))
+    assert not painter.stop(run.id[:-1])
+    assert len(run.id) == 32
+
+
+def test_closing_stops_everything(painter):
+    script = Script(*[progress(step) for step in range(1000)])
+    runs = [start(painter, script) for _ in range(3)]
+    script.begun.wait(5)
+    painter.close()
+    script.go.set()
+    assert script.ended.wait(5)
+    assert all(run.over for run in runs)

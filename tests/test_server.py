@@ -1,0 +1,212 @@
+"""The app as it is really used: `python app.py` in one process, its clients in others."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, Server
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+from styletx import ALLOWED, Settings
+
+pytestmark = pytest.mark.slow
+
+PHOTO = handle_file(str(ROOT / "assets/photos/temple.jpg"))
+PAINTING = handle_file(str(ROOT / "assets/paintings/great_wave.jpg"))
+QUICK = {"size": 128, "steps": 10}
+ENDLESS = {"size": 512, "steps": 2000}
+
+
+@pytest.fixture
+def client(server, tmp_path):
+    return Client(server.url, verbose=False, download_files=str(tmp_path))
+
+
+def paint(client, **chosen):
+    given = {name: getattr(Settings(), name) for name in ALLOWED} | chosen
+    pictures = {"content": PHOTO, "style": PAINTING} | given
+    return client.submit(**pictures, api_name="/stylize")
+
+
+def first_report(job, wanted):
+    """The first report of a job for which `wanted` holds."""
+    for _, report in job:
+        if wanted(report):
+            return report
+    raise AssertionError(f"it ended before that: {job.result()}")
+
+
+def test_predict_gives_the_finished_picture_and_its_report(client):
+    path, report = client.predict(content=PHOTO, style=PAINTING, **QUICK, api_name="/stylize")
+    assert Path(path).name == "temple-great_wave.png"
+    with Image.open(path) as picture:
+        assert (picture.format, picture.size) == ("PNG", (128, 85))
+        assert picture.info["icc_profile"]
+    assert (report["done"], report["stopped"], report["step"]) == (True, False, 10)
+    assert report["settings"] == {
+        name: QUICK.get(name, getattr(Settings(), name)) for name in ALLOWED
+    }
+    assert report["losses"]["total"] > 0
+
+
+def test_submit_streams_previews_and_reports(client):
+    told = list(paint(client, size=256, steps=40))
+    reports = [report for _, report in told]
+    assert [r["step"] for r in reports] == sorted(r["step"] for r in reports)
+    assert len({r["step"] for r in reports}) > 3
+    assert {r["run_id"] for r in reports} == {reports[0]["run_id"]}
+    assert [r["done"] for r in reports].count(True) == 1
+    previews = {path for path, _ in told[:-1] if path}
+    assert len(previews) >= 2
+    assert all(path.endswith(".jpg") for path in previews)
+    assert told[-1][0].endswith(".png")
+
+
+def test_stop_gives_the_picture_so_far_at_once(client, server):
+    job = paint(client, **ENDLESS)
+    report = first_report(job, lambda report: report["step"] > 3)
+    started = time.monotonic()
+    assert Client(server.url, verbose=False).predict(report["run_id"], api_name="/stop") is True
+    path, last = job.result(timeout=10)
+    assert time.monotonic() - started < 2  # of which the client's own start is the most
+    assert (last["done"], last["stopped"]) == (True, True)
+    assert 3 < last["step"] < 2000
+    with Image.open(path) as picture:
+        assert (picture.format, picture.size) == ("PNG", (512, 342))
+
+
+def test_stopping_an_unknown_run_says_so(client):
+    assert client.predict("0" * 32, api_name="/stop") is False
+
+
+@pytest.mark.parametrize(
+    ("chosen", "sentence"),
+    [
+        ({"size": 4096}, "size is 4096, but must lie between 64 and 2048."),
+        ({"steps": "many"}, "steps is 'many', but must be a whole number."),
+        ({"init": "photo"}, "init is 'photo', but must be content or noise."),
+        ({"detail": None}, "detail is None, but must be a number."),
+        ({"content": None}, "Please choose a photo."),
+    ],
+)
+def test_what_is_wrong_comes_back_as_a_sentence(client, chosen, sentence):
+    with pytest.raises(AppError) as refused:
+        paint(client, **chosen).result(timeout=30)
+    assert sentence in str(refused.value)
+
+
+def test_a_file_that_is_no_picture_comes_back_as_a_sentence(client, tmp_path):
+    page = tmp_path / "page.jpg"
+    page.write_text("<html></html>")
+    with pytest.raises(AppError, match="page.jpg is not a picture that can be read here"):
+        paint(client, content=handle_file(str(page))).result(timeout=30)
+
+
+def test_files_of_the_server_cannot_be_painted(client, server):
+    """A path that a client makes up is refused, whether or not it claims to be an upload."""
+    for content in ("/etc/passwd", {"path": str(ROOT / "LICENSE")}, upload_of(ROOT / "LICENSE")):
+        with pytest.raises(Exception) as refused:
+            paint(client, content=content).result(timeout=30)
+        assert "not a picture" not in str(refused.value)
+
+
+def upload_of(path):
+    return {"path": str(path), "meta": {"_type": "gradio.FileData"}}
+
+
+def test_the_queue_cannot_be_bypassed(server):
+    request = urllib.request.Request(
+        f"{server.url}gradio_api/run/stylize",
+        json.dumps({"data": []}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=10)
+    assert refused.value.code == 404
+
+
+def test_two_visitors_at_once_are_served_in_turn(server, tmp_path):
+    first = paint(Client(server.url, verbose=False, download_files=str(tmp_path)), size=256)
+    first_report(first, lambda report: report["step"] > 0)
+    second = paint(Client(server.url, verbose=False, download_files=str(tmp_path)), **QUICK)
+    assert first_report(second, lambda _: True)["ahead"] == 1
+    (one, report_one), (two, report_two) = first.result(timeout=120), second.result(timeout=120)
+    assert (report_one["step"], report_two["step"]) == (100, 10)
+    with Image.open(one) as large, Image.open(two) as small:
+        assert (large.size, small.size) == ((256, 171), (128, 85))
+
+
+def test_a_cancelled_job_stops_its_run(client, server, tmp_path):
+    job = paint(client, **ENDLESS)
+    first_report(job, lambda report: report["step"] > 0)
+    job.cancel()
+    assert seconds_until_free(server) < 5
+
+
+CLIENT_THAT_DIES = """
+import sys
+from gradio_client import Client, handle_file
+client = Client(sys.argv[1], verbose=False)
+job = client.submit(content=handle_file(sys.argv[2]), style=handle_file(sys.argv[3]),
+                    size=512, steps=2000, api_name="/stylize")
+for _, report in job:
+    if report["step"]:
+        print("painting", flush=True)
+"""
+
+
+def test_a_client_that_dies_stops_its_run(server):
+    photo, painting = (ROOT / "assets" / p for p in ("photos/cat.jpg", "paintings/poppies.jpg"))
+    arguments = [sys.executable, "-c", CLIENT_THAT_DIES, server.url, photo, painting]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as dying:
+        assert dying.stdout.readline() == "painting\n"
+        os.kill(dying.pid, signal.SIGKILL)
+    assert seconds_until_free(server) < 5
+
+
+def seconds_until_free(server):
+    """How long a new visitor waits until his own run begins."""
+    started = time.monotonic()
+    job = paint(Client(server.url, verbose=False), size=64, steps=1)
+    first_report(job, lambda report: report["level"] > 0 or report["done"])
+    return time.monotonic() - started
+
+
+def test_previews_of_a_finished_run_do_not_pile_up(client, server):
+    *_, (_, report) = paint(client, size=256, steps=60)
+    kept = sorted(path.suffix for path in (server.cache / report["run_id"]).iterdir())
+    assert kept.count(".jpg") <= 3
+    assert kept.count(".png") == 1
+
+
+def test_terminating_stops_the_run_and_ends_the_server(tmp_path):
+    server = Server(tmp_path / "cache").wait()
+    job = paint(Client(server.url, verbose=False), **ENDLESS)
+    first_report(job, lambda report: report["step"] > 0)
+    started = time.monotonic()
+    assert server.close() == 0
+    assert time.monotonic() - started < 5
+
+
+def test_sharing_without_the_internet_says_so_and_serves_on(tmp_path):
+    server = Server(tmp_path / "cache", "--share").wait()
+    try:
+        deadline = time.monotonic() + 60
+        while "Could not create share link" not in server.log.read_text():
+            assert time.monotonic() < deadline, server.log.read_text()
+            time.sleep(0.5)
+        path, _ = Client(server.url, verbose=False).predict(
+            content=PHOTO, style=PAINTING, **QUICK, api_name="/stylize"
+        )
+        assert path.endswith(".png")
+    finally:
+        server.close()

@@ -1,0 +1,251 @@
+import logging
+import pickle
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+import torch
+from PIL import Image
+
+import styletx.engine as engine
+import styletx.errors as errors
+from styletx import Progress, Result, Settings, Style, StyletxError, stylize
+from styletx.images import to_tensor
+
+QUICK = Settings(size=256, steps=6)
+
+
+def paint(content, style, eye, settings=QUICK):
+    return list(stylize(content, [Style(style)], settings, weights=eye, report_every=0))
+
+
+def test_progress_counts_every_step_and_ends_in_one_result(sunset, weave, eye):
+    *progress, result = paint(sunset, weave, eye)
+    assert [event.step for event in progress] == [0, 1, 2, 3, 4, 5]
+    assert [event.level for event in progress] == [1, 1, 1, 2, 2, 2]
+    assert all(event.steps == 6 and event.levels == 2 for event in progress)
+    assert isinstance(result, Result)
+    assert (result.step, result.stopped, result.picture.size) == (6, False, (256, 171))
+
+
+def test_the_picture_does_not_jump_between_levels(sunset, weave, eye):
+    *progress, result = paint(sunset, weave, eye)
+    assert {event.preview.size for event in progress} == {result.picture.size}
+
+
+@pytest.mark.parametrize("steps", [1, 2, 2000])
+def test_any_budget_of_steps_works(sunset, weave, eye, steps):
+    with closing(
+        stylize(sunset, [Style(weave)], Settings(size=64, steps=steps), weights=eye)
+    ) as events:
+        assert next(events).steps == steps
+        if steps <= 2:
+            assert list(events)[-1].step == steps
+
+
+def test_reports_come_by_the_clock(sunset, weave, eye):
+    often = paint(sunset, weave, eye, Settings(size=64, steps=30))
+    settings = Settings(size=64, steps=30)
+    seldom = list(stylize(sunset, [Style(weave)], settings, weights=eye, report_every=3600))
+    assert len(often) == 31
+    assert [type(event) for event in seldom] == [Progress, Result]
+
+
+def test_the_objective_falls(sunset, weave, eye):
+    *progress, _ = paint(sunset, weave, eye, Settings(size=64, steps=40))
+    assert progress[-1].losses["total"] < 0.7 * progress[0].losses["total"]
+
+
+def test_losses_are_the_weighted_values_that_are_minimised(sunset, weave, eye):
+    plain = paint(sunset, weave, eye, Settings(size=64, steps=1, init="noise"))[0].losses
+    heavy = Settings(size=64, steps=1, init="noise", style_weight=3, content_weight=5)
+    weighed = paint(sunset, weave, eye, heavy)[0].losses
+    assert set(plain) == {"content", "style", "total"}
+    assert plain["total"] == pytest.approx(plain["content"] + plain["style"])
+    assert weighed["style"] == pytest.approx(3 * plain["style"])
+    assert weighed["content"] == pytest.approx(5 * plain["content"])
+
+
+def test_the_finest_level_keeps_details_and_composition(sunset, weave, eye):
+    chosen = replace(QUICK, smoothness=1.0)
+    losses = paint(sunset, weave, eye, chosen)[-1].losses
+    assert set(losses) == {"detail", "composition", "style", "smoothness", "total"}
+
+
+def test_the_estimate_of_time_left_falls_to_almost_nothing(sunset, weave, eye):
+    *progress, result = paint(sunset, weave, eye, Settings(size=256, steps=40))
+    assert progress[0].seconds_left is None
+    assert progress[-1].seconds_left < result.seconds / 4
+    assert result.seconds >= progress[-1].seconds > progress[1].seconds
+
+
+@pytest.mark.parametrize("init", ["content", "noise"])
+def test_the_same_request_gives_the_same_picture(sunset, weave, eye, init):
+    chosen = replace(QUICK, init=init, seed=7)
+    once, twice = (paint(sunset, weave, eye, chosen)[-1].picture.tobytes() for _ in range(2))
+    assert once == twice
+
+
+def test_another_seed_gives_another_noise(sunset, weave, eye):
+    one, two = (
+        paint(sunset, weave, eye, replace(QUICK, init="noise", seed=seed))[0].preview.tobytes()
+        for seed in (1, 2)
+    )
+    assert one != two
+
+
+def test_it_starts_from_the_photo_in_the_paintings_colours(sunset, weave, eye):
+    first = to_tensor(paint(sunset, weave, eye)[0].preview, (64, 43), torch.device("cpu"))
+    painting = to_tensor(weave, (64, 64), torch.device("cpu"))
+    torch.testing.assert_close(first.mean((2, 3)), painting.mean((2, 3)), atol=0.08, rtol=0)
+
+
+def test_several_paintings_share_as_they_are_told(sunset, weave, eye):
+    plain = Image.new("RGB", (64, 64), (20, 200, 60))
+    settings = Settings(size=64, steps=8)
+
+    def greenness(*shares):
+        styles = [Style(weave, shares[0]), Style(plain, shares[1])]
+        *_, result = stylize(sunset, styles, settings, weights=eye)
+        red, green, blue = result.picture.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0))
+        return green - (red + blue) / 2
+
+    assert greenness(1, 0) < greenness(1, 1) < greenness(0, 1)
+    assert greenness(2, 2) == greenness(1, 1)
+
+
+@pytest.mark.parametrize(
+    ("shares", "sentence"),
+    [
+        ([], "at least one painting"),
+        ([-1.0], "share is -1, but must be 0 or more"),
+        ([float("nan")], "share is nan"),
+        ([0.0, 0.0], "Every painting has a share of 0"),
+    ],
+)
+def test_impossible_paintings_are_explained(sunset, weave, eye, shares, sentence):
+    with pytest.raises(StyletxError, match=sentence):
+        next(stylize(sunset, [Style(weave, share) for share in shares], QUICK, weights=eye))
+
+
+def test_it_can_be_stopped(sunset, weave, eye):
+    with closing(stylize(sunset, [Style(weave)], QUICK, weights=eye, report_every=0)) as events:
+        assert next(events).step == 0
+        kept = Result.kept(next(events))
+    assert kept.stopped
+    assert kept.picture.size == (256, 171)
+
+
+def test_everything_that_crosses_the_border_can_be_pickled(sunset, weave, eye):
+    for value in (QUICK, Style(weave), eye, *paint(sunset, weave, eye)):
+        again = pickle.loads(pickle.dumps(value))
+        assert type(again) is type(value)
+
+
+@pytest.mark.parametrize("error", [e for e in vars(errors).values() if isinstance(e, type)])
+def test_errors_keep_their_wording_across_processes(error):
+    assert str(pickle.loads(pickle.dumps(error("Too large.")))) == "Too large."
+
+
+def test_it_works_where_gradients_are_switched_off(sunset, weave, eye):
+    with torch.no_grad():
+        result = paint(sunset, weave, eye)[-1]
+    assert result.picture.tobytes() == paint(sunset, weave, eye)[-1].picture.tobytes()
+
+
+def break_steps(monkeypatch, broken):
+    """Let the losses of these evaluations, counted from 1, be NaN."""
+    count, evaluate = [0], engine.evaluate
+
+    def flaky(*asked):
+        losses = evaluate(*asked)
+        count[0] += 1
+        return {n: v * float("nan") for n, v in losses.items()} if count[0] in broken else losses
+
+    monkeypatch.setattr(engine, "evaluate", flaky)
+
+
+def test_a_step_that_breaks_is_taken_back_with_half_the_step_size(
+    sunset, weave, eye, monkeypatch, caplog
+):
+    break_steps(monkeypatch, {3})
+    with caplog.at_level(logging.WARNING):
+        *progress, result = paint(sunset, weave, eye)
+    assert (result.step, result.stopped) == (6, False)
+    assert all(torch.isfinite(torch.tensor(list(e.losses.values()))).all() for e in progress)
+    assert "learning rate now 0.025" in caplog.text
+
+
+def test_when_it_stays_broken_the_last_good_picture_comes_before_the_error(
+    sunset, weave, eye, monkeypatch
+):
+    break_steps(monkeypatch, set(range(3, 100)))
+    seen = []
+    with pytest.raises(StyletxError, match="infinite 4 times.*last good picture"):
+        for event in stylize(sunset, [Style(weave)], QUICK, weights=eye, report_every=0):
+            seen.append(event)
+    assert isinstance(seen[-1], Result)
+    assert seen[-1].stopped
+    assert seen[-1].picture.tobytes() == seen[-2].preview.tobytes()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        MemoryError(),
+    ],
+)
+def test_running_out_of_memory_comes_with_a_size_that_fits(sunset, weave, eye, monkeypatch, error):
+    set_targets = engine.set_targets
+
+    def full(canvas, level, task):
+        if max(level.size) > 200:
+            raise error
+        return set_targets(canvas, level, task)
+
+    monkeypatch.setattr(engine, "set_targets", full)
+    seen = []
+    with pytest.raises(StyletxError, match="256x171 pixels do not fit.*A size of 128 did fit"):
+        for event in stylize(sunset, [Style(weave)], QUICK, weights=eye):
+            seen.append(event)
+    assert isinstance(seen[-1], Result)
+
+
+def test_other_runtime_errors_are_bugs_and_stay_what_they_are(sunset, weave, eye, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr(engine, "set_targets", broken)
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        paint(sunset, weave, eye)
+
+
+def test_a_picture_too_small_is_refused_in_words(weave, eye):
+    with pytest.raises(StyletxError, match="3x200 pixels"):
+        paint(Image.new("RGB", (3, 200)), weave, eye)
+
+
+@pytest.mark.parametrize("shape", [(1000, 100), (100, 1000)])
+def test_panoramas_keep_their_shape(weave, eye, shape):
+    result = paint(Image.linear_gradient("L").resize(shape), weave, eye)[-1]
+    assert result.picture.size in ((256, 26), (26, 256))
+
+
+def test_a_panorama_of_a_painting_keeps_its_shape(sunset, weave, eye, monkeypatch):
+    seen = []
+    monkeypatch.setattr(engine, "to_tensor", lambda *a: seen.append(a[1]) or to_tensor(*a))
+    paint(sunset, weave.resize((640, 64)), eye)
+    assert {width // height for width, height in seen} == {1, 10}
+
+
+def test_a_painting_of_one_colour_is_no_trouble(sunset, eye):
+    result = paint(sunset, Image.new("RGB", (64, 64), (200, 30, 30)), eye)[-1]
+    assert result.picture.size == (256, 171)
+
+
+def test_a_photo_lying_on_its_side_is_planned_upright(weave, eye):
+    photo = Image.linear_gradient("L").resize((96, 64)).convert("RGB")
+    photo.getexif()[0x0112] = 6
+    assert paint(photo, weave, eye)[-1].picture.size == (171, 256)
