@@ -4,6 +4,7 @@ import argparse
 import logging
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,12 @@ def offer_examples(photo: gr.Image, painting: gr.Image) -> None:
     gallery.select(bring, None, [photo, painting], queue=False, api_visibility="private")
 
 
+def interrupt(painter: Painter, *_: object) -> None:
+    """End every run with the picture so far, then the server as Ctrl-C does."""
+    painter.close()
+    raise KeyboardInterrupt
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Load the network, then serve the page until it is interrupted or terminated."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -168,9 +175,10 @@ def main(arguments: list[str] | None = None) -> None:
     if chosen.auth and ":" not in chosen.auth:
         parser.error("--auth is written NAME:PASSWORD")
     logging.basicConfig(format="%(message)s")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     vgg19(best_device())
     painter = Painter()
+    for sent in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sent, partial(interrupt, painter))
     try:
         build_app(painter).launch(
             server_name=chosen.host,

@@ -40,7 +40,7 @@ def grid(pairs: list[tuple[str, str]], columns: int) -> Image.Image:
     sheet = Image.new("RGB", (columns * width - GAP, rows * height - GAP), "white")
     for place, (photo, painting) in enumerate(pairs):
         painted = read(ASSETS / "painted" / f"{photo}-{painting}.jpg")
-        tile = ImageOps.fit(painted, TILE)
+        tile = ImageOps.fit(painted, TILE, centering=(0.5, 0.1))
         inset = ImageOps.expand(ImageOps.fit(painting_of(painting), INSET), 3, "white")
         tile.paste(inset, (TILE[0] - inset.width, TILE[1] - inset.height))
         sheet.paste(tile, (place % columns * width, place // columns * height))

@@ -111,26 +111,29 @@ def test_a_file_that_is_no_picture_comes_back_as_a_sentence(client, tmp_path):
         paint(client, content=handle_file(str(page))).result(timeout=30)
 
 
-def test_files_of_the_server_cannot_be_painted(client, server):
-    """A path that a client makes up is refused, whether or not it claims to be an upload."""
-    for content in ("/etc/passwd", {"path": str(ROOT / "LICENSE")}, upload_of(ROOT / "LICENSE")):
-        with pytest.raises(Exception) as refused:
-            paint(client, content=content).result(timeout=30)
-        assert "not a picture" not in str(refused.value)
+@pytest.mark.parametrize("secret", ["/etc/passwd", str(ROOT / "README.md"), "app.py"])
+def test_files_of_the_server_are_out_of_reach(server, secret):
+    """A client that makes up an upload learns nothing of the file: not even what it is."""
+    upload = {"path": secret, "meta": {"_type": "gradio.FileData"}}
+    chosen = [getattr(Settings(), name) for name in ALLOWED]
+    call = f"{server.url}gradio_api/call/stylize"
+    event = json.load(post(call, {"data": [upload, upload, *chosen]}))["event_id"]
+    with urllib.request.urlopen(f"{call}/{event}", timeout=30) as stream:
+        told = stream.read().decode()
+    assert "event: error" in told
+    assert "picture" not in told
 
 
-def upload_of(path):
-    return {"path": str(path), "meta": {"_type": "gradio.FileData"}}
+def post(url, content):
+    request = urllib.request.Request(
+        url, json.dumps(content).encode(), {"Content-Type": "application/json"}
+    )
+    return urllib.request.urlopen(request, timeout=10)
 
 
 def test_the_queue_cannot_be_bypassed(server):
-    request = urllib.request.Request(
-        f"{server.url}gradio_api/run/stylize",
-        json.dumps({"data": []}).encode(),
-        {"Content-Type": "application/json"},
-    )
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(request, timeout=10)
+        post(f"{server.url}gradio_api/run/stylize", {"data": []})
     assert refused.value.code == 404
 
 
@@ -194,7 +197,7 @@ def test_terminating_stops_the_run_and_ends_the_server(tmp_path):
     first_report(job, lambda report: report["step"] > 0)
     started = time.monotonic()
     assert server.close() == 0
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 10  # Gradio waits 5 s for connections that are still open
 
 
 def test_sharing_without_the_internet_says_so_and_serves_on(tmp_path):

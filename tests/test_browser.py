@@ -1,0 +1,151 @@
+"""The page as a person meets it, in a real Chromium."""
+
+import os
+import re
+import shutil
+import time
+from urllib.parse import urlsplit
+
+import pytest
+from PIL import Image
+from playwright.sync_api import expect, sync_playwright
+
+pytestmark = pytest.mark.slow
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+DESKTOP = {"viewport": {"width": 1280, "height": 900}}
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        assert "CI" not in os.environ, "CI must have a Chromium"
+        pytest.skip("no Chromium is installed on this machine")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser, server):
+    """Open the page on a kind of screen; no request may leave the machine."""
+    contexts, hosts, trouble = [], set(), []
+
+    def open_page(**screen):
+        contexts.append(browser.new_context(**screen))
+        page = contexts[-1].new_page()
+        page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        page.goto(server.url)
+        expect(page.locator("#paint")).to_be_visible(timeout=30_000)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert hosts - {None} <= {"127.0.0.1"}
+    assert not trouble
+
+
+def choose_example(page, number=0):
+    page.locator("#examples button.thumbnail-item").nth(number).click()
+    for name in ("photo", "painting"):
+        expect(page.locator(f"#{name} img")).to_be_visible(timeout=15_000)
+
+
+def status(page):
+    return page.locator("#status")
+
+
+def shown(page):
+    """The address of the picture on show."""
+    return page.locator("#painted img").get_attribute("src")
+
+
+def test_from_an_example_to_a_picture_to_keep(visit, tmp_path):
+    page = visit(**DESKTOP, accept_downloads=True)
+    choose_example(page)
+    page.click("#paint")
+    expect(status(page)).to_have_text(re.compile("step [1-9]"), timeout=20_000)
+    expect(page.locator("#painted img")).to_be_visible()
+
+    pictures, deadline = {shown(page)}, time.monotonic() + 20
+    while len(pictures) < 4 and time.monotonic() < deadline:
+        page.wait_for_timeout(200)
+        pictures.add(shown(page))
+    assert len(pictures) >= 4
+    expect(status(page)).to_have_text(
+        re.compile(r"Size \d of 3 · step \d+ of 100 · \d+ s · about \d+ s left")
+    )
+
+    started = time.monotonic()
+    page.click("#stop")
+    expect(status(page)).to_have_text(re.compile(r"Stopped after \d+ of 100 steps"))
+    assert time.monotonic() - started < 1  # the answer takes half a second at most; a look, 0.1
+    expect(page.locator("#painted img")).to_have_attribute("src", re.compile(r"\.png"))
+    expect(page.locator("#stop")).to_be_disabled()
+
+    with page.expect_download() as download:
+        page.click("#download")
+    assert download.value.suggested_filename == "temple-great_wave.png"
+    download.value.save_as(tmp_path / "kept.png")
+    with Image.open(tmp_path / "kept.png") as picture:
+        assert (picture.format, picture.size) == ("PNG", (512, 342))
+
+
+def test_own_pictures_are_painted_to_the_end(visit, files):
+    page = visit(**DESKTOP)
+    for name in ("photo", "painting"):
+        page.set_input_files(f"#{name} input[type=file]", str(files / f"{name}.png"))
+        expect(page.locator(f"#{name} img")).to_be_visible(timeout=15_000)
+    page.get_by_label("number input for Size").fill("64")
+    page.get_by_label("number input for Steps").fill("5")
+    page.click("#paint")
+    expect(status(page)).to_have_text(re.compile("Done: 5 steps"), timeout=30_000)
+    expect(page.locator("#download")).to_be_enabled()
+
+
+def test_what_is_missing_is_said_on_the_page(visit):
+    page = visit(**DESKTOP)
+    page.click("#paint")
+    expect(page.get_by_text("Please choose a photo.")).to_be_visible()
+
+
+def test_a_file_that_is_no_picture_is_explained_on_the_page(visit, files):
+    page = visit(**DESKTOP)
+    (files / "broken.png").write_bytes(b"this is no picture")
+    page.set_input_files("#photo input[type=file]", str(files / "broken.png"))
+    page.set_input_files("#painting input[type=file]", str(files / "painting.png"))
+    expect(page.locator("#painting img")).to_be_visible(timeout=15_000)
+    page.click("#paint")
+    expect(page.get_by_text("broken.png is not a picture that can be read")).to_be_visible()
+
+
+def test_closing_the_tab_frees_the_painter(visit):
+    page = visit(**DESKTOP)
+    choose_example(page)
+    page.click("#paint")
+    expect(status(page)).to_have_text(re.compile("step [1-9]"), timeout=20_000)
+    page.close()
+    started = time.monotonic()
+    next_visitor = visit(**DESKTOP)
+    choose_example(next_visitor)
+    next_visitor.click("#paint")
+    expect(status(next_visitor)).to_have_text(re.compile("step [1-9]"), timeout=20_000)
+    assert time.monotonic() - started < 15
+    next_visitor.click("#stop")
+    expect(status(next_visitor)).to_have_text(re.compile("Stopped"))
+
+
+@pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_runs_over_the_edge(visit, screen, scheme):
+    page = visit(**screen, color_scheme=scheme)
+    expect(page.get_by_role("heading", name="styletx")).to_be_visible()
+    width = page.evaluate("document.documentElement.scrollWidth")
+    assert width <= screen["viewport"]["width"]
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    brightness = sum(int(value) for value in re.findall(r"\d+", background)[:3])
+    assert (brightness < 200) == (scheme == "dark")

@@ -1,0 +1,79 @@
+"""What the README says is so."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT
+
+import styletx.__main__ as command_line
+from styletx import ALLOWED, Settings
+from styletx.settings import Limits
+
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_the_settings_table_says_what_settings_says():
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \| (.*?) \| (.*?) \|$", README, re.MULTILINE)
+    expected = []
+    for name, allowed in ALLOWED.items():
+        default = getattr(Settings(), name)
+        if isinstance(allowed, Limits):
+            numbers = f"{default:g}", f"{allowed.low:g}", f"{allowed.high:.10g}"
+            expected.append((name, *numbers, allowed.help))
+        else:
+            expected.append((name, default, *allowed.words, allowed.help))
+    assert [tuple(cell.strip() for cell in row) for row in rows] == expected
+
+
+def test_every_link_to_a_file_leads_to_one():
+    links = re.findall(r"\]\((?!http)([^)]+)\)", README)
+    assert links
+    assert all((ROOT / link).is_file() for link in links)
+
+
+def test_ci_runs_the_test_command_of_the_readme():
+    install, paint = blocks("sh")[1].strip().split(" && ")
+    assert paint in (ROOT / ".ci/run").read_text()
+    assert install.removeprefix("pip ") in (ROOT / ".ci/run").read_text().replace("--quiet ", "")
+
+
+def test_the_command_line_takes_what_the_readme_gives_it():
+    (line,) = (block for block in blocks("sh") if "-m styletx" in block)
+    given = command_line.parser().parse_args(line.split()[3:])
+    assert given.photo.is_file() or (ROOT / given.photo).is_file()
+
+
+@pytest.mark.slow
+def test_the_api_in_ten_lines_works_as_written(server, tmp_path):
+    code = blocks("python")[0]
+    assert len(code.split("client = ")[1].strip().splitlines()) <= 10
+    told = run(code.replace("http://127.0.0.1:7860/", server.url), tmp_path)
+    assert re.search(r"^\d+ of 100 .*\.jpg$", told, re.MULTILINE)
+    assert re.search(r"^finished: .*cat-poppies\.png \{.*'total'", told, re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_the_loop_without_a_server_works_as_written(tmp_path):
+    told = run(blocks("python")[1], tmp_path)
+    assert told.splitlines()[0].startswith("0 ")
+    assert (tmp_path / "painted.png").is_file()
+
+
+def run(code, folder):
+    """Run as a reader would, with the clone's files at hand; the output."""
+    (folder / "assets").symlink_to(ROOT / "assets")
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={"PYTHONPATH": str(ROOT), "PATH": "", "HOME": str(folder)},
+        capture_output=True,
+        text=True,
+    )
+    assert not done.returncode, done.stderr
+    return done.stdout
