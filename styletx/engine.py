@@ -113,17 +113,18 @@ def set_targets(canvas: Tensor, level: Level, task: Task) -> list[Term]:
     once. The finest level keeps the photo's details and the coarse composition instead of
     the content."""
     extractor, settings = task.extractor, task.settings
+    alpha, beta = settings.content_weight, settings.style_weight
     photo = extractor(to_tensor(task.content, level.size, extractor.device), {level.content_layer})
     if level.refines:
         terms = [
-            keep_content(photo, DETAIL * settings.detail, name="detail"),
+            keep_content(photo, alpha * DETAIL * settings.detail, name="detail"),
             keep_composition(canvas, COMPOSITION),
         ]
     else:
-        terms = [keep_content(photo, CONTENT * settings.content_weight)]
+        terms = [keep_content(photo, alpha * CONTENT)]
     for style in task.styles:
         painting = extractor(seen_at(level, style, extractor.device), level.style_layers)
-        terms.append(follow_style(painting, settings.style_weight * style.share))
+        terms.append(follow_style(painting, beta * style.share))
     if settings.smoothness:
         terms.append(stay_smooth(SMOOTHNESS * settings.smoothness))
     return terms

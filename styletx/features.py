@@ -83,24 +83,25 @@ _loading = Lock()  # `cache` alone would load twice when two threads ask at once
 
 def vgg19(
     device: torch.device,
-    source: str | Weights | None = None,
+    weights: str | Weights | None = None,
     precision: torch.dtype | None = None,
 ) -> FeatureExtractor:
     """The one copy of these weights on this device, loaded the first time it is asked for.
 
-    `source` as in `weights.load`, by default STYLETX_WEIGHTS or the embedded copy; `precision` by
-    default the faster one. Raises `WeightsError`.
+    `weights` are their source as in `weights.load`, by default STYLETX_WEIGHTS or the embedded
+    copy, or the weights themselves, of which no copy is kept. `precision` is by default the faster
+    one. Raises `WeightsError`.
     """
-    if source is None or isinstance(source, str):
-        source = chosen(source)
     with _loading:
-        return _vgg19(device, source, precision or fastest_precision(device))
+        precision = precision or fastest_precision(device)
+        if isinstance(weights, Weights):
+            return FeatureExtractor(weights, precision).to(device)
+        return _vgg19(device, chosen(weights), precision)
 
 
 @cache
-def _vgg19(device: torch.device, source: str | Weights, precision: torch.dtype) -> FeatureExtractor:
-    weights = load(source) if isinstance(source, str) else source
-    return FeatureExtractor(weights, precision).to(device)
+def _vgg19(device: torch.device, source: str, precision: torch.dtype) -> FeatureExtractor:
+    return FeatureExtractor(load(source), precision).to(device)
 
 
 @cache

@@ -69,7 +69,7 @@ class Settings:
 
     size: int = choice(512, Limits(64, 2048, 16, "Size", "Longest side of the result, in pixels"))
     steps: int = choice(
-        100, Limits(1, 2000, 1, "Steps", "Steps of refinement, shared out over all sizes")
+        100, Limits(1, 2000, 1, "Steps", "How often the picture is refined, in all")
     )
     style_weight: float = choice(
         1.0, Limits(0, 10, 0.1, "Style strength", "How strongly the painting is followed (β)")

@@ -39,7 +39,7 @@ TROUBLE = (  # what reading, downloading and unpacking a file that is not what i
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # equal tensors have no single answer
+@dataclass(frozen=True, slots=True, eq=False)
 class Weights:
     """VGG19's convolutions in order, each (kernel, bias), and the input they were trained on.
 
