@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from styletx import ALLOWED, Settings
+from styletx import ALLOWED, Settings, StyletxError
 from styletx.endpoints import IN_LINE, LANE, Upload, offer_endpoints, work
 from styletx.engine import best_device
 from styletx.features import vgg19
@@ -50,22 +50,25 @@ def build_app(painter: Painter) -> gr.Blocks:
                 photo, painting, go, stop = lay_out_inputs()
             with gr.Column(scale=2, min_width=320):
                 picture, status, download = lay_out_outputs()
-        offer_examples(photo, painting)
+        offer_examples(photo, painting, status)
         inputs = [photo, painting, *lay_out_settings()]
         current = gr.State("")
 
         def paint(photo: Upload, painting: Upload, *chosen: Any) -> Iterator[tuple[Any, ...]]:
-            for path, report in work(painter, photo, painting, chosen):
-                done = report["done"]
-                yield (
-                    path,
-                    describe(report),
-                    gr.DownloadButton(value=path if done else None, interactive=done),
-                    gr.Button(interactive=not done),
-                    report["run_id"],
-                )
+            idle, busy = gr.Button(interactive=True), gr.Button(interactive=False)
+            try:
+                for path, report in work(painter, photo, painting, chosen):
+                    done = report["done"]
+                    buttons = (idle, busy) if done else (busy, idle)
+                    file = gr.DownloadButton(value=path if done else None, interactive=done)
+                    # until there is a new picture, the last one stays
+                    new = (path, file) if path else (gr.skip(), gr.skip())
+                    yield *new, describe(report), *buttons, report["run_id"]
+            except gr.Error as error:
+                yield gr.skip(), gr.skip(), error.message, idle, busy, ""
+                raise
 
-        outputs = [picture, status, download, stop, current]
+        outputs = [picture, download, status, go, stop, current]
         private = {"api_visibility": "private", "show_progress": "hidden"}
         go.click(paint, inputs, outputs, api_name="paint", **LANE, **private)
         stop.click(painter.stop, current, gr.State(), api_name="keep", queue=False, **private)
@@ -121,9 +124,17 @@ def control(name: str) -> gr.components.Component:
     """What a person turns to choose a setting."""
     allowed, default = ALLOWED[name], getattr(Settings(), name)
     if not isinstance(allowed, Limits):
-        return gr.Radio(list(allowed.words), value=default, label=allowed.label, info=allowed.help)
+        words = list(allowed.words)
+        return gr.Radio(words, value=default, label=allowed.label, info=allowed.help, min_width=320)
     if name == "seed":
-        return gr.Number(default, precision=0, label=allowed.label, info=allowed.help)
+        return gr.Number(
+            default,
+            minimum=allowed.low,
+            maximum=allowed.high,
+            label=allowed.label,
+            info=allowed.help,
+            min_width=320,
+        )
     return gr.Slider(
         allowed.low,
         allowed.high,
@@ -131,18 +142,21 @@ def control(name: str) -> gr.components.Component:
         step=allowed.step,
         label=allowed.label,
         info=allowed.help,
+        min_width=320,
     )
 
 
-def offer_examples(photo: gr.Image, painting: gr.Image) -> None:
+def offer_examples(photo: gr.Image, painting: gr.Image, status: gr.Markdown) -> None:
     """Finished pictures; a click on one brings its photo and its painting."""
     painted = [
         (str(ASSETS / "painted" / f"{photo}-{painting}.jpg"), name)
         for name, (photo, painting) in EXAMPLES.items()
     ]
+    gr.Markdown("**Examples**: click one, then press Paint.")
     gallery = gr.Gallery(
         painted,
         label="Examples",
+        show_label=False,
         columns=len(EXAMPLES),
         allow_preview=False,
         buttons=[],
@@ -150,12 +164,15 @@ def offer_examples(photo: gr.Image, painting: gr.Image) -> None:
         elem_id="examples",
     )
 
-    def bring(selected: gr.SelectData) -> tuple[str, str]:
-        photo, painting = list(EXAMPLES.values())[selected.index]
+    def bring(selected: gr.SelectData) -> tuple[str, str, str]:
+        name, (photo, painting) = list(EXAMPLES.items())[selected.index]
         photos, paintings = ASSETS / "photos", ASSETS / "paintings"
-        return str(photos / f"{photo}.jpg"), str(paintings / f"{painting}.jpg")
+        brought = str(photos / f"{photo}.jpg"), str(paintings / f"{painting}.jpg")
+        return *brought, f"{name}: press Paint."
 
-    gallery.select(bring, None, [photo, painting], queue=False, api_visibility="private")
+    gallery.select(
+        bring, None, [photo, painting, status], queue=False, api_visibility="private"
+    ).then(None, js="() => document.querySelector('#given').scrollIntoView()")
 
 
 def interrupt(painter: Painter, *_: object) -> None:
@@ -175,7 +192,10 @@ def main(arguments: list[str] | None = None) -> None:
     if chosen.auth and ":" not in chosen.auth:
         parser.error("--auth is written NAME:PASSWORD")
     logging.basicConfig(format="%(message)s")
-    vgg19(best_device())
+    try:
+        vgg19(best_device())
+    except StyletxError as error:
+        parser.exit(1, f"{error}\n")
     painter = Painter()
     for sent in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sent, partial(interrupt, painter))
@@ -193,6 +213,8 @@ def main(arguments: list[str] | None = None) -> None:
             ssr_mode=False,
             footer_links=["api"],
         )
+    except OSError as error:  # the port is taken
+        parser.exit(1, f"The server could not start. {error}\n")
     finally:
         painter.close()
 

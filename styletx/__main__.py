@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
         chosen.pop(name) for name in ("photo", "painting", "output", "weights")
     )
     try:
-        check_can_save(output)
+        check_can_save(output, instead_of=(photo, painting))
         settings = Settings(**chosen)
         events = stylize(read(photo), [Style(read(painting))], settings, weights=weights)
         follow(events, settings.steps, output)
@@ -38,6 +38,8 @@ def follow(events: Events, steps: int, output: Path) -> None:
                 bar.update(latest.step - bar.n)
                 if isinstance(latest, Result):
                     save(latest.picture, output)
+                    width, height = latest.picture.size
+                    bar.write(f"{output}: {width}x{height} pixels in {latest.seconds:.0f} s")
         except KeyboardInterrupt as stop:
             if not isinstance(latest, Progress):
                 raise StyletxError("Stopped before anything was painted.") from stop
@@ -52,20 +54,33 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "python -m styletx", description="Repaint a photo in the manner of a painting."
     )
-    parser.add_argument("photo", type=Path)
-    parser.add_argument("painting", type=Path)
-    parser.add_argument("-o", "--output", type=Path, default=Path("painted.png"))
+    parser.add_argument("photo", type=Path, help="the picture to repaint")
+    parser.add_argument("painting", type=Path, help="the picture in whose manner")
     parser.add_argument(
-        "--weights", help="where VGG19 comes from: embedded, torchvision, hub, or a file"
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("painted.png"),
+        help="where to write the result (default painted.png)",
+    )
+    parser.add_argument(
+        "--weights",
+        help="where VGG19 comes from: embedded (the default), torchvision, hub, "
+        "hub:owner/repo/file@revision, or a .safetensors or .pth file",
     )
     for name, allowed in ALLOWED.items():
         default = getattr(Settings(), name)
+        words, among = None, ""
+        if isinstance(allowed, Options):
+            words = allowed.words
+        else:
+            among = f"{allowed.low:g} to {allowed.high:.10g}, "
         parser.add_argument(
             "--" + name.replace("_", "-"),
             type=type(default),
-            choices=allowed.words if isinstance(allowed, Options) else None,
+            choices=words,
             default=default,
-            help=f"{allowed.help} (default {default})",
+            help=f"{allowed.help} ({among}default {default})",
         )
     return parser
 

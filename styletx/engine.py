@@ -24,7 +24,7 @@ from .objective import (
     keep_content,
     stay_smooth,
 )
-from .pyramid import Level, brush_size, plan
+from .pyramid import COARSEST, Level, brush_size, plan
 from .settings import Settings
 from .weights import Weights
 
@@ -57,7 +57,7 @@ def stylize(
     `Result`. `weights` are VGG19's, or name their source as in `weights.load`. Raises
     `StyletxError`; if painting had begun, the `Result` with the last good picture comes first.
     """
-    content, styles = tidy(content), share_out(styles)
+    content, styles = tidy(content), ready(styles)
     levels = plan(content.size, settings)
     task = Task(content, styles, settings, vgg19(best_device(), weights))
     log, canvas = Log(levels, settings), None
@@ -79,7 +79,7 @@ def stylize(
     yield log.result(canvas)
 
 
-def share_out(styles: Sequence[Style]) -> list[Style]:
+def ready(styles: Sequence[Style]) -> list[Style]:
     """The styles with tidy pictures, and shares that add up to 1."""
     if not styles:
         raise StyletxError("Please choose at least one painting.")
@@ -110,14 +110,14 @@ def start(painted: Tensor | None, level: Level, task: Task) -> Tensor:
 
 def set_targets(canvas: Tensor, level: Level, task: Task) -> list[Term]:
     """L = α·L_content + β·L_style at this level, with everything that does not change computed
-    once. The finest level keeps the photo's details and the coarse composition instead of
-    the content."""
+    once. At the finest level, content is the photo's details, and the coarse composition is kept
+    as well."""
     extractor, settings = task.extractor, task.settings
     alpha, beta = settings.content_weight, settings.style_weight
     photo = extractor(to_tensor(task.content, level.size, extractor.device), {level.content_layer})
     if level.refines:
         terms = [
-            keep_content(photo, alpha * DETAIL * settings.detail, name="detail"),
+            keep_content(photo, alpha * DETAIL * settings.detail),
             keep_composition(canvas, COMPOSITION),
         ]
     else:
@@ -153,13 +153,13 @@ def descend(
             optimizer.step(gradient)
             continue
         canvas.copy_(good)
-        failures, learning_rate = failures + 1, learning_rate / 2
-        if failures > RETRIES:
+        if failures == RETRIES:
             raise Diverged(
-                f"The numbers became infinite {failures} times, the last time with a learning "
+                f"The numbers became infinite {failures + 1} times, the last time with a learning "
                 f"rate of {learning_rate:.2g}. Try a much smaller one; this is the last good "
                 "picture."
             )
+        failures, learning_rate = failures + 1, learning_rate / 2
         logger.warning("losses not finite: back one step, learning rate now %g", learning_rate)
         optimizer = optimizer.restarted(learning_rate)
 
@@ -184,21 +184,30 @@ def explaining_memory(levels: Sequence[Level], level: Level) -> Iterator[None]:
         if not is_out_of_memory(error):
             raise
         width, height = level.size
-        smaller = [max(below.size) for below in levels if below.size < level.size]
-        advice = (
-            f"A size of {smaller[-1]} did fit."
-            if smaller
-            else "Close other programs or use a larger machine."
-        )
         raise OutOfMemory(
-            f"{width}x{height} pixels do not fit into the memory of this device. {advice}"
+            f"{width}x{height} pixels do not fit into the memory of this device. "
+            + size_that_fits(levels, level)
         ) from error
 
 
+def size_that_fits(levels: Sequence[Level], level: Level) -> str:
+    """Advice: the level below did fit; where there is none, half the size is a fair guess."""
+    below = levels[: levels.index(level)]
+    if below:
+        return f"A size of {max(below[-1].size)} did fit."
+    half = max(level.size) // 2
+    if half >= COARSEST // 2:
+        return f"Try a size of {half}."
+    return "Close other programs or use a larger machine."
+
+
 def is_out_of_memory(error: Exception) -> bool:
-    """On the CPU, torch has no error of its own for it."""
-    told = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return told or "can't allocate memory" in str(error) or "not enough memory" in str(error)
+    """On the CPU, and in some libraries below torch, it has no error of its own."""
+    told = str(error).lower()
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
+        words in told
+        for words in ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc")
+    )
 
 
 def best_device() -> torch.device:

@@ -2,6 +2,10 @@
 
 import io
 import logging
+import os
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,20 +22,38 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 MOST_PIXELS = 40_000_000
 SMALLEST_SIDE = 32  # less holds nothing to show and no brush stroke to learn
+DAMAGED = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, TypeError, struct.error)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
-def read(path: Path | str) -> Image.Image:
-    """The first picture in a file, upright, opaque 8-bit sRGB; nothing is decoded until it is
-    known to be a picture of acceptable size. Raises `ImageError`."""
-    path = Path(path)
+def read(path: Path | str, longest: int | None = None) -> Image.Image:
+    """The first picture in a file, upright, opaque 8-bit sRGB; larger ones are reduced to
+    `longest` pixels on their longer side. Raises `ImageError`."""
+    with opened(Path(path)) as picture:
+        if longest:
+            picture.draft(picture.mode, (longest, longest))  # a JPEG need not be decoded in full
+        picture.load()
+        ready = tidy(picture, Path(path).name)
+        if longest:
+            ready.thumbnail((longest, longest), Image.Resampling.LANCZOS, reducing_gap=3.0)
+        return ready
+
+
+def check(path: Path) -> None:
+    """Look at a file's header only. Raises `ImageError` where `read` is sure to."""
+    with opened(path):
+        pass
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Image.Image]:
+    """A picture of acceptable size, not decoded yet. What goes wrong with it is an `ImageError`."""
     try:
         if path.stat().st_size == 0:
             raise ImageError(f"{path.name} is empty.")
         with Image.open(path, formats=FORMATS) as picture:
-            check_size(picture)
-            picture.load()
-            return tidy(picture)
+            check_size(picture, path.name)
+            yield picture
     except UnidentifiedImageError as error:
         raise ImageError(
             f"{path.name} is not a picture that can be read here. Please use one of "
@@ -42,33 +64,45 @@ def read(path: Path | str) -> Image.Image:
             f"{path.name} has far more pixels than the {MOST_PIXELS // 10**6} million that can be "
             "used. Please make it smaller first."
         ) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        if not path.is_file():
-            raise ImageError(f"There is no file {path}.") from error
-        raise ImageError(f"{path.name} is damaged and cannot be read.") from error
+    except DAMAGED as error:
+        raise ImageError(explain(path, error)) from error
 
 
-def check_size(picture: Image.Image) -> None:
+def explain(path: Path, error: Exception) -> str:
+    if path.is_dir():
+        return f"{path} is a folder, not a picture."
+    if not path.is_file():
+        return f"There is no file {path}."
+    if isinstance(error, PermissionError):
+        return f"{path.name} may not be read: permission denied."
+    return f"{path.name} is damaged and cannot be read."
+
+
+def check_size(picture: Image.Image, name: str) -> None:
     width, height = picture.size
     if min(width, height) < SMALLEST_SIDE:
         raise ImageError(
-            f"This picture is {width}x{height} pixels; each side needs at least {SMALLEST_SIDE}."
+            f"{name} is {width}x{height} pixels; each side needs at least {SMALLEST_SIDE}."
         )
     if width * height > MOST_PIXELS:
         raise ImageError(
-            f"This picture has {width}x{height} pixels, {width * height / 1e6:.0f} million; "
+            f"{name} has {width}x{height} pixels, {width * height / 1e6:.0f} million; "
             f"at most {MOST_PIXELS // 10**6} million can be used. Please make it smaller first."
         )
 
 
-def tidy(picture: Image.Image) -> Image.Image:
-    """Upright, opaque 8-bit sRGB: what every later step may rely on. Raises `ImageError`."""
-    check_size(picture)
+def tidy(picture: Image.Image, name: str = "This picture") -> Image.Image:
+    """Upright, opaque 8-bit sRGB: what every later step may rely on. Raises `ImageError`, which
+    calls the picture by its name."""
+    check_size(picture, name)
     upright = ImageOps.exif_transpose(picture)
+    if upright.mode in ("La", "RGBa"):  # alpha multiplied in, which nothing else converts
+        upright = upright.convert({"La": "LA", "RGBa": "RGBA"}[upright.mode])
     alpha = None
     if upright.has_transparency_data:
         alpha = upright.convert("RGBA").getchannel("A")
     colors = to_srgb(to_eight_bits(upright))
+    colors.info.clear()  # what it said is done, and not to be done again
     if alpha is None:
         return colors
     return Image.composite(colors, Image.new("RGB", colors.size, "white"), alpha)
@@ -93,7 +127,7 @@ def to_srgb(picture: Image.Image) -> Image.Image:
     profile = picture.info.get("icc_profile")
     if picture.mode in ("P", "PA", "1"):
         picture = picture.convert("RGB")
-    opaque = {"LA": "L", "La": "L", "RGBA": "RGB", "RGBa": "RGB", "RGBX": "RGB"}
+    opaque = {"LA": "L", "RGBA": "RGB", "RGBX": "RGB"}
     picture = picture.convert(opaque.get(picture.mode, picture.mode))
     if profile and picture.mode in ("L", "RGB", "CMYK"):
         try:
@@ -106,20 +140,26 @@ def to_srgb(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
-def check_can_save(path: Path) -> None:
-    """Before hours of work: raises `ImageError` if `save` could not write there."""
+def check_can_save(path: Path, instead_of: Sequence[Path] = ()) -> None:
+    """Before the work, not after it: raises `ImageError` if it is plain that `save` could not write
+    there, or would write over one of the pictures that are to be read."""
     if path.suffix.lower() not in ENDINGS:
         raise ImageError(f"{path} must end in one of {', '.join(ENDINGS)}.")
     if not path.parent.is_dir():
         raise ImageError(f"There is no folder {path.parent}.")
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ImageError(f"{path} may not be written.")
+    if path.exists() and any(given.exists() and path.samefile(given) for given in instead_of):
+        raise ImageError(f"{path} would be written over itself; choose another name.")
 
 
-def save(picture: Image.Image, path: Path) -> None:
+def save(picture: Image.Image, path: Path | str) -> None:
     """Write a picture with the sRGB profile, in the format that the name's ending says."""
     try:
         picture.save(path, icc_profile=SRGB.tobytes(), quality=95)
-    except OSError as error:
-        raise ImageError(f"{path} cannot be written: {error.strerror or error}.") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"{path} cannot be written: {reason}.") from error
 
 
 def to_tensor(picture: Image.Image, size: tuple[int, int], device: torch.device) -> Tensor:

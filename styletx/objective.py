@@ -24,7 +24,7 @@ class Term(NamedTuple):
     measure: Measure
 
 
-def keep_content(content: Features, weight: float, name: str = "content") -> Term:
+def keep_content(content: Features, weight: float) -> Term:
     """Show what the photo shows: ‖F − P‖² / ‖P‖² at each layer of `content`."""
 
     def measure(_: Tensor, features: Features) -> Tensor:
@@ -33,7 +33,7 @@ def keep_content(content: Features, weight: float, name: str = "content") -> Ter
             for layer, target in content.items()
         )
 
-    return Term(name, weight, tuple(content), measure)
+    return Term("content", weight, tuple(content), measure)
 
 
 def follow_style(style: Features, weight: float) -> Term:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .errors import SettingsError
-from .settings import ALLOWED, Limits, Settings
+from .settings import LARGEST, Settings
 
 COARSEST = 128  # longest side of the first level, or up to twice that
-SMALLEST_SIDE = 16  # four poolings leave one row, the least that relu5_1 can see
+NARROWEST = 16  # four poolings leave one row, the least that relu5_1 can see
 FEWER = 0.75  # steps of a level, as a share of those of the level below it
 
 ALL_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
@@ -55,12 +55,12 @@ def plan(shape: tuple[int, int], settings: Settings) -> tuple[Level, ...]:
     check_width(shape, settings.size)
     sizes = [settings.size]
     while len(sizes) < settings.steps and sizes[0] // 2 >= COARSEST:
-        if min(fit(shape, sizes[0] // 2)) < SMALLEST_SIDE:
+        if min(fit(shape, sizes[0] // 2)) < NARROWEST:
             break
         sizes.insert(0, sizes[0] // 2)
     shares = share_out(settings.steps, len(sizes))
     return tuple(
-        Level(fit(shape, size), steps, refines=size is sizes[-1] and len(sizes) > 1)
+        Level(fit(shape, size), steps, refines=size == settings.size and len(sizes) > 1)
         for size, steps in zip(sizes, shares, strict=True)
     )
 
@@ -86,19 +86,17 @@ def fit(shape: tuple[int, int], longest: int) -> tuple[int, int]:
 
 def check_width(shape: tuple[int, int], size: int) -> None:
     short = min(fit(shape, size))
-    if short >= SMALLEST_SIDE:
+    if short >= NARROWEST:
         return
-    limits = ALLOWED["size"]
-    assert isinstance(limits, Limits)
-    needed = -(-SMALLEST_SIDE * max(shape) // min(shape))
+    needed = -(-NARROWEST * max(shape) // min(shape))
     advice = (
         f"Choose a size of at least {needed}."
-        if needed <= limits.high
+        if needed <= LARGEST
         else "Cut it to a less extreme shape."
     )
     raise SettingsError(
         f"At size {size} this picture of {shape[0]}x{shape[1]} pixels would be {short} pixels "
-        f"wide on its short side, and the network needs {SMALLEST_SIDE}. {advice}"
+        f"wide on its short side, and the network needs {NARROWEST}. {advice}"
     )
 
 
@@ -117,5 +115,5 @@ def share_done(levels: Sequence[Level], step: int) -> float:
 def brush_size(shape: tuple[int, int], level: Level) -> tuple[int, int]:
     """At which (width, height) a painting is looked at: as large as the level, so that strokes
     keep their size relative to the picture, but never enlarged, which would teach blur."""
-    wide_enough = 2 * SMALLEST_SIDE * max(shape) / min(shape)
+    wide_enough = 2 * NARROWEST * max(shape) / min(shape)
     return fit(shape, min(max(shape), round(max(*level.size, wide_enough))))

@@ -12,13 +12,12 @@ from .events import Event, Result
 from .images import save
 from .runs import Painter, Run
 
-Report = dict[str, Any]
-Told = tuple[str | None, Report]  # the path of the picture so far, and how far it is
+Told = tuple[str | None, dict[str, Any]]  # the path of the picture so far, and how far it is
 
 PREVIEW_SIDE, PREVIEW_EVERY, PREVIEWS_KEPT = 768, 0.5, 3  # pixels, seconds, files
 
 
-class Pictures:
+class Files:
     """The pictures of one run in a folder of its own: its latest previews, and the finished one.
 
     Each preview has another name, since browsers do not fetch the same name again.
@@ -50,16 +49,16 @@ def small(picture: Image.Image) -> Image.Image:
     return ImageOps.contain(picture, (side, side))
 
 
-def tell(painter: Painter, run: Run, pictures: Pictures) -> Iterator[Told]:
+def tell(painter: Painter, run: Run, files: Files) -> Iterator[Told]:
     """Tell of a run until it ends; leaving this generator stops the run."""
     try:
         for event in run.watch():
-            yield pictures.show(event), report(run, event, painter.ahead_of(run))
+            yield files.show(event), report(run, event, painter.ahead_of(run))
     finally:
         run.stop()
 
 
-def report(run: Run, event: Event | None, ahead: int) -> Report:
+def report(run: Run, event: Event | None, ahead: int) -> dict[str, Any]:
     """A run in plain values, as the API tells it. `ahead` runs must end before this one begins."""
     told = {"level": 0, "levels": 0, "step": 0, "steps": run.settings.steps, "seconds": 0.0}
     return {
@@ -68,13 +67,13 @@ def report(run: Run, event: Event | None, ahead: int) -> Report:
         **{name: getattr(event, name, value) for name, value in told.items()},
         "seconds_left": getattr(event, "seconds_left", None),
         "losses": getattr(event, "losses", {}),
-        "done": isinstance(event, Result) or (event is None and run.over),
+        "done": isinstance(event, Result) or (event is None and run.stopping),
         "stopped": event.stopped if isinstance(event, Result) else run.stopping,
         "settings": asdict(run.settings),
     }
 
 
-def describe(report: Report) -> str:
+def describe(report: dict[str, Any]) -> str:
     """A run in one line, as the page tells it."""
     step, steps, seconds = report["step"], report["steps"], report["seconds"]
     if report["stopped"] and not report["level"]:
@@ -84,12 +83,16 @@ def describe(report: Report) -> str:
             f"Stopped after {step} of {steps} steps, {seconds:.0f} s. The picture so far is yours."
         )
     if report["done"]:
-        return f"Done: {steps} steps in {seconds:.0f} s."
+        return f"Done: {count(steps, 'step')} in {seconds:.0f} s."
     if not report["level"]:
-        others = "1 picture" if report["ahead"] == 1 else f"{report['ahead']} pictures"
+        others = count(report["ahead"], "picture")
         return f"Waiting for {others} to be finished first." if report["ahead"] else "Starting …"
     left = report["seconds_left"]
     return (
         f"Size {report['level']} of {report['levels']} · step {step} of {steps} · {seconds:.0f} s"
         + ("" if left is None else f" · about {left:.0f} s left")
     )
+
+
+def count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

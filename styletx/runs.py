@@ -13,6 +13,8 @@ from .engine import stylize
 from .events import Event, Events, Progress, Result, Style
 from .settings import Settings
 
+Pictures = Callable[[], tuple[Image.Image, Sequence[Style]]]
+
 
 class Run:
     """One call of `stylize` that somebody watches. Only its latest event is kept.
@@ -35,15 +37,15 @@ class Run:
                 if self.stopping:
                     return
                 self.latest = event
-                self.tell()
+                self.announce()
 
     def stop(self) -> None:
         """Keep what there is. Returns at once; the thread follows at its next event."""
         self.stopping = True
         self.future.cancel()  # does something only while the run waits for its turn
-        self.tell()
+        self.announce()
 
-    def tell(self) -> None:
+    def announce(self) -> None:
         with self.changed:
             self.changed.notify_all()
 
@@ -58,16 +60,20 @@ class Run:
 
     def watch(self, every: float = 0.25) -> Iterator[Event | None]:
         """The latest event at each change and at least once in `every` seconds: None while the
-        run waits for its turn. The `result` comes last; then the run's error is raised, if any."""
+        run waits for its turn. The `result` comes last, None if it was stopped before it began;
+        if the run failed, its error is raised, after the last good picture if there is one."""
         while not self.over:
             seen = self.latest
             if not isinstance(seen, Result):  # which the end of the run follows
                 yield seen
             with self.changed:
                 self.changed.wait_for(partial(self.has_more_than, seen), every)
-        yield self.result
-        if not self.stopping:
-            self.future.result()
+        if self.stopping:
+            yield self.result
+            return
+        if self.result is not None:
+            yield self.result
+        self.future.result()
 
     def has_more_than(self, seen: Event | None) -> bool:
         return self.over or self.latest is not seen
@@ -85,9 +91,10 @@ class Painter:
         self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="painter")
         self.runs: dict[str, Run] = {}
 
-    def start(self, content: Image.Image, styles: Sequence[Style], settings: Settings) -> Run:
-        """Put a run in line: the same as `stylize`, begun when its turn comes."""
-        run = Run(partial(self.stylize, content, styles, settings), settings)
+    def start(self, settings: Settings, pictures: Pictures) -> Run:
+        """Put a run in line. `pictures` gives the photo and the styles when its turn comes: those
+        who wait hold none in memory."""
+        run = Run(lambda: self.stylize(*pictures(), settings), settings)
         self.runs[run.id] = run
         run.future = self.thread.submit(run.paint)
         run.future.add_done_callback(lambda _: self.forget(run))
@@ -95,7 +102,7 @@ class Painter:
 
     def forget(self, run: Run) -> None:
         self.runs.pop(run.id, None)
-        run.tell()
+        run.announce()
 
     def ahead_of(self, run: Run) -> int:
         """How many runs must end before this one begins."""

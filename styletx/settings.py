@@ -7,6 +7,8 @@ from typing import TypeVar
 
 from .errors import SettingsError
 
+LARGEST = 2048  # pixels on the longest side of a result
+
 Value = TypeVar("Value", int, float, str)
 
 
@@ -26,11 +28,10 @@ class Limits:
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise SettingsError(f"{name} is {shown(value)}, but must be {wanted}.")
         if not self.low <= value <= self.high:
-            raise SettingsError(
-                f"{name} is {value:.10g}, but must lie between {self.low:g} and {self.high:.10g}."
-            )
+            allowed = f"between {self.low:g} and {self.high:.10g}"
+            raise SettingsError(f"{name} is {shown(value)}, but must lie {allowed}.")
         if kind is int and value != int(value):
-            raise SettingsError(f"{name} is {value:g}, but must be {wanted}.")
+            raise SettingsError(f"{name} is {shown(value)}, but must be {wanted}.")
         return int(value) if kind is int else float(value)
 
 
@@ -67,7 +68,9 @@ class Settings:
     Raises `SettingsError` for a value of the wrong kind or outside its limits.
     """
 
-    size: int = choice(512, Limits(64, 2048, 16, "Size", "Longest side of the result, in pixels"))
+    size: int = choice(
+        512, Limits(64, LARGEST, 16, "Size", "Longest side of the result, in pixels")
+    )
     steps: int = choice(
         100, Limits(1, 2000, 1, "Steps", "How often the picture is refined, in all")
     )

@@ -79,7 +79,7 @@ def load(source: str) -> Weights:
         advice = (
             "Install the requirements again"
             if source == DEFAULT
-            else f"Check it, or unset {CHOOSE} to use the embedded copy"
+            else "Check it, or choose none to use the embedded copy"
         )
         raise WeightsError(
             f"VGG19's weights could not be read from {source!r}: {reason[:300]}. {advice}."
@@ -157,11 +157,10 @@ def from_torchvision(state: State) -> Weights:
     names = [name.removesuffix(".weight") for name in state if name.startswith("features.")]
     names = sorted({n for n in names if n.count(".") == 1}, key=lambda n: int(n.split(".")[1]))
     convolutions = [(state[f"{name}.weight"], state[f"{name}.bias"]) for name in names]
-    found = tuple(len(bias) for _, bias in convolutions)
-    if found != CHANNELS:
-        raise WeightsError(
-            f"it is no VGG19: its convolutions have {found or 'no'} channels, not {CHANNELS}"
-        )
+    shapes = [(tuple(kernel.shape), tuple(bias.shape)) for kernel, bias in convolutions]
+    inputs = (3, *CHANNELS[:-1])
+    if shapes != [((out, into, 3, 3), (out,)) for into, out in zip(inputs, CHANNELS, strict=True)]:
+        raise WeightsError(f"it is no VGG19: its {len(shapes)} convolutions have other shapes")
     return Weights(
         tuple((kernel.float(), bias.float()) for kernel, bias in convolutions),
         mean=(0.485, 0.456, 0.406),

@@ -2,6 +2,8 @@
 
 import inspect
 import json
+import time
+from pathlib import Path
 
 import gradio as gr
 import pytest
@@ -42,13 +44,60 @@ DEFAULTS = [getattr(Settings(), name) for name in ALLOWED]
 def test_the_page_shows_a_run_from_first_to_last(painter, files):
     paint = handler(page.build_app(painter), "paint")
     *_, last = paint(upload(files, "photo"), upload(files, "painting"), *DEFAULTS)
-    path, words, download, stop, run_id = last
+    path, download, words, go, stop, run_id = last
     assert words == "Done: 3 steps in 0 s."
     assert path.endswith("photo-painting.png")
-    assert download.value["path"] == path if isinstance(download.value, dict) else download.value
-    assert download.interactive
-    assert not stop.interactive
+    assert Path(download.value["path"]).name == "photo-painting.png"
+    assert (download.interactive, go.interactive, stop.interactive) == (True, True, False)
     assert len(run_id) == 32
+
+
+@pytest.mark.parametrize(
+    "begun", [[], [progress(1), result(step=1)]], ids=["at once", "with a picture begun"]
+)
+def test_a_run_that_fails_says_so_and_is_never_called_done(painter, files, begun):
+    def failing(content, styles, settings):
+        yield from begun
+        raise StyletxError("It broke.")
+
+    painter.stylize = failing
+    paint, told = handler(page.build_app(painter), "paint"), []
+    with pytest.raises(gr.Error, match="It broke"):
+        for shown in paint(upload(files, "photo"), upload(files, "painting"), *DEFAULTS):
+            told.append(shown)
+    path, _, words, go, stop, _ = told[-1]
+    assert words == "It broke."
+    assert (go.interactive, stop.interactive) == (True, False)
+    assert path == gr.skip()  # what was to be seen stays
+    assert not any("Done" in shown[2] for shown in told)
+    offered = [d.value for _, d, *_ in told if isinstance(d, gr.DownloadButton) and d.value]
+    assert bool(offered) == bool(begun)
+
+
+def test_a_run_stopped_in_line_leaves_the_last_picture(painter, files):
+    painter.thread.submit(time.sleep, 0.5)
+    paint = handler(page.build_app(painter), "paint")
+    watching = paint(upload(files, "photo"), upload(files, "painting"), *DEFAULTS)
+    *_, run_id = next(watching)
+    painter.stop(run_id)
+    *_, (path, download, words, *_) = watching
+    assert words == "Stopped before it began."
+    assert path == download == gr.skip()
+
+
+def test_long_names_do_not_cost_the_picture(painter, files):
+    for name in ("photo", "painting"):
+        (files / f"{name}.png").rename(files / f"{'ü' * 100}{name}.png")
+    paint = handler(page.build_app(painter), "paint")
+    pictures = [upload(files, f"{'ü' * 100}{name}") for name in ("photo", "painting")]
+    *_, last = paint(*pictures, *DEFAULTS)
+    assert Path(last[0]).is_file()
+
+
+def test_an_upload_that_is_gone_is_asked_for_again(painter, files):
+    paint = handler(page.build_app(painter), "paint")
+    with pytest.raises(gr.Error, match="The photo is no longer here; please upload it again"):
+        list(paint(upload(files, "gone"), upload(files, "painting"), *DEFAULTS))
 
 
 def test_what_is_chosen_arrives_at_the_engine(painter, files):
@@ -81,7 +130,7 @@ def test_page_and_api_refuse_in_the_same_words(painter, files, name):
         (photo, upload(files, "page"), 512, "page.png is not a picture that can be read here."),
     ]:
         with pytest.raises(gr.Error) as refused:
-            next(call(content, style, first, *DEFAULTS[1:]))
+            list(call(content, style, first, *DEFAULTS[1:]))
         assert sentence in str(refused.value)
         assert not refused.value.print_exception
 
@@ -118,12 +167,10 @@ def test_every_setting_has_a_control_with_its_default_and_limits(painter):
         control = controls[allowed.label]
         assert control.value == getattr(Settings(), name)
         assert control.info == allowed.help
-        if isinstance(allowed, Limits) and isinstance(control, gr.Slider):
-            assert (control.minimum, control.maximum, control.step) == (
-                allowed.low,
-                allowed.high,
-                allowed.step,
-            )
+        if isinstance(allowed, Limits):
+            assert (control.minimum, control.maximum) == (allowed.low, allowed.high)
+        else:
+            assert [value for _, value in control.choices] == list(allowed.words)
 
 
 def test_the_api_names_its_arguments_as_the_settings(painter):

@@ -67,9 +67,11 @@ def shown(page):
 def test_from_an_example_to_a_picture_to_keep(visit, tmp_path):
     page = visit(**DESKTOP, accept_downloads=True)
     choose_example(page)
+    expect(status(page)).to_have_text("Temple, The Great Wave: press Paint.")
     page.click("#paint")
     expect(status(page)).to_have_text(re.compile("step [1-9]"), timeout=20_000)
     expect(page.locator("#painted img")).to_be_visible()
+    expect(page.locator("#paint")).to_be_disabled()
 
     pictures, deadline = {shown(page)}, time.monotonic() + 20
     while len(pictures) < 4 and time.monotonic() < deadline:
@@ -86,6 +88,7 @@ def test_from_an_example_to_a_picture_to_keep(visit, tmp_path):
     assert time.monotonic() - started < 1  # the answer takes half a second at most; a look, 0.1
     expect(page.locator("#painted img")).to_have_attribute("src", re.compile(r"\.png"))
     expect(page.locator("#stop")).to_be_disabled()
+    expect(page.locator("#paint")).to_be_enabled()
 
     with page.expect_download() as download:
         page.click("#download")
@@ -110,7 +113,10 @@ def test_own_pictures_are_painted_to_the_end(visit, files):
 def test_what_is_missing_is_said_on_the_page(visit):
     page = visit(**DESKTOP)
     page.click("#paint")
-    expect(page.get_by_text("Please choose a photo.")).to_be_visible()
+    expect(page.get_by_test_id("toast-body")).to_contain_text("Please choose a photo.")
+    expect(status(page)).to_have_text("Please choose a photo.")  # which stays
+    expect(page.locator("#paint")).to_be_enabled()
+    expect(page.locator("#download")).to_be_disabled()
 
 
 def test_a_file_that_is_no_picture_is_explained_on_the_page(visit, files):
@@ -120,7 +126,29 @@ def test_a_file_that_is_no_picture_is_explained_on_the_page(visit, files):
     page.set_input_files("#painting input[type=file]", str(files / "painting.png"))
     expect(page.locator("#painting img")).to_be_visible(timeout=15_000)
     page.click("#paint")
-    expect(page.get_by_text("broken.png is not a picture that can be read")).to_be_visible()
+    expect(status(page)).to_contain_text("broken.png is not a picture that can be read")
+
+
+def test_a_run_that_cannot_begin_leaves_the_last_picture(visit, files, sunset):
+    page = visit(**DESKTOP)
+    sunset.resize((2000, 200)).save(files / "panorama.png")
+    page.get_by_label("number input for Size").fill("64")
+    page.get_by_label("number input for Steps").fill("2")
+    for name in ("photo", "painting"):
+        page.set_input_files(f"#{name} input[type=file]", str(files / f"{name}.png"))
+        expect(page.locator(f"#{name} img")).to_be_visible(timeout=15_000)
+    page.click("#paint")
+    expect(status(page)).to_have_text(re.compile("Done: 2 steps"), timeout=30_000)
+    kept = shown(page)
+
+    page.get_by_label("Remove Image").first.click()
+    page.set_input_files("#photo input[type=file]", str(files / "panorama.png"))
+    expect(page.locator("#photo img")).to_be_visible(timeout=15_000)
+    page.click("#paint")
+    expect(status(page)).to_contain_text("Choose a size of at least 160.", timeout=15_000)
+    assert shown(page) == kept
+    expect(page.locator("#download")).to_be_enabled()
+    expect(page.locator("#paint")).to_be_enabled()
 
 
 def test_closing_the_tab_frees_the_painter(visit):

@@ -41,7 +41,9 @@ def test_every_accepted_format_is_read(photo, tmp_path, ending):
     assert close(colors(found), colors(photo))
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr", "I;16", "F"])
+@pytest.mark.parametrize(
+    "mode", ["1", "L", "LA", "La", "P", "RGBA", "RGBa", "CMYK", "YCbCr", "I;16", "F"]
+)
 def test_every_kind_of_pixel_becomes_rgb(photo, mode):
     grey = photo.convert("L")
     if mode == "I;16":
@@ -49,9 +51,11 @@ def test_every_kind_of_pixel_becomes_rgb(photo, mode):
         assert picture.mode == mode
     elif mode == "F":
         picture = Image.fromarray(np.asarray(grey).astype(np.float32) / 255)
+    elif mode in ("La", "RGBa"):
+        picture = photo.convert(mode.upper()).convert(mode)
     else:
         picture = photo.convert(mode, palette=Image.Palette.ADAPTIVE)
-    wanted = photo if mode in ("P", "RGBA", "CMYK", "YCbCr") else grey.convert("RGB")
+    wanted = photo if mode in ("P", "RGBA", "RGBa", "CMYK", "YCbCr") else grey.convert("RGB")
     if mode == "1":
         wanted = photo.convert("1").convert("RGB")
     assert tidy(picture).mode == "RGB"
@@ -155,6 +159,17 @@ def jpeg(photo, **options):
     return file.getvalue()
 
 
+def damaged(photo, kind):
+    """A file of this kind whose header is whole and whose pixels are not."""
+    file = io.BytesIO()
+    photo.resize((200, 100)).save(file, kind)
+    content = bytearray(file.getvalue())
+    if kind == "TIFF":
+        return bytes(content[:4000])
+    content[-60:] = b"\xff" * 60
+    return bytes(content)
+
+
 REFUSED = [
     ("empty.jpg", lambda _: b"", "empty.jpg is empty."),
     (
@@ -173,14 +188,16 @@ REFUSED = [
     (
         "large.png",
         lambda _: bomb(9000, 5000),
-        "This picture has 9000x5000 pixels, 45 million; at most 40 million can be used.",
+        "large.png has 9000x5000 pixels, 45 million; at most 40 million can be used.",
     ),
     (
         "speck.jpg",
         lambda p: jpeg(p.resize((1, 1))),
-        "This picture is 1x1 pixels; each side needs at least 32.",
+        "speck.jpg is 1x1 pixels; each side needs at least 32.",
     ),
-    ("line.jpg", lambda p: jpeg(p.resize((200, 3))), "This picture is 200x3 pixels"),
+    ("line.jpg", lambda p: jpeg(p.resize((200, 3))), "line.jpg is 200x3 pixels"),
+    ("cut.avif", lambda p: damaged(p, "AVIF"), "cut.avif is damaged and cannot be read."),
+    ("cut.tiff", lambda p: damaged(p, "TIFF"), "cut.tiff is damaged and cannot be read."),
     ("script.eps", lambda _: b"%!PS-Adobe-3.0 EPSF-3.0\n", "not a picture"),
 ]
 
@@ -197,6 +214,24 @@ def test_what_cannot_be_used_is_refused_in_a_sentence(photo, tmp_path, name, con
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(StyletxError, match="There is no file .*gone.jpg"):
         read(tmp_path / "gone.jpg")
+    with pytest.raises(StyletxError, match="is a folder, not a picture"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png"])
+def test_large_pictures_are_reduced_as_they_are_read(photo, tmp_path, ending):
+    path = stored(photo.resize((3000, 1500)), tmp_path / f"large.{ending}")
+    found = read(path, longest=256)
+    assert found.size == (256, 128)
+    assert close((found.getpixel((20, 64)), found.getpixel((230, 64))), colors(photo))
+    assert read(path, longest=4000).size == (3000, 1500)
+
+
+def test_what_a_profile_said_is_not_done_twice(tmp_path):
+    red = Image.new("RGB", (40, 40), (255, 0, 0))
+    path = stored(red, tmp_path / "profiled.png", icc_profile=wide_gamut_profile())
+    once = read(path)
+    assert tidy(once).tobytes() == once.tobytes()
 
 
 def test_a_place_that_cannot_be_written_is_known_beforehand(tmp_path):
@@ -205,6 +240,12 @@ def test_a_place_that_cannot_be_written_is_known_beforehand(tmp_path):
         check_can_save(tmp_path / "out.xyz")
     with pytest.raises(StyletxError, match="There is no folder"):
         check_can_save(tmp_path / "nowhere" / "out.png")
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(StyletxError, match="folder.png may not be written"):
+        check_can_save(tmp_path / "folder.png")
+    photo = stored(Image.new("RGB", (40, 40)), tmp_path / "photo.png")
+    with pytest.raises(StyletxError, match="would be written over itself"):
+        check_can_save(tmp_path / ".." / tmp_path.name / "photo.png", instead_of=[photo])
 
 
 def test_a_failed_write_is_a_sentence(photo, tmp_path):

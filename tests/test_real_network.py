@@ -12,7 +12,7 @@ from styletx.features import LAYERS, vgg19
 from styletx.images import read, to_tensor
 from styletx.losses import gram, moments
 from styletx.pyramid import ALL_LAYERS, CONTENT_LAYER
-from styletx.weights import load
+from styletx.weights import load, read_embedded
 
 pytestmark = pytest.mark.slow
 
@@ -70,13 +70,27 @@ def beyond_the_border(layer):
     return same
 
 
-def test_the_first_kernels_are_in_red_green_blue_order():
-    """Blue comes first in the file; our first kernel must give red what the file gives last."""
-    from styletx.weights import read_embedded
-
+def test_inside_the_border_it_sees_what_the_plain_network_does_with_the_stored_weights(photo, eye):
+    """Independent of ours: torchvision's own network, the file's own kernels, blue before green
+    before red. It sees zeros beyond the border, so what lies further inside is compared."""
     state = read_embedded()
-    stored = state["block1_conv1_W_table"][state["block1_conv1_W_q"].long()]
-    torch.testing.assert_close(load("embedded").convolutions[0][0], stored[:, [2, 1, 0]])
+    reference = torchvisions_vgg19(weights=None).features.eval()
+    convolutions = [layer for layer in reference if isinstance(layer, nn.Conv2d)]
+    names = [name.removesuffix("_b") for name in state if name.endswith("_b")]
+    for layer, name in zip(convolutions, sorted(names), strict=True):
+        layer.weight.data = state[f"{name}_W_table"][state[f"{name}_W_q"].long()]
+        layer.bias.data = state[f"{name}_b"]
+
+    image = to_tensor(photo, (448, 320), CPU)
+    blue_first = image.flip(1) * 255 - torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)
+    through = {"relu1_1": 2, "relu2_1": 7, "relu3_1": 12, "relu4_1": 21, "relu5_1": 30}
+    for name, depth in through.items():
+        with torch.no_grad():
+            theirs = reference[:depth](blue_first)
+        margin = theirs.shape[-2] * 3 // 8
+        inside = (..., slice(margin, -margin), slice(margin, -margin))
+        ours = eye(image, {name})[name][inside]
+        assert (ours - theirs[inside]).norm() <= 1e-5 * theirs[inside].norm(), name
 
 
 @pytest.mark.parametrize("layer", ["relu1_1", "relu3_1", "relu5_1"])

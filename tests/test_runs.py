@@ -28,7 +28,7 @@ class Script:
         self.go = threading.Event()
         self.begun = threading.Event()
         self.ended = threading.Event()
-        self.at_work = self.most_at_work = 0
+        self.at_work = self.most_at_work = self.told = 0
 
     def __call__(self, content, styles, settings):
         self.at_work += 1
@@ -38,6 +38,7 @@ class Script:
                 if isinstance(event, Exception):
                     raise event
                 self.begun.set()
+                self.told += 1
                 yield event
                 if not isinstance(event, Result):
                     self.go.wait(5)
@@ -55,7 +56,7 @@ def painter():
 
 def start(painter, script):
     painter.stylize = script
-    return painter.start(PICTURE, [Style(PICTURE)], SETTINGS)
+    return painter.start(SETTINGS, lambda: (PICTURE, [Style(PICTURE)]))
 
 
 def test_a_run_is_watched_to_its_result(painter):
@@ -96,6 +97,32 @@ def test_stop_keeps_the_picture_so_far_at_once(painter):
     assert script.ended.wait(5)  # the thread follows at its next event
 
 
+def test_a_stopped_run_takes_no_more_than_one_event_more(painter):
+    script = Script(*[progress(step) for step in range(1, 1000)])
+    run = start(painter, script)
+    script.begun.wait(5)
+    run.stop()
+    script.go.set()
+    assert script.ended.wait(5)
+    assert script.told <= 2
+
+
+def test_pictures_are_read_only_when_their_turn_comes(painter):
+    busy, read = Script(progress(1), result()), threading.Event()
+    start(painter, busy)
+    busy.begun.wait(5)
+
+    def pictures():
+        read.set()
+        return PICTURE, [Style(PICTURE)]
+
+    run = painter.start(SETTINGS, pictures)
+    assert not read.wait(0.1)
+    busy.go.set()
+    assert list(run.watch())[-1] == result()
+    assert read.is_set()
+
+
 def test_a_run_stopped_in_line_never_begins(painter):
     busy, waiting = Script(progress(1), result()), Script(progress(1), result())
     first, second = start(painter, busy), start(painter, waiting)
@@ -114,13 +141,15 @@ def test_runs_wait_their_turn_and_never_share_the_device(painter):
     runs = [start(painter, script) for _ in range(5)]
     assert [list(run.watch())[-1] for run in runs] == [result()] * 5
     assert script.most_at_work == 1
-    assert not painter.runs
 
 
 def test_an_error_reaches_who_watches(painter):
     run = start(painter, Script(StyletxError("Too large.")))
+    seen = []
     with pytest.raises(StyletxError, match="Too large"):
-        list(run.watch())
+        for event in run.watch():
+            seen.append((event, run.stopping))
+    assert set(seen) <= {(None, False)}  # nothing that could be taken for a result
 
 
 def test_the_last_good_picture_comes_before_the_error(painter):

@@ -13,8 +13,9 @@ from styletx.settings import Limits
     [
         ({"size": 8}, "size is 8, but must lie between 64 and 2048."),
         ({"steps": 2001}, "steps is 2001, but must lie between 1 and 2000."),
-        ({"style_weight": -1.0}, "style_weight is -1, but must lie between 0 and 10."),
+        ({"style_weight": -1.0}, "style_weight is -1.0, but must lie between 0 and 10."),
         ({"detail": math.nan}, "detail is nan, but must lie between 0 and 10."),
+        ({"size": 2048.01}, "size is 2048.01, but must lie between 64 and 2048."),
         ({"size": math.inf}, "size is inf, but must lie between 64 and 2048."),
         ({"steps": 1.5}, "steps is 1.5, but must be a whole number."),
         ({"seed": "seven"}, "seed is 'seven', but must be a whole number."),
@@ -34,6 +35,8 @@ def test_a_huge_value_does_not_make_a_huge_sentence():
     with pytest.raises(StyletxError) as refused:
         Settings(size="9" * 10_000)
     assert len(str(refused.value)) < 200
+    with pytest.raises(StyletxError, match="size is 9999"):
+        Settings(size=int("9" * 4000))
 
 
 @pytest.mark.parametrize("name", [n for n, a in ALLOWED.items() if isinstance(a, Limits)])

@@ -10,7 +10,9 @@ from PIL import Image
 import styletx.engine as engine
 import styletx.errors as errors
 from styletx import Progress, Result, Settings, Style, StyletxError, stylize
+from styletx.features import vgg19
 from styletx.images import to_tensor
+from styletx.pyramid import plan
 
 QUICK = Settings(size=256, steps=6)
 
@@ -66,10 +68,82 @@ def test_losses_are_the_weighted_values_that_are_minimised(sunset, weave, eye):
     assert weighed["content"] == pytest.approx(5 * plain["content"])
 
 
+@pytest.mark.parametrize(
+    ("setting", "loss", "level"),
+    [
+        ("content_weight", "content", 0),
+        ("content_weight", "content", -1),
+        ("style_weight", "style", 0),
+        ("style_weight", "style", -1),
+        ("detail", "content", -1),
+        ("smoothness", "smoothness", 0),
+        ("smoothness", "smoothness", -1),
+    ],
+)
+def test_a_weight_twice_as_large_makes_its_loss_twice_as_large(
+    sunset, weave, eye, setting, loss, level
+):
+    def losses(value):
+        settings = Settings(size=256, **{setting: value})
+        chosen = plan(sunset.size, settings)[level]
+        extractor = vgg19(torch.device("cpu"), eye, torch.float32)
+        task = engine.Task(sunset, [Style(weave)], settings, extractor)
+        noise = torch.rand(1, 3, *chosen.size[::-1], generator=torch.Generator().manual_seed(1))
+        terms = engine.set_targets(torch.zeros_like(noise), chosen, task)
+        return engine.evaluate(terms, noise, extractor)
+
+    once, twice = losses(2.0), losses(4.0)
+    for name in once.keys() - {loss, "total"}:
+        torch.testing.assert_close(twice[name], once[name])
+    torch.testing.assert_close(twice[loss], 2 * once[loss])
+
+
+def test_each_level_goes_on_from_the_one_below(sunset, weave, eye):
+    events = paint(sunset, weave, eye, Settings(size=256, steps=30, learning_rate=0.001))
+    below = [event for event in events[:-1] if event.level == 1][-1]
+    above = next(event for event in events[:-1] if event.level == 2)
+    canvas = [to_tensor(e.preview, (256, 171), torch.device("cpu")) for e in (below, above)]
+    assert (canvas[0] - canvas[1]).abs().mean() < 0.01
+    photo = to_tensor(sunset, (256, 171), torch.device("cpu"))
+    assert (canvas[1] - photo).abs().mean() > 0.1  # recoloured at the start, and so it stays
+
+
+def test_the_finest_level_is_held_to_what_the_one_below_painted(sunset, weave, eye):
+    def strayed(weight):
+        monkey = pytest.MonkeyPatch()
+        monkey.setattr(engine, "COMPOSITION", weight)
+        events = paint(sunset, weave, eye, Settings(size=256, steps=40))
+        monkey.undo()
+        first = next(event for event in events[:-1] if event.level == 2).preview
+        pictures = (first, events[-1].picture)
+        small = [to_tensor(picture, (32, 21), torch.device("cpu")) for picture in pictures]
+        return (small[0] - small[1]).abs().mean()
+
+    assert strayed(50.0) < 0.7 * strayed(0.0)
+
+
+@pytest.mark.parametrize(("style_weight", "recolored"), [(0.0, 0.0), (0.5, 0.5), (2.0, 1.0)])
+def test_the_start_takes_on_colours_as_far_as_the_style_is_wanted(
+    sunset, weave, eye, style_weight, recolored
+):
+    def begun(value):
+        settings = Settings(size=64, steps=1, style_weight=value)
+        preview = paint(sunset, weave, eye, settings)[0].preview
+        return to_tensor(preview, (64, 43), torch.device("cpu"))
+
+    photo, full = to_tensor(sunset, (64, 43), torch.device("cpu")), begun(1.0)
+    torch.testing.assert_close(
+        begun(style_weight).mean((2, 3)),
+        photo.mean((2, 3)).lerp(full.mean((2, 3)), recolored),
+        atol=0.03,
+        rtol=0,
+    )
+
+
 def test_the_finest_level_keeps_details_and_composition(sunset, weave, eye):
     chosen = replace(QUICK, smoothness=1.0)
     losses = paint(sunset, weave, eye, chosen)[-1].losses
-    assert set(losses) == {"detail", "composition", "style", "smoothness", "total"}
+    assert set(losses) == {"content", "composition", "style", "smoothness", "total"}
 
 
 def test_the_estimate_of_time_left_falls_to_almost_nothing(sunset, weave, eye):
@@ -165,15 +239,44 @@ def break_steps(monkeypatch, broken):
     monkeypatch.setattr(engine, "evaluate", flaky)
 
 
+def learning_rates(monkeypatch):
+    """Those given to Adam, as they are given."""
+    rates, adam = [], engine.Adam.__init__
+
+    def noted(self, canvas, learning_rate, steps):
+        rates.append(learning_rate)
+        adam(self, canvas, learning_rate, steps)
+
+    monkeypatch.setattr(engine.Adam, "__init__", noted)
+    return rates
+
+
+def test_a_gradient_that_breaks_is_not_followed(sunset, weave, eye, monkeypatch, caplog):
+    slope, count = engine.slope, [0]
+
+    def flaky(*asked):
+        losses, gradient = slope(*asked)
+        count[0] += 1
+        return losses, gradient * (float("inf") if count[0] == 2 else 1)
+
+    monkeypatch.setattr(engine, "slope", flaky)
+    *progress, result = paint(sunset, weave, eye)
+    assert "back one step" in caplog.text
+    assert result.step == 6
+    assert all(torch.isfinite(torch.tensor(list(e.losses.values()))).all() for e in progress)
+
+
 def test_a_step_that_breaks_is_taken_back_with_half_the_step_size(
     sunset, weave, eye, monkeypatch, caplog
 ):
     break_steps(monkeypatch, {3})
+    rates = learning_rates(monkeypatch)
     with caplog.at_level(logging.WARNING):
         *progress, result = paint(sunset, weave, eye)
     assert (result.step, result.stopped) == (6, False)
     assert all(torch.isfinite(torch.tensor(list(e.losses.values()))).all() for e in progress)
     assert "learning rate now 0.025" in caplog.text
+    assert rates[:2] == [0.05, 0.025]
 
 
 def test_when_it_stays_broken_the_last_good_picture_comes_before_the_error(
@@ -181,12 +284,14 @@ def test_when_it_stays_broken_the_last_good_picture_comes_before_the_error(
 ):
     break_steps(monkeypatch, set(range(3, 100)))
     seen = []
-    with pytest.raises(StyletxError, match="infinite 4 times.*last good picture"):
+    rates = learning_rates(monkeypatch)
+    with pytest.raises(StyletxError, match="infinite 4 times.*last good picture") as broken:
         for event in stylize(sunset, [Style(weave)], QUICK, weights=eye, report_every=0):
             seen.append(event)
     assert isinstance(seen[-1], Result)
     assert seen[-1].stopped
     assert seen[-1].picture.tobytes() == seen[-2].preview.tobytes()
+    assert f"learning rate of {rates[-1]:.2g}" in str(broken.value)
 
 
 @pytest.mark.parametrize(
@@ -194,6 +299,7 @@ def test_when_it_stays_broken_the_last_good_picture_comes_before_the_error(
     [
         torch.OutOfMemoryError("CUDA out of memory"),
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        RuntimeError("CUDA error: out of memory"),
         MemoryError(),
     ],
 )
@@ -207,10 +313,25 @@ def test_running_out_of_memory_comes_with_a_size_that_fits(sunset, weave, eye, m
 
     monkeypatch.setattr(engine, "set_targets", full)
     seen = []
-    with pytest.raises(StyletxError, match="256x171 pixels do not fit.*A size of 128 did fit"):
+    with pytest.raises(StyletxError, match="256x171 pixels do not fit.*A size of 128 did fit."):
         for event in stylize(sunset, [Style(weave)], QUICK, weights=eye):
             seen.append(event)
     assert isinstance(seen[-1], Result)
+
+
+@pytest.mark.parametrize(
+    ("size", "advice"), [(240, "Try a size of 120."), (100, "use a larger machine.")]
+)
+def test_where_not_even_one_level_fits_half_is_worth_a_try(
+    sunset, weave, eye, monkeypatch, size, advice
+):
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(engine, "set_targets", full)
+    with pytest.raises(StyletxError) as told:
+        paint(sunset, weave, eye, Settings(size=size))
+    assert str(told.value).endswith(advice)
 
 
 def test_other_runtime_errors_are_bugs_and_stay_what_they_are(sunset, weave, eye, monkeypatch):
