@@ -24,6 +24,7 @@ MOST_PIXELS = 40_000_000
 SMALLEST_SIDE = 32  # less holds nothing to show and no brush stroke to learn
 DAMAGED = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, TypeError, struct.error)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+DATED = slice(24, 36)  # when a profile was made: now, so that no two files would be the same
 
 
 def read(path: Path | str, longest: int | None = None) -> Image.Image:
@@ -156,7 +157,9 @@ def check_can_save(path: Path, instead_of: Sequence[Path] = ()) -> None:
 def save(picture: Image.Image, path: Path | str) -> None:
     """Write a picture with the sRGB profile, in the format that the name's ending says."""
     try:
-        picture.save(path, icc_profile=SRGB.tobytes(), quality=95)
+        profile = bytearray(SRGB.tobytes())
+        profile[DATED] = bytes(12)
+        picture.save(path, icc_profile=bytes(profile), quality=95)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{path} cannot be written: {reason}.") from error

@@ -1,10 +1,13 @@
 import io
 import struct
+import subprocess
+import sys
 import zlib
 
 import numpy as np
 import pytest
 import torch
+from conftest import ROOT
 from PIL import Image, ImageCms
 
 from styletx import StyletxError
@@ -232,6 +235,15 @@ def test_what_a_profile_said_is_not_done_twice(tmp_path):
     path = stored(red, tmp_path / "profiled.png", icc_profile=wide_gamut_profile())
     once = read(path)
     assert tidy(once).tobytes() == once.tobytes()
+
+
+def test_the_same_picture_makes_the_same_file(photo, tmp_path):
+    save(photo, tmp_path / "one.png")
+    later = "import time; from PIL import Image; from styletx.images import read, save; import sys"
+    later += "; time.sleep(1); save(read(sys.argv[1]), sys.argv[2])"
+    paths = [str(tmp_path / name) for name in ("one.png", "two.png")]
+    subprocess.run([sys.executable, "-c", later, *paths], check=True, cwd=ROOT)
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
 
 
 def test_a_place_that_cannot_be_written_is_known_beforehand(tmp_path):
