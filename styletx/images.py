@@ -36,7 +36,9 @@ def read(path: Path | str, longest: int | None = None) -> Image.Image:
         picture.load()
         ready = tidy(picture, Path(path).name)
         if longest:
-            ready.thumbnail((longest, longest), Image.Resampling.LANCZOS, reducing_gap=3.0)
+            short, long = sorted(ready.size)
+            side = max(longest, -(-SMALLEST_SIDE * long // short))  # a panorama stays wide enough
+            ready.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
         return ready
 
 

@@ -228,6 +228,7 @@ def test_large_pictures_are_reduced_as_they_are_read(photo, tmp_path, ending):
     assert found.size == (256, 128)
     assert close((found.getpixel((20, 64)), found.getpixel((230, 64))), colors(photo))
     assert read(path, longest=4000).size == (3000, 1500)
+    assert read(stored(photo.resize((3000, 60)), path), longest=256).size == (1600, 32)
 
 
 def test_what_a_profile_said_is_not_done_twice(tmp_path):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -199,6 +200,49 @@ def test_terminating_stops_the_run_and_ends_the_server(tmp_path):
     started = time.monotonic()
     assert server.close() == 0
     assert time.monotonic() - started < 10  # Gradio waits 5 s for connections that are still open
+
+
+def test_a_password_is_asked_for_where_one_was_set(tmp_path):
+    server = Server(tmp_path / "cache", "--auth", "ann:secret:word").wait()
+    try:
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{server.url}gradio_api/info", timeout=10)
+        assert refused.value.code == 401
+        client = Client(server.url, verbose=False, auth=("ann", "secret:word"))
+        path, _ = client.predict(content=PHOTO, style=PAINTING, **QUICK, api_name="/stylize")
+        assert path.endswith(".png")
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "variables", "sentence"),
+    [
+        (["--auth", "ann"], {}, "--auth is written NAME:PASSWORD"),
+        ([], {"STYLETX_WEIGHTS": "nowhere.pth"}, "VGG19's weights could not be read from"),
+    ],
+)
+def test_what_keeps_the_app_from_starting_is_a_sentence(tmp_path, options, variables, sentence):
+    done = subprocess.run(
+        [sys.executable, ROOT / "app.py", *options],
+        env=os.environ | variables,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode != 0
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_taken_port_is_a_sentence(server):
+    port = str(urllib.parse.urlsplit(server.url).port)
+    command = [sys.executable, ROOT / "app.py", "--port", port]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "The server could not start." in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_sharing_without_the_internet_says_so_and_serves_on(tmp_path):
