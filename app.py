@@ -82,8 +82,6 @@ def lay_out_inputs() -> tuple[gr.Image, gr.Image, gr.Button, gr.Button]:
         photo, painting = (
             gr.Image(
                 label=label,
-                type="filepath",
-                image_mode=None,
                 sources=["upload", "clipboard"],
                 height=225,
                 min_width=150,
@@ -123,27 +121,11 @@ def lay_out_settings() -> list[gr.components.Component]:
 def control(name: str) -> gr.components.Component:
     """What a person turns to choose a setting."""
     allowed, default = ALLOWED[name], getattr(Settings(), name)
+    shown = {"value": default, "label": allowed.label, "info": allowed.help, "min_width": 320}
     if not isinstance(allowed, Limits):
-        words = list(allowed.words)
-        return gr.Radio(words, value=default, label=allowed.label, info=allowed.help, min_width=320)
-    if name == "seed":
-        return gr.Number(
-            default,
-            minimum=allowed.low,
-            maximum=allowed.high,
-            label=allowed.label,
-            info=allowed.help,
-            min_width=320,
-        )
-    return gr.Slider(
-        allowed.low,
-        allowed.high,
-        value=default,
-        step=allowed.step,
-        label=allowed.label,
-        info=allowed.help,
-        min_width=320,
-    )
+        return gr.Radio(list(allowed.words), **shown)
+    bounds = {"minimum": allowed.low, "maximum": allowed.high, "step": allowed.step}
+    return gr.Number(**bounds, **shown) if name == "seed" else gr.Slider(**bounds, **shown)
 
 
 def offer_examples(photo: gr.Image, painting: gr.Image, status: gr.Markdown) -> None:

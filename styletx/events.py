@@ -88,16 +88,19 @@ class Log:
         return time.monotonic() - self.reported
 
     def progress(self, canvas: Tensor) -> Progress:
-        preview = to_picture(enlarge(canvas, self.levels[-1].size))
-        facts = self.facts()
+        preview, facts = self.show(canvas), self.facts()
         done = share_done(self.levels, self.step)
         left = facts["seconds"] * (1 - done) / done if self.step else None
         self.reported = time.monotonic()
         return Progress(**facts, preview=preview, seconds_left=left)
 
     def result(self, canvas: Tensor) -> Result:
-        picture = to_picture(enlarge(canvas, self.levels[-1].size))
+        picture = self.show(canvas)
         return Result(**self.facts(), picture=picture)
+
+    def show(self, canvas: Tensor) -> Image.Image:
+        """The canvas of any level as a picture of the final size."""
+        return to_picture(enlarge(canvas, self.levels[-1].size))
 
     def facts(self) -> dict[str, Any]:
         return {

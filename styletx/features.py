@@ -9,11 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, max_pool2d, pad
 
-from .weights import Weights, chosen, load
+from .weights import DEPTHS, Weights, chosen, load
 
 Features = Mapping[str, Tensor]
 
-DEPTHS = (2, 2, 4, 4, 4)  # convolutions per block of VGG19
 LAYERS = tuple(
     name
     for block, depth in enumerate(DEPTHS, start=1)
@@ -74,7 +73,7 @@ class FeatureExtractor(nn.Module):
             return max_pool2d(activation, 2)
         kernel, bias = self.get_buffer(f"{name}_kernel"), self.get_buffer(f"{name}_bias")
         # VGG was trained with zeros beyond the border. Statistics see them as a dark frame, and
-        # paint coloured fringes; repeating the border costs a fifteenth more time, and none.
+        # paint coloured fringes; the border repeated paints none, for a fifteenth more time.
         return conv2d(pad(activation, (1, 1, 1, 1), mode="replicate"), kernel, bias)
 
 

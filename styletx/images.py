@@ -183,4 +183,6 @@ def to_picture(image: Tensor) -> Image.Image:
 def enlarge(image: Tensor, size: tuple[int, int]) -> Tensor:
     """(1, 3, H, W) in [0, 1] at another (width, height), by bicubic interpolation."""
     width, height = size
+    if image.shape[2:] == (height, width):
+        return image.detach()
     return interpolate(image.detach(), (height, width), mode="bicubic").clamp(0, 1)

@@ -26,11 +26,11 @@ class Term(NamedTuple):
 
 def keep_content(content: Features, weight: float) -> Term:
     """Show what the photo shows: ‖F − P‖² / ‖P‖² at each layer of `content`."""
+    targets = {layer: activation.float() for layer, activation in content.items()}
 
     def measure(_: Tensor, features: Features) -> Tensor:
         return mean(
-            relative_error(features[layer].float(), target.float())
-            for layer, target in content.items()
+            relative_error(features[layer].float(), target) for layer, target in targets.items()
         )
 
     return Term("content", weight, tuple(content), measure)

@@ -25,12 +25,12 @@ class Files:
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder, self.name = folder, name
+        folder.mkdir(parents=True, exist_ok=True)
         self.previews: list[Path] = []
         self.written = 0.0
 
     def show(self, event: Event | None) -> str | None:
         """The path of the newest picture; a preview is written only every `PREVIEW_EVERY`."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         if isinstance(event, Result):
             path = self.folder / f"{self.name}.png"
             save(event.picture, path)

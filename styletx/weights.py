@@ -17,7 +17,8 @@ from .errors import WeightsError
 
 DEFAULT = "embedded"
 CHOOSE = "STYLETX_WEIGHTS"  # the environment variable that names another source
-CHANNELS = (64, 64, 128, 128, *[256] * 4, *[512] * 8)  # of VGG19's sixteen convolutions
+DEPTHS = (2, 2, 4, 4, 4)  # convolutions per block of VGG19
+CHANNELS = (64, 64, 128, 128, *[256] * 4, *[512] * 8)  # of these sixteen convolutions
 
 EMBEDDED = "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
 EMBEDDED_SHA256 = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
@@ -137,7 +138,7 @@ def from_oxford(state: State) -> Weights:
     """Decode codes into weights, and turn the BGR of 0–255 that Caffe expects into RGB."""
     convolutions = [
         (state[f"{name}_W_table"][state[f"{name}_W_q"].long()], state[f"{name}_b"])
-        for block, depth in enumerate((2, 2, 4, 4, 4), start=1)
+        for block, depth in enumerate(DEPTHS, start=1)
         for name in (f"block{block}_conv{position}" for position in range(1, depth + 1))
     ]
     first, bias = convolutions[0]

@@ -12,8 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from styletx.features import DEPTHS
-from styletx.weights import Weights
+from styletx.weights import DEPTHS, Weights
 
 ROOT = Path(__file__).parents[1]
 

@@ -125,15 +125,11 @@ def test_a_short_run_brings_the_style_close_and_keeps_the_content(photo, paintin
     settings = Settings(size=256, steps=60)
     *_, result = stylize(photo, [Style(painting)], settings)
     assert isinstance(result, Result)
-    before = distances(read_at(photo, result.picture.size), photo, painting, eye)
+    before = distances(photo.resize(result.picture.size), photo, painting, eye)
     after = distances(result.picture, photo, painting, eye)
-    other = distances(read_at(painting, result.picture.size), photo, painting, eye)
+    other = distances(painting.resize(result.picture.size), photo, painting, eye)
     assert after[0] < 0.5 * before[0]
     assert after[1] < 0.8 * other[1]
-
-
-def read_at(picture, size):
-    return picture.resize(size)
 
 
 def test_a_run_repeats_itself_on_the_real_network(photo, painting):
