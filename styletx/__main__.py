@@ -22,19 +22,20 @@ def main(arguments: list[str] | None = None) -> int:
         check_can_save(output, instead_of=(photo, painting))
         settings = Settings(**chosen)
         events = stylize(read(photo), [Style(read(painting))], settings, weights=weights)
-        follow(events, settings.steps, output)
+        follow(events, output)
     except StyletxError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
 
 
-def follow(events: Events, steps: int, output: Path) -> None:
+def follow(events: Events, output: Path) -> None:
     """Show how far it is, and save the result; on Ctrl-C, the picture so far."""
     latest: Event | None = None
-    with tqdm(total=steps, unit="step", disable=None) as bar:
+    with tqdm(unit="step", disable=None) as bar:
         try:
             for latest in events:
+                bar.total = latest.steps
                 bar.update(latest.step - bar.n)
                 if isinstance(latest, Result):
                     save(latest.picture, output)
@@ -45,7 +46,8 @@ def follow(events: Events, steps: int, output: Path) -> None:
                 raise StyletxError("Stopped before anything was painted.") from stop
             save(latest.preview, output)
             raise StyletxError(
-                f"Stopped after {latest.step} of {steps} steps; {output} holds the picture so far."
+                f"Stopped after {latest.step} of {latest.steps} steps; {output} holds the picture "
+                "so far."
             ) from stop
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from .color import recolor
-from .descent import Adam
+from .descent import LBFGS
 from .errors import Diverged, OutOfMemory, StyletxError
 from .events import Events, Log, Style
 from .features import FeatureExtractor, vgg19
@@ -30,7 +31,7 @@ from .weights import Weights
 
 logger = logging.getLogger(__name__)
 
-CONTENT, DETAIL, COMPOSITION, SMOOTHNESS = 0.5, 0.05, 5.0, 1.0  # what a weight of 1 stands for
+CONTENT, DETAIL, COMPOSITION, SMOOTHNESS = 0.3, 0.05, 5.0, 1.0  # what a weight of 1 stands for
 RETRIES = 3  # times that a run may fall back to its last good canvas
 
 
@@ -59,18 +60,21 @@ def stylize(
     """
     content, styles = tidy(content), ready(styles)
     levels = plan(content.size, settings)
+    log, canvas = Log(levels, settings, report_every), None
     task = Task(content, styles, settings, vgg19(best_device(), weights))
-    log, canvas = Log(levels, settings), None
+    if settings.seconds:
+        log.pace.check(rehearse(levels[0], task))
     try:
         for level in levels:
             with explaining_memory(levels, level):
                 canvas = start(canvas, level, task)
                 terms = set_targets(canvas, level, task)
-                for losses in descend(canvas, terms, level, task):
-                    log.note(level, losses)
-                    if log.age >= report_every:
+                log.begin(level)
+                for step, losses in descend(canvas, terms, task, log):
+                    log.note(step, losses)
+                    if log.due:
                         yield log.progress(canvas)
-                    log.step += 1
+                log.step = log.steps
     except StyletxError:
         if canvas is not None:
             yield log.result(canvas)
@@ -130,38 +134,55 @@ def set_targets(canvas: Tensor, level: Level, task: Task) -> list[Term]:
     return terms
 
 
+def rehearse(level: Level, task: Task) -> float:
+    """Seconds that a step at this level takes, once the first has woken everything up."""
+    canvas = start(None, level, task)
+    terms = set_targets(canvas, level, task)
+    slope(canvas, terms, task.extractor)[1].sum().item()
+    begun = time.monotonic()
+    slope(canvas, terms, task.extractor)[1].sum().item()  # waits for the device
+    return time.monotonic() - begun
+
+
 def seen_at(level: Level, style: Style, device: torch.device) -> Tensor:
     """The painting (1, 3, H, W) as large as it is looked at beside a canvas of this level."""
     return to_tensor(style.picture, brush_size(style.picture.size, level), device)
 
 
 def descend(
-    canvas: Tensor, terms: Sequence[Term], level: Level, task: Task
-) -> Iterator[dict[str, Tensor]]:
-    """Improve `canvas` in place; before each step, hand back control and the losses it has.
+    canvas: Tensor, terms: Sequence[Term], task: Task, log: Log
+) -> Iterator[tuple[int, dict[str, Tensor]]]:
+    """Improve `canvas` in place. When a report is due, and before the last step, hand back control
+    with the number of steps taken and the losses; only then does anything wait for the device.
 
-    Where they are not finite, goes back to the canvas before and takes half as large steps;
-    raises `Diverged` when that does not help.
+    Where those are not finite, goes back to the last canvas that was good and makes half as large
+    steps; raises `Diverged` when that does not help.
     """
     learning_rate = task.settings.learning_rate
-    good, optimizer, failures = canvas.clone(), Adam(canvas, learning_rate, level.steps), 0
-    while optimizer.taken < optimizer.steps:
+    good, optimizer, step, failures = canvas.clone(), LBFGS(canvas, learning_rate), 0, 0
+    while step < log.steps:
         losses, gradient = slope(canvas, terms, task.extractor)
-        if torch.isfinite(losses["total"]) and torch.isfinite(gradient).all():
-            yield losses
+        if log.due or step == log.steps - 1:
+            if not torch.isfinite(losses["total"] + gradient.sum()):
+                canvas.copy_(good)
+                failures, learning_rate = failures + 1, halved(learning_rate, failures)
+                optimizer = LBFGS(canvas, learning_rate)
+                continue
+            yield step, losses
             good.copy_(canvas)
-            optimizer.step(gradient)
-            continue
-        canvas.copy_(good)
-        if failures == RETRIES:
-            raise Diverged(
-                f"The numbers became infinite {failures + 1} times, the last time with a learning "
-                f"rate of {learning_rate:.2g}. Try a much smaller one; this is the last good "
-                "picture."
-            )
-        failures, learning_rate = failures + 1, learning_rate / 2
-        logger.warning("losses not finite: back one step, learning rate now %g", learning_rate)
-        optimizer = optimizer.restarted(learning_rate)
+        optimizer.step(gradient)
+        step += 1
+
+
+def halved(learning_rate: float, failures: int) -> float:
+    """The learning rate for another attempt after so many before; raises `Diverged` after a few."""
+    if failures == RETRIES:
+        raise Diverged(
+            f"The numbers became infinite {failures + 1} times, the last time with a learning rate "
+            f"of {learning_rate:.2g}. Try a much smaller one; this is the last good picture."
+        )
+    logger.warning("losses not finite: back one step, learning rate now %g", learning_rate / 2)
+    return learning_rate / 2
 
 
 @torch.enable_grad()

@@ -10,7 +10,8 @@ from PIL import Image
 from torch import Tensor
 
 from .images import enlarge, to_picture
-from .pyramid import Level, share_done
+from .pace import Pace
+from .pyramid import Level
 from .settings import Settings
 
 
@@ -70,29 +71,43 @@ Events = Generator[Event, None, None]
 
 
 class Log:
-    """Where a run stands, and how that is reported."""
+    """Where a run stands, when that is reported, and how."""
 
-    def __init__(self, levels: Sequence[Level], settings: Settings) -> None:
-        self.levels, self.settings = levels, settings
-        self.level, self.step = 1, 0
+    def __init__(self, levels: Sequence[Level], settings: Settings, report_every: float) -> None:
+        self.levels, self.settings, self.report_every = levels, settings, report_every
+        self.pace = Pace(levels, settings.seconds)
+        self.step = 0  # of this level
         self.losses: dict[str, Tensor] = {}
         self.started, self.reported = time.monotonic(), -math.inf
 
-    def note(self, level: Level, losses: dict[str, Tensor]) -> None:
-        """Before a step: what the canvas is worth."""
-        self.level, self.losses = self.levels.index(level) + 1, losses
+    @property
+    def seconds(self) -> float:
+        """Since the run began."""
+        return time.monotonic() - self.started
 
     @property
-    def age(self) -> float:
-        """Seconds since the last report."""
-        return time.monotonic() - self.reported
+    def due(self) -> bool:
+        """Whether it is time for a report."""
+        return self.seconds - self.reported >= self.report_every
+
+    @property
+    def steps(self) -> int:
+        """How many steps this level is to take, as far as is known now."""
+        return self.pace.steps[self.pace.at]
+
+    def begin(self, level: Level) -> None:
+        self.step = 0
+        self.pace.begin(level, self.seconds)
+
+    def note(self, step: int, losses: dict[str, Tensor]) -> None:
+        """After `step` steps of this level: what the canvas is worth."""
+        self.step, self.losses = step, losses
+        self.pace.see(step, self.seconds)
 
     def progress(self, canvas: Tensor) -> Progress:
         preview, facts = self.show(canvas), self.facts()
-        done = share_done(self.levels, self.step)
-        left = facts["seconds"] * (1 - done) / done if self.step else None
-        self.reported = time.monotonic()
-        return Progress(**facts, preview=preview, seconds_left=left)
+        self.reported = self.seconds
+        return Progress(**facts, preview=preview, seconds_left=self.pace.left(self.step))
 
     def result(self, canvas: Tensor) -> Result:
         picture = self.show(canvas)
@@ -103,12 +118,13 @@ class Log:
         return to_picture(enlarge(canvas, self.levels[-1].size))
 
     def facts(self) -> dict[str, Any]:
+        at, steps = self.pace.at, self.pace.steps
         return {
-            "level": self.level,
+            "level": at + 1,
             "levels": len(self.levels),
-            "step": self.step,
-            "steps": sum(level.steps for level in self.levels),
+            "step": sum(steps[:at]) + self.step,
+            "steps": sum(steps),
             "losses": {name: loss.item() for name, loss in self.losses.items()},
-            "seconds": time.monotonic() - self.started,
+            "seconds": self.seconds,
             "settings": self.settings,
         }

@@ -4,10 +4,13 @@ import time
 from collections.abc import Collection, Mapping
 from functools import cache
 from threading import Lock
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, max_pool2d, pad
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+from torch.nn.functional import conv2d, conv_transpose2d, max_pool2d, pad
 
 from .weights import DEPTHS, Weights, chosen, load
 
@@ -16,10 +19,7 @@ Features = Mapping[str, Tensor]
 LAYERS = tuple(
     name
     for block, depth in enumerate(DEPTHS, start=1)
-    for name in (
-        *(f"{kind}{block}_{n}" for n in range(1, depth + 1) for kind in ("conv", "relu")),
-        f"pool{block}",
-    )
+    for name in (*(f"relu{block}_{n}" for n in range(1, depth + 1)), f"pool{block}")
 )
 WORTH_IT = 1.3  # how much faster bfloat16 must be, so that a noisy measurement decides nothing
 
@@ -32,15 +32,16 @@ class FeatureExtractor(nn.Module):
 
     mean: Tensor
     std: Tensor
-    conv1_1_kernel: Tensor
+    relu1_1_kernel: Tensor
 
     def __init__(self, weights: Weights, precision: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor(weights.mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(weights.std).view(1, 3, 1, 1))
-        names = [name for name in LAYERS if name.startswith("conv")]
+        names = [name for name in LAYERS if name.startswith("relu")]
         for name, (kernel, bias) in zip(names, weights.convolutions, strict=True):
-            self.register_buffer(f"{name}_kernel", kernel.to(precision))
+            kernel = kernel.to(precision, memory_format=torch.channels_last)
+            self.register_buffer(f"{name}_kernel", kernel)
             self.register_buffer(f"{name}_bias", bias.to(precision))
 
     @property
@@ -49,7 +50,7 @@ class FeatureExtractor(nn.Module):
 
     @property
     def precision(self) -> torch.dtype:
-        return self.conv1_1_kernel.dtype
+        return self.relu1_1_kernel.dtype
 
     def forward(self, image: Tensor, wanted: Collection[str]) -> Features:
         """(1, 3, H, W) in [0, 1] -> the `wanted` layers, going no deeper than the deepest."""
@@ -57,7 +58,9 @@ class FeatureExtractor(nn.Module):
         if unknown:
             raise KeyError(f"no layer {sorted(unknown)}; there are {', '.join(LAYERS)}")
         found: dict[str, Tensor] = {}
-        activation = ((image - self.mean) / self.std).to(self.precision)
+        activation = ((image - self.mean) / self.std).to(
+            self.precision, memory_format=torch.channels_last
+        )
         for name in LAYERS:
             if len(found) == len(set(wanted)):
                 break
@@ -67,14 +70,36 @@ class FeatureExtractor(nn.Module):
         return found
 
     def apply_layer(self, name: str, activation: Tensor) -> Tensor:
-        if name.startswith("relu"):
-            return activation.relu()
         if name.startswith("pool"):
             return max_pool2d(activation, 2)
         kernel, bias = self.get_buffer(f"{name}_kernel"), self.get_buffer(f"{name}_bias")
-        # VGG was trained with zeros beyond the border. Statistics see them as a dark frame, and
-        # paint coloured fringes; the border repeated paints none, for a fifteenth more time.
-        return conv2d(pad(activation, (1, 1, 1, 1), mode="replicate"), kernel, bias)
+        seen: Tensor = Seen.apply(activation, kernel, bias)
+        return seen
+
+
+class Seen(Function):
+    """A convolution and its ReLU, with the border repeated.
+
+    VGG was trained with zeros beyond the border. Statistics see them as a dark frame, and paint
+    coloured fringes; the border repeated paints none. The gradient is written out because autograd
+    would keep three copies of every activation for it; one, which the next layer sees, is enough.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, activation: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
+        seen = conv2d(pad(activation, (1, 1, 1, 1), mode="replicate"), kernel, bias).relu_()
+        ctx.save_for_backward(seen, kernel)
+        return seen
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        seen, kernel = ctx.saved_tensors
+        gradient = conv_transpose2d(torch.ops.aten.threshold_backward(gradient, seen, 0), kernel)
+        for side in (-1, -2):  # the repeated border is the border
+            gradient.select(side, 1).add_(gradient.select(side, 0))
+            gradient.select(side, -2).add_(gradient.select(side, -1))
+        return gradient[..., 1:-1, 1:-1], None, None
 
 
 _loading = Lock()  # `cache` alone would load twice when two threads ask at once

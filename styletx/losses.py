@@ -8,7 +8,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import avg_pool2d
 
-AT_A_TIME = 16384  # positions turned to float32 at once, few enough to stay in the cache
+AT_A_TIME = 256  # positions summed in the features' own precision; their sums are added in float32
 NEXT_TO_NOTHING = 1e-8  # a target of zeros, such as the variance of a flat colour, divides by this
 
 
@@ -37,7 +37,7 @@ def moments(features: Tensor) -> tuple[Tensor, Tensor]:
     Together they hold what the Gram matrix holds; compared one by one, the mean no longer drowns
     the covariance, which is where the brush strokes are.
     """
-    mean, covariance = Moments.apply(features[0].flatten(1))
+    mean, covariance = Moments.apply(features.permute(0, 2, 3, 1).flatten(0, 2))
     return mean, covariance
 
 
@@ -49,28 +49,29 @@ class Moments(Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, channels: Tensor) -> tuple[Tensor, Tensor]:
-        precise = torch.promote_types(channels.dtype, torch.float32)
-        count = channels.shape[1]
-        total = torch.zeros(len(channels), 1, dtype=precise, device=channels.device)
-        products = torch.zeros(len(channels), len(channels), dtype=precise, device=channels.device)
-        for some in torch.split(channels, AT_A_TIME, dim=1):
-            some = some.to(precise)
-            total += some.sum(dim=1, keepdim=True)
-            products.addmm_(some, some.mT)
+    def forward(ctx: Any, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, C) -> (C, 1) and (C, C)."""
+        count, channels = positions.shape
+        precise = torch.promote_types(positions.dtype, torch.float32)
+        whole = count // AT_A_TIME * AT_A_TIME
+        blocks = positions[:whole].view(-1, AT_A_TIME, channels)
+        ones = torch.ones(1, AT_A_TIME, dtype=positions.dtype, device=positions.device)
+        rest = positions[whole:].to(precise)
+        total = (ones @ blocks).sum(dim=0, dtype=precise).mT + rest.sum(dim=0)[:, None]
+        products = torch.addmm((blocks.mT @ blocks).sum(dim=0, dtype=precise), rest.mT, rest)
         mean = total / count
-        ctx.save_for_backward(channels, mean)
+        ctx.save_for_backward(positions, mean)
         return mean, products / count - mean @ mean.mT
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, of_mean: Tensor, of_covariance: Tensor) -> Tensor:
-        """d/dF = (S (F − μ) + d/dμ) / N, with S = d/dΣ + (d/dΣ)ᵀ."""
-        channels, mean = ctx.saved_tensors
+        """d/dF = ((F − μ) S + d/dμ) / N, with S = d/dΣ + (d/dΣ)ᵀ."""
+        positions, mean = ctx.saved_tensors
         symmetric = of_covariance + of_covariance.mT
-        constant = (of_mean - symmetric @ mean) / channels.shape[1]
-        symmetric = symmetric / channels.shape[1]
-        return torch.addmm(constant.to(channels), symmetric.to(channels), channels)
+        constant = (of_mean - symmetric @ mean).mT / len(positions)
+        symmetric = symmetric / len(positions)
+        return torch.addmm(constant.to(positions), positions, symmetric.to(positions))
 
 
 def roughness(image: Tensor) -> Tensor:

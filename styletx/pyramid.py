@@ -1,6 +1,5 @@
 """How large, and in which order: the plan from coarse to fine. Arithmetic only."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .errors import SettingsError
@@ -8,14 +7,15 @@ from .settings import LARGEST, Settings
 
 COARSEST = 128  # longest side of the first level, or up to twice that
 NARROWEST = 16  # four poolings leave one row, the least that relu5_1 can see
-FEWER = 0.75  # steps of a level, as a share of those of the level below it
 
 ALL_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 FINE_LAYERS = ("relu1_1", "relu2_1", "relu3_1")
 CONTENT_LAYER = "relu4_2"
 
-# Thousands of multiplications per pixel of VGG19 up to a layer, all convolutions before it included
-WORK = {"relu3_1": 112, "relu5_1": 361}
+# Time of a step per pixel, up to the deepest layer seen, and the pixels' worth of time that a step
+# takes however small it is: as measured on two cores
+SECONDS = {"relu3_1": 0.4, "relu5_1": 1.0}
+LEAST_WORK = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +39,16 @@ class Level:
         return FINE_LAYERS[-1] if self.refines else CONTENT_LAYER
 
     @property
-    def cost(self) -> int:
-        """Relative work of this level; the targets cost about one more step."""
+    def cost(self) -> float:
+        """Relative time of one step."""
         width, height = self.size
-        return (self.steps + 1) * width * height * WORK[self.style_layers[-1]]
+        return (width * height + LEAST_WORK) * SECONDS[self.style_layers[-1]]
 
 
 def plan(shape: tuple[int, int], settings: Settings) -> tuple[Level, ...]:
     """The levels for a picture of (width, height) `shape`, coarse first.
 
-    Sizes halve from the final one down to `COARSEST`; each level gets its share of all the steps.
+    Sizes halve from the final one down to `COARSEST`; all levels get the same number of steps.
     With fewer steps than levels the coarsest are left out. Raises `SettingsError` where the short
     side would be too narrow for the network at the final size.
     """
@@ -58,24 +58,15 @@ def plan(shape: tuple[int, int], settings: Settings) -> tuple[Level, ...]:
         if min(fit(shape, sizes[0] // 2)) < NARROWEST:
             break
         sizes.insert(0, sizes[0] // 2)
-    shares = share_out(settings.steps, len(sizes))
+    each, more = divmod(settings.steps, len(sizes))
     return tuple(
-        Level(fit(shape, size), steps, refines=size == settings.size and len(sizes) > 1)
-        for size, steps in zip(sizes, shares, strict=True)
+        Level(
+            fit(shape, size),
+            steps=each + (place < more),
+            refines=size == settings.size and len(sizes) > 1,
+        )
+        for place, size in enumerate(sizes)
     )
-
-
-def share_out(steps: int, levels: int) -> list[int]:
-    """`steps` divided over `levels`, each at least one, falling by `FEWER`; the sum is exact."""
-    weights = [FEWER**level for level in range(levels)]
-    spare, passed, given = steps - levels, 0.0, 0
-    shares = []
-    for weight in weights:
-        passed += weight
-        until = round(spare * passed / sum(weights))
-        shares.append(1 + until - given)
-        given = until
-    return shares
 
 
 def fit(shape: tuple[int, int], longest: int) -> tuple[int, int]:
@@ -98,18 +89,6 @@ def check_width(shape: tuple[int, int], size: int) -> None:
         f"At size {size} this picture of {shape[0]}x{shape[1]} pixels would be {short} pixels "
         f"wide on its short side, and the network needs {NARROWEST}. {advice}"
     )
-
-
-def share_done(levels: Sequence[Level], step: int) -> float:
-    """The share (0–1) of all the work that is done when `step` of all the steps are taken."""
-    done = 0.0
-    for level in levels:
-        taken = min(step, level.steps)
-        step -= taken
-        done += level.cost * (taken + 1) / (level.steps + 1)
-        if step == 0 and taken < level.steps:
-            break
-    return done / sum(level.cost for level in levels)
 
 
 def brush_size(shape: tuple[int, int], level: Level) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from .errors import SettingsError
 
-LARGEST = 2048  # pixels on the longest side of a result
+SMALLEST, LARGEST = 64, 2048  # pixels on the longest side of a result
 
 Value = TypeVar("Value", int, float, str)
 
@@ -69,10 +69,11 @@ class Settings:
     """
 
     size: int = choice(
-        512, Limits(64, LARGEST, 16, "Size", "Longest side of the result, in pixels")
+        512, Limits(SMALLEST, LARGEST, 16, "Size", "Longest side of the result, in pixels")
     )
-    steps: int = choice(
-        100, Limits(1, 2000, 1, "Steps", "How often the picture is refined, in all")
+    steps: int = choice(48, Limits(1, 2000, 1, "Steps", "How often the picture is refined, in all"))
+    seconds: float = choice(
+        0, Limits(0, 600, 1, "Seconds", "Paint as well as this time allows; 0 counts steps instead")
     )
     style_weight: float = choice(
         1.0, Limits(0, 10, 0.1, "Style strength", "How strongly the painting is followed (β)")
@@ -87,7 +88,7 @@ class Settings:
         0.0, Limits(0, 10, 0.1, "Smoothness", "How strongly neighbouring pixels are evened out")
     )
     learning_rate: float = choice(
-        0.05, Limits(0.001, 0.5, 0.001, "Learning rate", "How far the first step of a size goes")
+        0.05, Limits(0.001, 0.5, 0.001, "Learning rate", "How far a step may go")
     )
     init: str = choice(
         "content", Options(("content", "noise"), "Start", "What the first size begins with")

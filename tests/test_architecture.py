@@ -15,6 +15,7 @@ ORDER = [
     "errors",
     "settings",
     "pyramid",
+    "pace",
     "images",
     "color",
     "losses",

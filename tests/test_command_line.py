@@ -78,7 +78,7 @@ def test_interrupting_keeps_the_picture_so_far(paint, files, capsys):
     paint.events = [progress(1), KeyboardInterrupt()]
     assert paint() == 1
     told = f"Stopped after 1 of {FACTS['steps']} steps; {files / 'out.png'} holds the picture"
-    assert told.replace("of 3", "of 100") in capsys.readouterr().err
+    assert told in capsys.readouterr().err
     assert (files / "out.png").exists()
 
 

@@ -1,54 +1,90 @@
+from itertools import pairwise
+
+import numpy as np
 import pytest
 import torch
 
-from styletx.descent import MEMORY, Adam
+from styletx.descent import FARTHEST, LBFGS, REMEMBERED
 
 
-def test_where_every_slope_is_alike_the_steps_are_those_of_torchs_adam():
-    target = torch.full((1, 3, 2, 2), 0.8)
-    ours, theirs = torch.full_like(target, 0.5), torch.full_like(target, 0.5).requires_grad_()
-    steps = 15
-    mine = Adam(ours, learning_rate=0.02, steps=steps)
-    reference = torch.optim.Adam([theirs], lr=0.02, betas=MEMORY)
-    fall = torch.optim.lr_scheduler.LinearLR(reference, 1.0, 0.1, total_iters=steps - 1)
-    for _ in range(steps):
-        mine.step(2 * (ours - target))
-        reference.zero_grad()
-        (theirs - target).square().sum().backward()
-        reference.step()
-        fall.step()
-    torch.testing.assert_close(ours, theirs.detach(), atol=1e-5, rtol=1e-5)
+def bowl(seed=1, pixels=4):
+    """A quadratic: the slope at a canvas, and the minimum, which a picture can show."""
+    generator = torch.Generator().manual_seed(seed)
+    mixed = torch.rand(3 * pixels, 3 * pixels, generator=generator)
+    matrix = mixed @ mixed.mT + 0.3 * torch.eye(3 * pixels)
+    minimum = torch.rand(1, 3, 1, pixels, generator=generator) * 0.6 + 0.2
+    return lambda canvas: (matrix @ (canvas - minimum).flatten()).view_as(canvas), minimum
 
 
-def test_a_pixel_moves_in_the_colour_that_its_slope_has():
-    canvas = torch.full((1, 3, 1, 1), 0.5)
-    Adam(canvas, learning_rate=0.01, steps=1).step(torch.tensor([2.0, -1.0, 0.5]).view(1, 3, 1, 1))
-    moved = (canvas - 0.5).flatten()
-    torch.testing.assert_close(moved / moved[0], torch.tensor([1.0, -0.5, 0.25]))
+def test_it_goes_where_the_dense_formula_of_bfgs_says():
+    slope, _ = bowl()
+    canvas = torch.full((1, 3, 1, 4), 0.5)
+    descent, trail = LBFGS(canvas, learning_rate=0.01), []
+    for _ in range(REMEMBERED + 1):
+        trail.append((canvas.flatten().double().numpy(), slope(canvas).flatten().double().numpy()))
+        descent.step(slope(canvas))
+    gradient = slope(canvas).flatten().double().numpy()
+    trail.append((canvas.flatten().double().numpy(), gradient))
+
+    pairs = [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(trail)]
+    move, change = pairs[-1]
+    inverse = np.eye(12) * (move @ change) / (change @ change)
+    for move, change in pairs[-REMEMBERED:]:
+        weight = 1 / (move @ change)
+        keep = np.eye(12) - weight * np.outer(move, change)
+        inverse = keep @ inverse @ keep.T + weight * np.outer(move, move)
+    wanted = inverse @ gradient
+    wanted *= min(1, 0.01 / np.sqrt(np.mean(wanted**2)))
+    before = canvas.clone()
+    descent.step(slope(canvas))
+    np.testing.assert_allclose((before - canvas).flatten(), wanted, rtol=1e-3, atol=1e-6)
 
 
-def test_where_little_pulls_little_moves():
-    canvas, gradient = torch.full((1, 3, 1, 100), 0.5), torch.ones(1, 3, 1, 100)
-    gradient[..., 0] = 0.01
-    Adam(canvas, learning_rate=0.01, steps=1).step(gradient)
-    moved = (canvas - 0.5).abs()[0, 0, 0]
-    assert moved[0] < 0.03 * moved[1]
+def test_it_finds_the_bottom_of_a_bowl_sooner_than_plain_descent():
+    slope, minimum = bowl()
+    ours, plain = torch.full_like(minimum, 0.5), torch.full_like(minimum, 0.5)
+    descent = LBFGS(ours, learning_rate=0.1)
+    for _ in range(40):
+        descent.step(slope(ours))
+        plain -= 0.04 * slope(plain)
+    assert (ours - minimum).norm() < 0.1 * (plain - minimum).norm()
+
+
+def test_no_step_goes_further_than_the_learning_rate():
+    slope, _ = bowl()
+    canvas = torch.full((1, 3, 1, 4), 0.5)
+    descent = LBFGS(canvas, learning_rate=0.003)
+    for _ in range(10):
+        before = canvas.clone()
+        descent.step(1000 * slope(canvas))
+        assert (canvas - before).square().mean().sqrt() <= 0.003 + 1e-6
+
+
+def test_no_single_number_goes_much_further_than_the_others():
+    canvas, gradient = torch.full((1, 3, 20, 20), 0.5), torch.full((1, 3, 20, 20), 1e-3)
+    gradient[0, 0, 0, 0] = 1.0
+    LBFGS(canvas, learning_rate=0.1).step(gradient)
+    assert (canvas - 0.5).abs().max() == pytest.approx(0.1 * FARTHEST)
 
 
 def test_the_canvas_never_leaves_what_a_picture_can_show():
     canvas = torch.full((1, 3, 4, 4), 0.98)
-    Adam(canvas, learning_rate=0.5, steps=1).step(torch.full_like(canvas, -1.0))
+    LBFGS(canvas, learning_rate=0.5).step(torch.full_like(canvas, -1.0))
     assert canvas.max() == 1
 
 
 def test_no_slope_no_step():
     canvas = torch.full((1, 3, 4, 4), 0.3)
-    Adam(canvas, learning_rate=0.5, steps=3).step(torch.zeros_like(canvas))
+    descent = LBFGS(canvas, learning_rate=0.5)
+    for _ in range(3):
+        descent.step(torch.zeros_like(canvas))
     assert (canvas == 0.3).all()
 
 
-def test_a_restart_has_the_steps_that_are_left():
-    adam = Adam(torch.full((1, 3, 4, 4), 0.5), learning_rate=0.1, steps=5)
-    adam.step(torch.ones(1, 3, 4, 4))
-    again = adam.restarted(0.05)
-    assert (again.steps, again.taken, again.learning_rate) == (4, 0, pytest.approx(0.05))
+def test_curvature_that_cannot_be_is_not_believed():
+    canvas = torch.full((1, 3, 4, 4), 0.5)
+    descent = LBFGS(canvas, learning_rate=0.01)
+    for slope in (1.0, 2.0, 3.0, 4.0):  # downhill, and yet ever steeper
+        descent.step(torch.full_like(canvas, slope))
+    assert torch.isfinite(canvas).all()
+    assert (canvas < 0.5).all()

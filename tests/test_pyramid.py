@@ -1,7 +1,7 @@
 import pytest
 
 from styletx import Settings, StyletxError
-from styletx.pyramid import brush_size, plan, share_done
+from styletx.pyramid import brush_size, plan
 
 
 def sides(shape, **chosen):
@@ -22,10 +22,8 @@ def test_the_budget_of_steps_is_spent_exactly_and_every_level_has_some(size, ste
     assert min(level.steps for level in levels) >= 1
 
 
-def test_coarse_levels_get_more_steps_because_they_cost_less():
-    steps = [level.steps for level in plan((512, 512), Settings(size=2048))]
-    assert steps == sorted(steps, reverse=True)
-    assert steps[0] > steps[-1]
+def test_all_levels_get_the_same_number_of_steps_and_the_coarse_ones_what_is_left_over():
+    assert [level.steps for level in plan((512, 512), Settings(steps=50))] == [17, 17, 16]
 
 
 def test_a_budget_of_one_step_goes_to_the_final_size():
@@ -58,15 +56,6 @@ def test_a_shape_too_narrow_for_the_size_is_refused_with_a_size_that_works():
     assert plan((5000, 500), Settings(size=160))
     with pytest.raises(StyletxError, match="less extreme shape"):
         plan((20000, 40), Settings(size=2048))
-
-
-def test_the_share_of_work_done_rises_from_little_to_all():
-    levels = plan((640, 480), Settings(size=512, steps=60))
-    shares = [share_done(levels, step) for step in range(61)]
-    assert shares == sorted(shares)
-    assert shares[0] < 0.02
-    assert shares[-1] == 1
-    assert shares[30] < 0.5  # the fine half costs more
 
 
 def test_paintings_are_looked_at_as_large_as_the_canvas_but_never_enlarged():

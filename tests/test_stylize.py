@@ -240,14 +240,14 @@ def break_steps(monkeypatch, broken):
 
 
 def learning_rates(monkeypatch):
-    """Those given to Adam, as they are given."""
-    rates, adam = [], engine.Adam.__init__
+    """Those given to the optimiser, as they are given."""
+    rates, begin = [], engine.LBFGS.__init__
 
-    def noted(self, canvas, learning_rate, steps):
+    def noted(self, canvas, learning_rate):
         rates.append(learning_rate)
-        adam(self, canvas, learning_rate, steps)
+        begin(self, canvas, learning_rate)
 
-    monkeypatch.setattr(engine.Adam, "__init__", noted)
+    monkeypatch.setattr(engine.LBFGS, "__init__", noted)
     return rates
 
 

@@ -1,0 +1,92 @@
+import pytest
+
+from styletx import Settings, StyletxError
+from styletx.pace import Pace
+from styletx.pyramid import plan
+
+SHAPE = (640, 427)
+
+
+def run(levels, pace, seconds_per_cost, between=3):
+    """Let a clock run as a machine of that speed would, looking at it every few steps; what it
+    shows at each look: the time and the time left, and in the end the time."""
+    now, told = 0.0, []
+    for level in levels:
+        now += level.cost * seconds_per_cost  # its targets
+        pace.begin(level, now)
+        step = 0
+        while step < pace.steps[pace.at]:
+            if step % between == 0:
+                pace.see(step, now)
+                told.append((now, pace.left(step)))
+            now += level.cost * seconds_per_cost
+            step += 1
+    return told, now
+
+
+@pytest.mark.parametrize("size", [128, 256, 512, 1024, 2048])
+@pytest.mark.parametrize("budget", [5, 20, 600])
+def test_a_run_ends_within_a_tenth_of_its_budget(size, budget):
+    levels = plan(SHAPE, Settings(size=size, seconds=budget))
+    one_pass = sum(2 * level.cost for level in levels)
+    for passes in (3, 30, 300):
+        speed = budget / passes / one_pass
+        pace = Pace(levels, budget)
+        pace.check(levels[0].cost * speed)
+        _, took = run(levels, pace, speed, between=1)
+        assert abs(took - budget) < 0.1 * budget or took < 0.3
+
+
+def test_a_machine_that_turns_out_slower_takes_fewer_steps():
+    levels = plan(SHAPE, Settings(seconds=10))
+    pace = Pace(levels, 10)
+    pace.check(0.02)
+    _, took = run(levels, pace, 2 * 0.02 / levels[0].cost, between=1)
+    assert took == pytest.approx(10, rel=0.1)
+
+
+def test_without_a_budget_the_steps_are_those_of_the_plan():
+    levels = plan(SHAPE, Settings(steps=50))
+    pace = Pace(levels)
+    run(levels, pace, 1e-6)
+    assert pace.steps == [17, 17, 16]
+
+
+def test_with_a_budget_all_levels_get_about_the_same_number_of_steps():
+    levels = plan(SHAPE, Settings(seconds=20))
+    pace = Pace(levels, 20)
+    pace.check(0.05)
+    run(levels, pace, 0.05 / levels[0].cost, between=1)
+    assert max(pace.steps) - min(pace.steps) <= 1
+
+
+def test_nothing_is_foretold_before_a_step_was_timed():
+    levels = plan(SHAPE, Settings())
+    pace = Pace(levels)
+    pace.begin(levels[0], 1.0)
+    pace.see(0, 1.0)
+    assert pace.left(0) is None
+
+
+@pytest.mark.parametrize("size", [256, 512, 2048])
+def test_the_time_left_is_right_where_levels_cost_what_is_expected(size):
+    levels = plan(SHAPE, Settings(size=size))
+    told, took = run(levels, Pace(levels), 1e-6)
+    for now, left in told[1:]:
+        assert now + left == pytest.approx(took, rel=0.01)
+
+
+def test_a_size_too_large_for_the_time_is_refused_with_one_that_is_not():
+    levels = plan(SHAPE, Settings(size=2048, seconds=5))
+    with pytest.raises(
+        StyletxError, match="In 5 seconds.*cannot paint 2048.*Choose a size of"
+    ) as no:
+        Pace(levels, 5).check(0.06)
+    size = int(str(no.value).split("a size of ")[1].split(",")[0])
+    Pace(plan(SHAPE, Settings(size=size, seconds=5)), 5).check(0.06)
+
+
+def test_where_no_size_is_small_enough_more_time_is_asked_for():
+    levels = plan(SHAPE, Settings(size=64, seconds=1))
+    with pytest.raises(StyletxError, match="Choose a smaller size, or more time"):
+        Pace(levels, 1).check(30)
