@@ -8,7 +8,7 @@ JUST_ABOVE_ZERO = 1e-5  # keeps the covariance of a grey or flat picture inverti
 
 def mean_and_covariance(image: Tensor) -> tuple[Tensor, Tensor]:
     """(1, 3, H, W) -> the mean colour (3, 1) and how the channels vary together (3, 3)."""
-    colors = image[0].flatten(1).double()
+    colors = in_double(image)
     mean = colors.mean(dim=1, keepdim=True)
     covariance = (colors - mean) @ (colors - mean).mT / colors.shape[1]
     return mean, covariance + JUST_ABOVE_ZERO * torch.eye(3).to(covariance)
@@ -23,8 +23,13 @@ def recolor(image: Tensor, like: Tensor) -> Tensor:
     (mean, covariance), (new_mean, wanted) = mean_and_covariance(image), mean_and_covariance(like)
     root, inverse_root = power(covariance, 0.5), power(covariance, -0.5)
     transport = inverse_root @ power(root @ wanted @ root, 0.5) @ inverse_root
-    moved = transport @ (image[0].flatten(1).double() - mean) + new_mean
-    return moved.view_as(image).to(image.dtype)
+    moved = transport @ (in_double(image) - mean) + new_mean
+    return moved.view(image.shape).to(image)
+
+
+def in_double(image: Tensor) -> Tensor:
+    """(1, 3, H, W) -> (3, H·W) on the CPU, since not every device knows double precision."""
+    return image[0].flatten(1).cpu().double()
 
 
 def power(symmetric: Tensor, exponent: float) -> Tensor:

@@ -233,4 +233,6 @@ def is_out_of_memory(error: Exception) -> bool:
 
 def best_device() -> torch.device:
     """Asked when work starts, never at import: the answer may differ between processes."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

@@ -130,7 +130,10 @@ def _vgg19(device: torch.device, source: str, precision: torch.dtype) -> Feature
 
 @cache
 def fastest_precision(device: torch.device) -> torch.dtype:
-    """bfloat16 where convolutions are clearly faster in it, else float32, by trying both."""
+    """bfloat16 where convolutions are clearly faster in it, else float32, by trying both; on
+    Apple's graphics cards float32, since not all of them have anything else."""
+    if device.type == "mps":
+        return torch.float32
     seconds = {
         precision: time_convolution(device, precision)
         for precision in (torch.float32, torch.bfloat16)

@@ -73,7 +73,8 @@ class Settings:
     )
     steps: int = choice(48, Limits(1, 2000, 1, "Steps", "How often the picture is refined, in all"))
     seconds: float = choice(
-        0, Limits(0, 600, 1, "Seconds", "Paint as well as this time allows; 0 counts steps instead")
+        0.0,
+        Limits(0, 600, 1, "Seconds", "Paint as well as this time allows; 0 counts steps instead"),
     )
     style_weight: float = choice(
         1.0, Limits(0, 10, 0.1, "Style strength", "How strongly the painting is followed (β)")

@@ -19,7 +19,7 @@ def run(levels, pace, seconds_per_cost, between=3):
             if step % between == 0:
                 pace.see(step, now)
                 told.append((now, pace.left(step)))
-            now += level.cost * seconds_per_cost
+            now += level.cost * seconds_per_cost * (1 if step else 2)  # the first is slow
             step += 1
     return told, now
 
@@ -28,7 +28,7 @@ def run(levels, pace, seconds_per_cost, between=3):
 @pytest.mark.parametrize("budget", [5, 20, 600])
 def test_a_run_ends_within_a_tenth_of_its_budget(size, budget):
     levels = plan(SHAPE, Settings(size=size, seconds=budget))
-    one_pass = sum(2 * level.cost for level in levels)
+    one_pass = sum(3 * level.cost for level in levels)
     for passes in (3, 30, 300):
         speed = budget / passes / one_pass
         pace = Pace(levels, budget)
@@ -72,15 +72,14 @@ def test_nothing_is_foretold_before_a_step_was_timed():
 def test_the_time_left_is_right_where_levels_cost_what_is_expected(size):
     levels = plan(SHAPE, Settings(size=size))
     told, took = run(levels, Pace(levels), 1e-6)
-    for now, left in told[1:]:
-        assert now + left == pytest.approx(took, rel=0.01)
+    assert told[2][1] is not None
+    for now, left in told[2:]:
+        assert now + left == pytest.approx(took, rel=0.05)
 
 
 def test_a_size_too_large_for_the_time_is_refused_with_one_that_is_not():
     levels = plan(SHAPE, Settings(size=2048, seconds=5))
-    with pytest.raises(
-        StyletxError, match="In 5 seconds.*cannot paint 2048.*Choose a size of"
-    ) as no:
+    with pytest.raises(StyletxError, match="In 5 s.*cannot paint 2048.*Choose a size of") as no:
         Pace(levels, 5).check(0.06)
     size = int(str(no.value).split("a size of ")[1].split(",")[0])
     Pace(plan(SHAPE, Settings(size=size, seconds=5)), 5).check(0.06)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from PIL import Image
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import styletx.engine as engine
 import styletx.errors as errors
@@ -370,3 +371,36 @@ def test_a_photo_lying_on_its_side_is_planned_upright(weave, eye):
     photo = Image.linear_gradient("L").resize((96, 64)).convert("RGB")
     photo.getexif()[0x0112] = 6
     assert paint(photo, weave, eye)[-1].picture.size == (171, 256)
+
+
+class Waits(TorchDispatchMode):
+    """Counts how often a value is fetched from the device, which makes the program wait for it."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += func is torch.ops.aten._local_scalar_dense.default
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("steps", [10, 100])
+def test_between_reports_nothing_waits_for_the_device(sunset, weave, eye, steps):
+    settings = Settings(size=128, steps=steps)
+    with Waits() as waits:
+        list(stylize(sunset, [Style(weave)], settings, weights=eye, report_every=3600))
+    assert 0 < waits.count < 20
+
+
+def test_a_time_to_keep_decides_how_many_steps_there_are(sunset, weave, eye):
+    settings = Settings(size=128, steps=1, seconds=2)
+    *progress, result = stylize(sunset, [Style(weave)], settings, weights=eye)
+    assert result.seconds == pytest.approx(2, rel=0.1)
+    assert result.step == result.steps > 10
+    assert progress[-1].seconds + progress[-1].seconds_left == pytest.approx(2, rel=0.1)
+
+
+def test_a_time_too_short_is_refused_before_anything_is_painted(sunset, weave, eye, monkeypatch):
+    monkeypatch.setattr(engine, "rehearse", lambda *_: 10.0)
+    settings = Settings(size=256, seconds=1)
+    with pytest.raises(StyletxError, match="In 1 s this machine cannot paint 256 pixels"):
+        next(stylize(sunset, [Style(weave)], settings, weights=eye))
