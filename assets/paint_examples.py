@@ -1,4 +1,4 @@
-"""Paint every example with the default settings, and the picture in the README.
+"""Paint every example with the default settings, and the pictures in the README.
 
 python -m assets.paint_examples
 """
@@ -8,21 +8,28 @@ import sys
 from PIL import Image, ImageOps
 
 from app import ASSETS, EXAMPLES
-from styletx import Result, Style, stylize
+from styletx import Result, Settings, Style, stylize
 from styletx.images import read, save
 
 MORE = [("astronaut", "moulin_de_la_galette"), ("cat", "summertime"), ("temple", "the_harvesters")]
 TILE, INSET, GAP = (480, 320), (132, 100), 8  # pixels
+SIZES, DETAIL = (384, 512, 768, 1024), (0.08, 0.28, 0.48, 0.68)  # a part of the width and height
 
 
 def main() -> None:
     pairs = [*EXAMPLES.values(), *MORE]
     for photo, painting in pairs:
-        *_, result = stylize(photo_of(photo), [Style(painting_of(painting))])
-        assert isinstance(result, Result)
-        save(result.picture, ASSETS / "painted" / f"{photo}-{painting}.jpg")
-        sys.stdout.write(f"{photo} {painting}: {result.seconds:.1f} s\n")
+        save(painted(photo, painting), ASSETS / "painted" / f"{photo}-{painting}.jpg")
     save(grid(pairs, columns=3), ASSETS / "grid.jpg")
+    save(sizes(*pairs[0]), ASSETS / "sizes.jpg")
+
+
+def painted(photo: str, painting: str, size: int = Settings().size) -> Image.Image:
+    settings = Settings(size=size)
+    *_, result = stylize(photo_of(photo), [Style(painting_of(painting))], settings)
+    assert isinstance(result, Result)
+    sys.stdout.write(f"{photo} {painting} {size}: {result.seconds:.1f} s\n")
+    return result.picture
 
 
 def photo_of(name: str) -> Image.Image:
@@ -44,6 +51,20 @@ def grid(pairs: list[tuple[str, str]], columns: int) -> Image.Image:
         inset = ImageOps.expand(ImageOps.fit(painting_of(painting), INSET), 3, "white")
         tile.paste(inset, (TILE[0] - inset.width, TILE[1] - inset.height))
         sheet.paste(tile, (place % columns * width, place // columns * height))
+    return sheet
+
+
+def sizes(photo: str, painting: str) -> Image.Image:
+    """One pair at several sizes, brought to one, and below it the same detail of each."""
+    width, height = (side + GAP for side in TILE)
+    sheet = Image.new("RGB", (len(SIZES) * width - GAP, 2 * height - GAP), "white")
+    for place, size in enumerate(SIZES):
+        picture = painted(photo, painting, size)
+        left, top, right, bottom = DETAIL
+        across, down = picture.size
+        detail = picture.crop((left * across, top * down, right * across, bottom * down))
+        for row, shown in enumerate((picture, detail)):
+            sheet.paste(ImageOps.fit(shown, TILE), (place * width, row * height))
     return sheet
 
 

@@ -169,6 +169,8 @@ def descend(
                 optimizer = LBFGS(canvas, learning_rate)
                 continue
             yield step, losses
+            if step == log.steps:  # there is less time than there was
+                return
             good.copy_(canvas)
         optimizer.step(gradient)
         step += 1

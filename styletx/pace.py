@@ -6,6 +6,7 @@ from .errors import SettingsError
 from .pyramid import Level
 from .settings import SMALLEST
 
+ROOM = 0.8  # of a budget that a size must fit into before it is recommended
 BEGINNING = 2  # steps' worth of time for a level's targets, and for its first step being a slow one
 
 
@@ -73,7 +74,7 @@ class Pace:
         if not self.budget or needed <= self.budget:
             return
         size = max(self.levels[-1].size)
-        fits = int(size * (self.budget / needed) ** 0.5) // 16 * 16
+        fits = int(size * (ROOM * self.budget / needed) ** 0.5) // 16 * 16
         advice = f"Choose a size of {fits}" if fits >= SMALLEST else "Choose a smaller size"
         raise SettingsError(
             f"In {self.budget:g} s this machine cannot paint {size} pixels even once; that takes "

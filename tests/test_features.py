@@ -81,6 +81,11 @@ def test_precision_is_the_one_that_measures_clearly_faster(seconds, chosen, monk
     assert features.fastest_precision.__wrapped__(CPU) == chosen
 
 
+def test_apples_cards_work_in_float32_unmeasured(monkeypatch):
+    monkeypatch.setattr(features, "time_convolution", lambda *_: 1 / 0)
+    assert features.fastest_precision.__wrapped__(torch.device("mps")) == torch.float32
+
+
 def test_two_threads_that_ask_at_once_share_one_network(monkeypatch):
     loads = []
 

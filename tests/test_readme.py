@@ -31,6 +31,12 @@ def test_the_settings_table_says_what_settings_says():
     assert [tuple(cell.strip() for cell in row) for row in rows] == expected
 
 
+def test_the_figures_of_the_comparison_are_those_that_its_script_wrote():
+    written = (ROOT / "tests" / "benchmarks" / "compare.md").read_text()
+    assert written.splitlines()[0].startswith("| program |")
+    assert written in README
+
+
 def test_every_link_to_a_file_leads_to_one():
     links = re.findall(r"\]\((?!http)([^)]+)\)", README)
     assert links
@@ -54,8 +60,9 @@ def test_the_api_in_ten_lines_works_as_written(server, tmp_path):
     code = blocks("python")[0]
     assert len(code.split("client = ")[1].strip().splitlines()) <= 10
     told = run(code.replace("http://127.0.0.1:7860/", server.url), tmp_path)
-    assert re.search(r"^\d+ of 100 .*\.jpg$", told, re.MULTILINE)
-    assert re.search(r"^100 of 100 .*/cat-poppies\.png$", told, re.MULTILINE)
+    steps = Settings().steps
+    assert re.search(rf"^\d+ of {steps} .*\.jpg$", told, re.MULTILINE)
+    assert re.search(rf"^{steps} of {steps} .*/cat-poppies\.png$", told, re.MULTILINE)
 
 
 @pytest.mark.slow

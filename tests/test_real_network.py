@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from benchmarks.quality import judge, look
+from benchmarks.quality import Judge
 from conftest import ROOT
 from PIL import Image, ImageChops, ImageStat
 from torch import nn
@@ -115,7 +115,7 @@ def test_a_short_run_brings_the_style_close_and_keeps_the_content(photo, paintin
     assert isinstance(result, Result)
     size = result.picture.size
     before, after, other = (
-        judge(picture.resize(size), photo, painting, eye)
+        Judge(photo, painting, eye)(picture.resize(size))
         for picture in (photo, result.picture, painting)
     )
     assert after[0] < 0.5 * before[0]
@@ -149,8 +149,8 @@ def test_the_same_painting_comes_out_at_every_size_only_finer(photo, painting, e
         list(stylize(photo, [Style(painting)], Settings(size=size)))[-1].picture
         for size in (384, 768)
     )
-    style, content = look(large, small, small, eye, small.size)
-    unlike, photographic = look(small, photo, painting, eye, small.size)
+    style, content = Judge(small, small, eye).look(large, small.size)
+    unlike, photographic = Judge(photo, painting, eye).look(small, small.size)
     assert style < unlike  # nearer to each other than to the painting
     assert content < 0.75 * photographic  # and than to the photo
     colors = [picture.resize((12, 8), Image.Resampling.BOX) for picture in (small, large)]

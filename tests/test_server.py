@@ -145,7 +145,7 @@ def test_two_visitors_at_once_are_served_in_turn(server, tmp_path):
     second = paint(Client(server.url, verbose=False, download_files=str(tmp_path)), **QUICK)
     assert first_report(second, lambda _: True)["ahead"] == 1
     (one, report_one), (two, report_two) = first.result(timeout=120), second.result(timeout=120)
-    assert (report_one["step"], report_two["step"]) == (100, 10)
+    assert (report_one["step"], report_two["step"]) == (Settings().steps, 10)
     with Image.open(one) as large, Image.open(two) as small:
         assert (large.size, small.size) == ((256, 171), (128, 85))
 

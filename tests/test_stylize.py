@@ -391,6 +391,16 @@ def test_between_reports_nothing_waits_for_the_device(sunset, weave, eye, steps)
     assert 0 < waits.count < 20
 
 
+@pytest.mark.parametrize(
+    ("cuda", "mps", "chosen"),
+    [(True, False, "cuda"), (False, True, "mps"), (False, False, "cpu")],
+)
+def test_the_best_device_there_is_is_asked_for_when_work_starts(monkeypatch, cuda, mps, chosen):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert engine.best_device().type == chosen
+
+
 def test_a_time_to_keep_decides_how_many_steps_there_are(sunset, weave, eye):
     settings = Settings(size=128, steps=1, seconds=2)
     *progress, result = stylize(sunset, [Style(weave)], settings, weights=eye)

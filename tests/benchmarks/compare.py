@@ -19,7 +19,7 @@ from styletx.images import read
 
 from .process import ROOT, machine
 from .programs import PAIRS, PROGRAMS, TRIAL, WORK, Program, Run, inputs, longest, paint
-from .quality import judge
+from .quality import Judge
 
 HERE = Path(__file__).parent
 REPEATS = 3  # of our own runs, of which the median counts
@@ -51,9 +51,9 @@ def measure(program: Program, pair: str, quick: bool, eye: FeatureExtractor) -> 
         seen = longest(program, pair) or timed
     whole = timed.extrapolated(program.steps)
     begun = timed.points[0][0]
-    photo, painting = map(read, inputs(pair))
+    judge = Judge(*map(read, inputs(pair)), eye)
     curve = [
-        (begun + step * timed.per_step, step, *judge(read(WORK / path), photo, painting, eye))
+        (begun + step * timed.per_step, step, *judge(read(WORK / path)))
         for _, step, path in seen.points
     ]
     row = {

@@ -7,33 +7,31 @@ step, the seconds so far, and the seconds foretold.
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from unittest.mock import patch
 
 import styletx.engine as engine
-from styletx import ALLOWED, Progress, Settings, Style, stylize
+from styletx import Progress, Settings, Style, stylize
 from styletx.features import Features
 from styletx.images import read, save, to_tensor
 from styletx.losses import gram
 from styletx.objective import Term
 from styletx.pyramid import ALL_LAYERS, CONTENT_LAYER, Level, fit
 
-POINTS = 20  # pictures kept of a run
+POINTS = 10  # pictures kept of a run, beside the first
 
 
 def main(arguments: Sequence[str]) -> None:
-    classic = "--classic" in arguments
-    photo, painting, out, *chosen = (word for word in arguments if word != "--classic")
-    values = dict(word.split("=") for word in chosen)
+    pictures = [word for word in arguments if "=" not in word and word != "--classic"]
+    photo, painting, out = map(Path, pictures)
+    values = dict(word.split("=") for word in arguments if "=" in word)
     settings = Settings(
         **{name: type(getattr(Settings(), name))(value) for name, value in values.items()}
     )
-    assert values.keys() <= ALLOWED.keys()
-    if classic:
-        with patch.multiple(engine, plan=one_size, set_targets=gatys):
-            follow(Path(photo), Path(painting), Path(out), settings)
-    else:
-        follow(Path(photo), Path(painting), Path(out), settings)
+    recipe = {"plan": one_size, "set_targets": gatys} if "--classic" in arguments else {}
+    with patch.multiple(engine, **recipe) if recipe else nullcontext():
+        follow(photo, painting, out, settings)
 
 
 def follow(photo: Path, painting: Path, out: Path, settings: Settings) -> None:
