@@ -5,16 +5,16 @@ from torch import Tensor
 
 REMEMBERED = 5  # steps whose curvature is known; twenty are no better
 FARTHEST = 4  # times the learning rate that a single number may move
-SOUND = 1e-8  # the least cosine between a step and the change of slope that it brought
+SOUND = 1e-4  # the least cosine between a step and the change of slope that it brought
 TINY = 1e-12
 
 
 class LBFGS:
     """Limited-memory BFGS (Nocedal & Wright, 2006, algorithm 7.4) for one picture.
 
-    Gatys et al. (2016) use it as well, with a line search. Here a step costs as much as looking
-    twice would, so each is taken at once, and none is trusted further than the learning rate: the
-    root mean square of what it changes, in pixel values from 0 to 1.
+    Gatys et al. (2016) use it as well, with a line search. Here none tries how far to go, which
+    would cost another look through the network: each step is taken at once, but none further than
+    the learning rate: the root mean square of what it changes, in pixel values from 0 to 1.
 
     Doubtful curvature weighs nothing instead of being tested for: so nothing waits for the device.
     """
@@ -28,13 +28,13 @@ class LBFGS:
     def step(self, gradient: Tensor) -> None:
         """Move the canvas against `gradient`, both (1, 3, H, W), and clamp it to [0, 1]."""
         if self.last is None:
-            self.scale = self.learning_rate / 2 / (size(gradient) + TINY)
+            self.scale = self.learning_rate / 2 / (rms(gradient) + TINY)
         else:
             canvas, slope = self.last
             self.remember(self.canvas - canvas, gradient - slope)
         self.last = self.canvas.clone(), gradient
         move = self.newton(gradient)
-        move *= (self.learning_rate / (size(move) + TINY)).clamp(max=1)
+        move *= (self.learning_rate / (rms(move) + TINY)).clamp(max=1)
         farthest = FARTHEST * self.learning_rate
         self.canvas.sub_(move.clamp_(-farthest, farthest)).clamp_(0, 1)
 
@@ -59,9 +59,9 @@ class LBFGS:
 
 
 def dot(one: Tensor, other: Tensor) -> Tensor:
-    return torch.dot(one.flatten(), other.flatten())
+    return (one * other).sum()
 
 
-def size(change: Tensor) -> Tensor:
+def rms(change: Tensor) -> Tensor:
     """Root mean square."""
     return change.square().mean().sqrt()

@@ -62,8 +62,10 @@ def stylize(
     levels = plan(content.size, settings)
     log, canvas = Log(levels, settings, report_every), None
     task = Task(content, styles, settings, vgg19(best_device(), weights))
-    if settings.seconds:
-        log.pace.check(rehearse(levels[0], task))
+    if settings.seconds and task.extractor.device.type == "cpu":
+        with explaining_memory(levels, levels[0]):
+            seconds = rehearse(levels[0], task)
+        log.pace.check(seconds, log.seconds, content.size, settings)
     try:
         for level in levels:
             with explaining_memory(levels, level):
@@ -152,19 +154,22 @@ def seen_at(level: Level, style: Style, device: torch.device) -> Tensor:
 def descend(
     canvas: Tensor, terms: Sequence[Term], task: Task, log: Log
 ) -> Iterator[tuple[int, dict[str, Tensor]]]:
-    """Improve `canvas` in place. When a report is due, and before the last step, hand back control
-    with the number of steps taken and the losses; only then does anything wait for the device.
+    """Improve `canvas` in place. When a report is due, after the first and before the last step,
+    hand back control with the number of steps taken and the losses; only then does anything wait
+    for the device.
 
-    Where those are not finite, goes back to the last canvas that was good and makes half as large
-    steps; raises `Diverged` when that does not help.
+    Where those are not finite, goes back to the last canvas that was seen to be good and makes half
+    as large steps; raises `Diverged` when that does not help.
     """
     learning_rate = task.settings.learning_rate
-    good, optimizer, step, failures = canvas.clone(), LBFGS(canvas, learning_rate), 0, 0
+    good, reached, failures = canvas.clone(), 0, 0
+    optimizer, step = LBFGS(canvas, learning_rate), 0
     while step < log.steps:
         losses, gradient = slope(canvas, terms, task.extractor)
-        if log.due or step == log.steps - 1:
+        if log.due or step in (1, log.steps - 1):
             if not torch.isfinite(losses["total"] + gradient.sum()):
                 canvas.copy_(good)
+                step = reached
                 failures, learning_rate = failures + 1, halved(learning_rate, failures)
                 optimizer = LBFGS(canvas, learning_rate)
                 continue
@@ -172,6 +177,7 @@ def descend(
             if step == log.steps:  # there is less time than there was
                 return
             good.copy_(canvas)
+            reached = step
         optimizer.step(gradient)
         step += 1
 
@@ -183,7 +189,9 @@ def halved(learning_rate: float, failures: int) -> float:
             f"The numbers became infinite {failures + 1} times, the last time with a learning rate "
             f"of {learning_rate:.2g}. Try a much smaller one; this is the last good picture."
         )
-    logger.warning("losses not finite: back one step, learning rate now %g", learning_rate / 2)
+    logger.warning(
+        "losses not finite: back to the last good canvas, learning rate now %g", learning_rate / 2
+    )
     return learning_rate / 2
 
 

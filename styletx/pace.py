@@ -1,19 +1,21 @@
 """How fast a run goes: the seconds that are left, and the steps that a time allows. Arithmetic."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from .errors import SettingsError
-from .pyramid import Level
-from .settings import SMALLEST
+from .pyramid import Level, plan
+from .settings import SMALLEST, Settings
 
 ROOM = 0.8  # of a budget that a size must fit into before it is recommended
+INSTANT = 1e-6  # seconds: what a clock that did not move is taken for
 BEGINNING = 2  # steps' worth of time for a level's targets, and for its first step being a slow one
 
 
 class Pace:
     """The clock of one run over its levels, each of which takes its `steps`.
 
-    Times are seconds on one clock, by default from the start of the run. With a `budget` of
+    Times are seconds from the start of the run. With a `budget` of
     seconds the steps are not those of the plan: all levels get the same number, as many as the
     speed seen so far allows.
     """
@@ -35,8 +37,8 @@ class Pace:
         size, is not timed."""
         if step > 0 and self.begun is None:
             self.begun = step, now
-        elif self.begun is not None:
-            taken, since = step - self.begun[0], now - self.begun[1]
+        elif self.begun is not None and step > self.begun[0]:
+            taken, since = step - self.begun[0], max(now - self.begun[1], INSTANT)
             self.speed = since / (taken * self.levels[self.at].cost)
         self.allow(step, now)
 
@@ -64,19 +66,36 @@ class Pace:
         steps = max(1, step, round(affordable / (cost + later)))
         self.steps[self.at :] = [steps] * (len(self.levels) - self.at)
 
-    def check(self, seconds: float) -> None:
-        """Before anything is painted: `seconds` were taken by one step of the first level.
+    def check(self, seconds: float, now: float, shape: tuple[int, int], settings: Settings) -> None:
+        """Before anything is painted: one step of the first level took so many `seconds`.
 
-        Raises `SettingsError` where the budget does not allow one step of each level.
+        Raises `SettingsError` where what is left of the budget does not allow one step of each
+        level, with the largest size at which a picture of (width, height) `shape` can be painted.
         """
-        self.speed = seconds / self.levels[0].cost
-        needed = sum((1 + BEGINNING) * level.cost for level in self.levels) * self.speed
-        if not self.budget or needed <= self.budget:
+        self.speed = max(seconds, INSTANT) / self.levels[0].cost
+        needed, affordable = one_pass(self.levels), (self.budget - now) / self.speed
+        if needed <= affordable:
             return
-        size = max(self.levels[-1].size)
-        fits = int(size * (ROOM * self.budget / needed) ** 0.5) // 16 * 16
-        advice = f"Choose a size of {fits}" if fits >= SMALLEST else "Choose a smaller size"
+        size = largest(shape, settings, ROOM * affordable)
         raise SettingsError(
-            f"In {self.budget:g} s this machine cannot paint {size} pixels even once; that takes "
-            f"about {needed:.0f} s. {advice}, or more time."
+            f"In {self.budget:g} s this machine cannot paint {settings.size} pixels even once; "
+            f"that takes about {now + needed * self.speed:.1f} s. "
+            + (f"Choose a size of {size}, or more time." if size else "Give it more time.")
         )
+
+
+def one_pass(levels: Sequence[Level]) -> float:
+    """The cost of one step at each level."""
+    return sum((1 + BEGINNING) * level.cost for level in levels)
+
+
+def largest(shape: tuple[int, int], settings: Settings, affordable: float) -> int | None:
+    """The largest size below that of the settings of which one pass costs no more."""
+    for size in range(settings.size - 16, SMALLEST - 1, -16):
+        try:
+            levels = plan(shape, replace(settings, size=size))
+        except SettingsError:  # too narrow, as are all that are smaller
+            return None
+        if one_pass(levels) <= affordable:
+            return size
+    return None

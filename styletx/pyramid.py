@@ -49,16 +49,18 @@ def plan(shape: tuple[int, int], settings: Settings) -> tuple[Level, ...]:
     """The levels for a picture of (width, height) `shape`, coarse first.
 
     Sizes halve from the final one down to `COARSEST`; all levels get the same number of steps.
-    With fewer steps than levels the coarsest are left out. Raises `SettingsError` where the short
+    With fewer steps than levels the coarsest are left out, unless `seconds` decide how many steps
+    there will be. Raises `SettingsError` where the short
     side would be too narrow for the network at the final size.
     """
     check_width(shape, settings.size)
     sizes = [settings.size]
-    while len(sizes) < settings.steps and sizes[0] // 2 >= COARSEST:
+    most = settings.size if settings.seconds else settings.steps  # as many levels as there can be
+    while len(sizes) < most and sizes[0] // 2 >= COARSEST:
         if min(fit(shape, sizes[0] // 2)) < NARROWEST:
             break
         sizes.insert(0, sizes[0] // 2)
-    each, more = divmod(settings.steps, len(sizes))
+    each, more = divmod(max(settings.steps, len(sizes)), len(sizes))
     return tuple(
         Level(
             fit(shape, size),

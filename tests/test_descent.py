@@ -60,6 +60,13 @@ def test_no_step_goes_further_than_the_learning_rate():
         assert (canvas - before).square().mean().sqrt() <= 0.003 + 1e-6
 
 
+def test_the_first_step_goes_half_as_far():
+    slope, _ = bowl()
+    canvas = torch.full((1, 3, 1, 4), 0.5)
+    LBFGS(canvas, learning_rate=0.02).step(slope(canvas))
+    assert (canvas - 0.5).square().mean().sqrt() == pytest.approx(0.01, rel=1e-3)
+
+
 def test_no_single_number_goes_much_further_than_the_others():
     canvas, gradient = torch.full((1, 3, 20, 20), 0.5), torch.full((1, 3, 20, 20), 1e-3)
     gradient[0, 0, 0, 0] = 1.0

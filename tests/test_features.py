@@ -40,11 +40,12 @@ def test_an_unknown_layer_is_named(eye, picture):
         FeatureExtractor(eye)(picture, {"relu6_1"})
 
 
-def test_its_gradient_is_the_slope_of_what_it_sees():
+@pytest.mark.parametrize("sides", [(6, 5), (1, 2), (2, 1), (1, 1)])
+def test_its_gradient_is_the_slope_of_what_it_sees(sides):
     eye = small_weights(channels=3)
     exact = replace(eye, convolutions=tuple((k.double(), b.double()) for k, b in eye.convolutions))
     extractor = FeatureExtractor(exact, torch.float64)
-    image = torch.rand(1, 3, 6, 5, generator=torch.Generator().manual_seed(4)).double()
+    image = torch.rand(1, 3, *sides, generator=torch.Generator().manual_seed(4)).double()
     assert torch.autograd.gradcheck(
         lambda x: extractor(x, {"relu1_2"})["relu1_2"], image.requires_grad_()
     )

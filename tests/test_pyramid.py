@@ -32,6 +32,13 @@ def test_a_budget_of_one_step_goes_to_the_final_size():
     assert not level.refines
 
 
+def test_where_time_decides_steps_do_not():
+    timed = [plan((640, 480), Settings(seconds=20, steps=steps)) for steps in (1, 48)]
+    assert [[level.size for level in levels] for levels in timed] == [
+        [(128, 96), (256, 192), (512, 384)]
+    ] * 2
+
+
 def test_only_the_finest_of_several_levels_refines():
     assert [level.refines for level in plan((512, 512), Settings())] == [False, False, True]
     assert plan((512, 512), Settings())[-1].style_layers == ("relu1_1", "relu2_1", "relu3_1")

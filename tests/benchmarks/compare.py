@@ -9,6 +9,7 @@ seconds are extrapolated; their quality is that of pictures kept from an earlier
 import argparse
 import json
 import statistics
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,32 +32,41 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="30 steps of each peer")
     parser.add_argument("--pairs", nargs="+", default=PAIRS, help="photos and paintings of assets/")
     chosen = parser.parse_args()
-    eye = vgg19(torch.device("cpu"), precision=torch.float32)
-    rows = [
-        measure(program, pair, chosen.quick, eye) for pair in chosen.pairs for program in PROGRAMS
+    # First all painting, then all judging: a process starts with the peak of the one it comes from
+    runs = [
+        (program, pair, painted(program, pair, chosen.quick))
+        for pair in chosen.pairs
+        for program in PROGRAMS
     ]
-    results = {"machine": machine(), "rows": rows}
+    eye = vgg19(torch.device("cpu"), precision=torch.float32)
+    results = {"machine": machine(), "rows": [judged(*run, eye) for run in runs]}
     (HERE / "compare.json").write_text(json.dumps(results, indent=1) + "\n")
     (HERE / "compare.md").write_text(table(results))
     draw(results, ROOT / "assets" / "benchmark.png")
 
 
-def measure(program: Program, pair: str, quick: bool, eye: FeatureExtractor) -> dict[str, object]:
-    """One program on one pair, as plain values for the table and the curves."""
+def painted(program: Program, pair: str, quick: bool) -> Run:
+    """One program on one pair; of ours, the run that took the median time."""
     if program.ours:
-        runs = sorted((paint(program, pair, program.steps) for _ in range(REPEATS)), key=wall)
-        timed = seen = runs[len(runs) // 2]
-    else:
-        timed = paint(program, pair, TRIAL if quick else program.steps)
-        seen = longest(program, pair) or timed
-    whole = timed.extrapolated(program.steps)
-    begun = timed.points[0][0]
+        return sorted((paint(program, pair, program.steps) for _ in range(REPEATS)), key=wall)[1]
+    return paint(program, pair, TRIAL if quick else program.steps)
+
+
+def judged(program: Program, pair: str, timed: Run, eye: FeatureExtractor) -> dict[str, object]:
+    """What one run took and how good its pictures are, as plain values."""
+    seen = timed if program.ours else longest(program, pair)
+    whole, (begun, *_) = timed.extrapolated(program.steps), timed.points[0]
     judge = Judge(*map(read, inputs(pair)), eye)
     curve = [
-        (begun + step * timed.per_step, step, *judge(read(WORK / path)))
-        for _, step, path in seen.points
+        (
+            second if seen == timed else begun + step * timed.per_step,
+            step,
+            *judge(read(WORK / path)),
+        )
+        for second, step, path in seen.points
     ]
-    row = {
+    sys.stdout.write(f"{program.name} {pair} {whole.wall:.1f} s {curve[-1]}\n")
+    return {
         "program": program.name,
         "pair": pair,
         "steps": program.steps,
@@ -68,8 +78,6 @@ def measure(program: Program, pair: str, quick: bool, eye: FeatureExtractor) -> 
         "peak": timed.peak,
         "curve": curve,
     }
-    print(program.name, pair, f"{whole.wall:.1f} s", curve[-1], flush=True)  # noqa: T201
-    return row
 
 
 def wall(run: Run) -> float:
@@ -122,30 +130,31 @@ def notes(results: dict, rows: dict[str, list[dict]]) -> list[str]:
                 f"The seconds of {name} are extrapolated to its {first['steps']} steps from "
                 f"{first['timed_steps']} of them, timed in the same run."
             )
-        short = [row for row in theirs if row["seen_steps"] < row["steps"]]
         said += [
-            f"Its pictures of {row['pair'].replace('+', ' × ').replace('_', ' ')} are those after "
+            f"For {row['pair'].replace('+', ' × ').replace('_', ' ')} its picture is the one after "
             f"{row['seen_steps']} steps."
-            for row in short
+            for row in theirs
+            if row["seen_steps"] < row["steps"]
         ]
-    return [*said, *sooner(rows)]
-
-
-def sooner(rows: dict[str, list[dict]]) -> list[str]:
-    """When ours was as good as the others at their end, in both numbers, mean over the pairs."""
     ours, *others = rows.values()
-    said = []
-    for theirs in others:
-        end = [statistics.mean(row["curve"][-1][n] for row in theirs) for n in (2, 3)]
-        for points in zip(*(row["curve"] for row in ours), strict=False):
-            now = [statistics.mean(point[n] for point in points) for n in (0, 2, 3)]
-            if now[1] <= end[0] and now[2] <= end[1]:
-                said.append(
-                    f"styletx is as good as {theirs[0]['program']} at its end, in both, after "
-                    f"{now[0]:.0f} s."
-                )
-                break
-    return said
+    return [*said, *(sooner(ours, theirs) for theirs in others)]
+
+
+def sooner(ours: list[dict], theirs: list[dict]) -> str:
+    """When our pictures were as good as the others' at their end, in both numbers."""
+    when = []
+    for our, their in zip(ours, theirs, strict=True):
+        *_, style, content = their["curve"][-1]
+        good = (at for at, _, e, c in our["curve"] if e <= style and c <= content)
+        when.append(next(good, None))
+    name, reached = theirs[0]["program"], [at for at in when if at is not None]
+    if not reached:
+        return f"styletx never reaches {name} in both E and C."
+    took = " and ".join(f"{at:.1f} s" for at in reached)
+    return (
+        f"styletx is as good as {name} at its end, in both E and C, on {len(reached)} of "
+        f"{len(when)} pairs, after {took}."
+    )
 
 
 def draw(results: dict, path: Path) -> None:

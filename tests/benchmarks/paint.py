@@ -1,8 +1,8 @@
 """A process of its own that paints one picture with `stylize`, and keeps what it looks like on the
 way: `python -m tests.benchmarks.paint PHOTO PAINTING OUT.png [--classic] [SETTING=VALUE …]`.
 
-For each picture it keeps, named after its step, it writes a line: the
-step, the seconds so far, and the seconds foretold.
+For each picture it keeps, named after its step, it writes a line that begins with that step; for
+each report with an estimate, a line with "left", the seconds so far and the seconds left.
 """
 
 import sys
@@ -38,12 +38,13 @@ def follow(photo: Path, painting: Path, out: Path, settings: Settings) -> None:
     seen = -1
     for event in stylize(read(photo), [Style(read(painting))], settings):
         picture = event.preview if isinstance(event, Progress) else event.picture
+        if isinstance(event, Progress) and event.seconds_left is not None:
+            sys.stdout.write(f"left {event.seconds:.3f} {event.seconds_left:.3f}\n")
         part = event.step * POINTS // event.steps
         if part > seen:
             seen = part
             save(picture, out.with_name(f"{event.step:0{len(str(event.steps))}}.png"))
-            left = getattr(event, "seconds_left", None)
-            sys.stdout.write(f"{event.step} {event.seconds:.2f} {left or 0:.2f}\n")
+            sys.stdout.write(f"{event.step} {event.seconds:.3f}\n")
     save(picture, out)
 
 
@@ -53,7 +54,8 @@ def one_size(shape: tuple[int, int], settings: Settings) -> tuple[Level, ...]:
 
 def gatys(canvas: object, level: Level, task: engine.Task) -> list[Term]:
     """The objective of Gatys et al. (2016), equations 1 and 4, with α/β = 10⁻³: squared errors of
-    features and of Gram matrices as they are, whatever their scale."""
+    features and of Gram matrices as they are, whatever their scale. Start, optimiser and borders
+    are ours."""
     eye = task.extractor
     photo = eye(to_tensor(task.content, level.size, eye.device), {CONTENT_LAYER})[CONTENT_LAYER]
     (style,) = task.styles

