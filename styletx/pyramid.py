@@ -6,6 +6,7 @@ from .errors import SettingsError
 from .settings import LARGEST, Settings
 
 COARSEST = 128  # longest side of the first level, or up to twice that
+DEEPEST = 640  # longest side up to which levels are seen with all layers: beyond, they see no more
 NARROWEST = 16  # four poolings leave one row, the least that relu5_1 can see
 
 ALL_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
@@ -22,8 +23,8 @@ LEAST_WORK = 4000
 class Level:
     """One pass of the optimiser: at which (width, height), for how many steps, seeing what.
 
-    `refines` marks the finest level above others: there the composition stands already, and only
-    brush strokes are added.
+    `refines` marks the finest level above others, and all that are large: there the composition
+    stands already, and only brush strokes are added.
     """
 
     size: tuple[int, int]
@@ -65,7 +66,7 @@ def plan(shape: tuple[int, int], settings: Settings) -> tuple[Level, ...]:
         Level(
             fit(shape, size),
             steps=each + (place < more),
-            refines=size == settings.size and len(sizes) > 1,
+            refines=place > 0 and (size == settings.size or size > DEEPEST),
         )
         for place, size in enumerate(sizes)
     )

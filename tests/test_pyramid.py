@@ -39,8 +39,10 @@ def test_where_time_decides_steps_do_not():
     ] * 2
 
 
-def test_only_the_finest_of_several_levels_refines():
+def test_the_finest_of_several_levels_refines_and_so_does_every_large_one():
     assert [level.refines for level in plan((512, 512), Settings())] == [False, False, True]
+    largest = plan((512, 512), Settings(size=2048))
+    assert [level.refines for level in largest] == [False, False, False, True, True]
     assert plan((512, 512), Settings())[-1].style_layers == ("relu1_1", "relu2_1", "relu3_1")
 
 

@@ -97,10 +97,14 @@ def table(results: dict) -> str:
         lines.append(line(name, "mean", rows[name], ours))
     for name in programs:
         lines += [
-            line(name, row["pair"].replace("+", " × ").replace("_", " "), [row], [our])
+            line(name, shown(row["pair"]), [row], [our])
             for row, our in zip(rows[name], ours, strict=True)
         ]
     return "\n".join([*lines, "", *notes(results, rows)]) + "\n"
+
+
+def shown(pair: str) -> str:
+    return pair.replace("+", " × ").replace("_", " ")
 
 
 def line(name: str, pair: str, rows: Sequence[dict], ours: Sequence[dict]) -> str:
@@ -130,12 +134,13 @@ def notes(results: dict, rows: dict[str, list[dict]]) -> list[str]:
                 f"The seconds of {name} are extrapolated to its {first['steps']} steps from "
                 f"{first['timed_steps']} of them, timed in the same run."
             )
-        said += [
-            f"For {row['pair'].replace('+', ' × ').replace('_', ' ')} its picture is the one after "
-            f"{row['seen_steps']} steps."
+        short = [
+            f"{row['seen_steps']} steps for {shown(row['pair'])}"
             for row in theirs
             if row["seen_steps"] < row["steps"]
         ]
+        if short:
+            said.append(f"Its pictures were judged before its end: after {', '.join(short)}.")
     ours, *others = rows.values()
     return [*said, *(sooner(ours, theirs) for theirs in others)]
 
@@ -149,10 +154,10 @@ def sooner(ours: list[dict], theirs: list[dict]) -> str:
         when.append(next(good, None))
     name, reached = theirs[0]["program"], [at for at in when if at is not None]
     if not reached:
-        return f"styletx never reaches {name} in both E and C."
+        return f"styletx is never as good as these pictures of {name} in both E and C at once."
     took = " and ".join(f"{at:.1f} s" for at in reached)
     return (
-        f"styletx is as good as {name} at its end, in both E and C, on {len(reached)} of "
+        f"styletx is as good as these pictures of {name}, in both E and C, on {len(reached)} of "
         f"{len(when)} pairs, after {took}."
     )
 
