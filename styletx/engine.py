@@ -15,7 +15,7 @@ from .color import recolor
 from .descent import LBFGS
 from .errors import Diverged, OutOfMemory, StyletxError
 from .events import Events, Log, Style
-from .features import FeatureExtractor, vgg19
+from .features import FeatureExtractor, best_device, vgg19
 from .images import enlarge, tidy, to_tensor
 from .objective import (
     Term,
@@ -32,6 +32,7 @@ from .weights import Weights
 logger = logging.getLogger(__name__)
 
 CONTENT, DETAIL, COMPOSITION, SMOOTHNESS = 0.3, 0.05, 5.0, 1.0  # what a weight of 1 stands for
+REHEARSALS = 4  # steps that are timed before a run with a time to keep
 RETRIES = 3  # times that a run may fall back to its last good canvas
 
 
@@ -137,13 +138,15 @@ def set_targets(canvas: Tensor, level: Level, task: Task) -> list[Term]:
 
 
 def rehearse(level: Level, task: Task) -> float:
-    """Seconds that a step at this level takes, once the first has woken everything up."""
+    """Seconds that a step at this level takes: the best of a few, since the first wakes everything
+    up and any may be disturbed."""
     canvas = start(None, level, task)
-    terms = set_targets(canvas, level, task)
-    slope(canvas, terms, task.extractor)[1].sum().item()
-    begun = time.monotonic()
-    slope(canvas, terms, task.extractor)[1].sum().item()  # waits for the device
-    return time.monotonic() - begun
+    terms, seconds = set_targets(canvas, level, task), math.inf
+    for _ in range(REHEARSALS):
+        begun = time.monotonic()
+        slope(canvas, terms, task.extractor)
+        seconds = min(seconds, time.monotonic() - begun)
+    return seconds
 
 
 def seen_at(level: Level, style: Style, device: torch.device) -> Tensor:
@@ -239,10 +242,3 @@ def is_out_of_memory(error: Exception) -> bool:
         words in told
         for words in ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc")
     )
-
-
-def best_device() -> torch.device:
-    """Asked when work starts, never at import: the answer may differ between processes."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

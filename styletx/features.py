@@ -128,6 +128,13 @@ def _vgg19(device: torch.device, source: str, precision: torch.dtype) -> Feature
     return FeatureExtractor(load(source), precision).to(device)
 
 
+def best_device() -> torch.device:
+    """Asked when work starts, never at import: the answer may differ between processes."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
 @cache
 def fastest_precision(device: torch.device) -> torch.dtype:
     """bfloat16 where convolutions are clearly faster in it, else float32, by trying both; on

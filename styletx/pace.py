@@ -7,7 +7,7 @@ from .errors import SettingsError
 from .pyramid import Level, plan
 from .settings import SMALLEST, Settings
 
-ROOM = 0.8  # of a budget that a size must fit into before it is recommended
+ROOM = 0.7  # of a budget that a size must fit into before it is recommended
 INSTANT = 1e-6  # seconds: what a clock that did not move is taken for
 BEGINNING = 2  # steps' worth of time for a level's targets, and for its first step being a slow one
 
@@ -46,7 +46,8 @@ class Pace:
         """Seconds from now to the end, at `step` of this level; None before anything was timed."""
         if self.speed is None:
             return None
-        cost = (self.steps[self.at] - step) * self.levels[self.at].cost
+        slow = BEGINNING - 1 if step == 0 else 0
+        cost = (self.steps[self.at] - step + slow) * self.levels[self.at].cost
         for steps, level in zip(self.steps[self.at + 1 :], self.later, strict=True):
             cost += (steps + BEGINNING) * level.cost
         return cost * self.speed

@@ -98,7 +98,7 @@ def test_a_size_too_large_for_the_time_is_refused_with_one_that_is_not(shape, si
 
 
 def test_a_smaller_size_is_found():
-    assert "takes about 25.0 s" in refusal(SHAPE, 0.06, size=2048, seconds=5)
+    assert "takes about 19.9 s" in refusal(SHAPE, 0.06, size=2048, seconds=5)
     assert "Choose a size of" in refusal(SHAPE, 0.06, size=2048, seconds=5)
 
 

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import styletx.engine as engine
 import styletx.errors as errors
 from styletx import Progress, Result, Settings, Style, StyletxError, stylize
-from styletx.features import vgg19
+from styletx.features import best_device, vgg19
 from styletx.images import to_tensor
 from styletx.pyramid import plan
 
@@ -416,7 +416,7 @@ def test_between_reports_nothing_waits_for_the_device(sunset, weave, eye):
 def test_the_best_device_there_is_is_asked_for_when_work_starts(monkeypatch, cuda, mps, chosen):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
-    assert engine.best_device().type == chosen
+    assert best_device().type == chosen
 
 
 def test_a_time_to_keep_decides_how_many_steps_there_are(sunset, weave, eye):

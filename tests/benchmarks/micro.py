@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 import styletx.engine as engine
 from styletx import Settings, Style
 from styletx.descent import LBFGS
-from styletx.features import vgg19
+from styletx.features import best_device, vgg19
 from styletx.images import read
 from styletx.pyramid import plan
 
@@ -28,7 +28,7 @@ def main() -> None:
     say = sys.stdout.write
     photo, painting = map(read, inputs(PAIRS[0]))
     settings = Settings(size=int(sys.argv[1]) if len(sys.argv) > 1 else 512)
-    device = engine.best_device()
+    device = best_device()
     task = engine.Task(photo, engine.ready([Style(painting)]), settings, vgg19(device))
     peak = product_peak(device, task.extractor.precision)
     say(f"{machine()}; matrix product at most {peak:.0f} GFLOP/s in {task.extractor.precision}\n\n")
