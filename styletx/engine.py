@@ -25,6 +25,7 @@ from .objective import (
     keep_content,
     stay_smooth,
 )
+from .pace import REHEARSALS
 from .pyramid import COARSEST, Level, brush_size, plan
 from .settings import Settings
 from .weights import Weights
@@ -32,7 +33,6 @@ from .weights import Weights
 logger = logging.getLogger(__name__)
 
 CONTENT, DETAIL, COMPOSITION, SMOOTHNESS = 0.3, 0.05, 5.0, 1.0  # what a weight of 1 stands for
-REHEARSALS = 4  # steps that are timed before a run with a time to keep
 RETRIES = 3  # times that a run may fall back to its last good canvas
 
 

@@ -8,6 +8,7 @@ from .pyramid import Level, plan
 from .settings import SMALLEST, Settings
 
 ROOM = 0.7  # of a budget that a size must fit into before it is recommended
+REHEARSALS = 3  # steps that are timed before a run with a time to keep
 INSTANT = 1e-6  # seconds: what a clock that did not move is taken for
 BEGINNING = 2  # steps' worth of time for a level's targets, and for its first step being a slow one
 
@@ -77,7 +78,7 @@ class Pace:
         needed, affordable = one_pass(self.levels), (self.budget - now) / self.speed
         if needed <= affordable:
             return
-        size = largest(shape, settings, ROOM * affordable)
+        size = largest(shape, settings, ROOM * self.budget / self.speed)
         raise SettingsError(
             f"In {self.budget:g} s this machine cannot paint {settings.size} pixels even once; "
             f"that takes about {now + needed * self.speed:.1f} s. "
@@ -91,12 +92,13 @@ def one_pass(levels: Sequence[Level]) -> float:
 
 
 def largest(shape: tuple[int, int], settings: Settings, affordable: float) -> int | None:
-    """The largest size below that of the settings of which one pass costs no more."""
+    """The largest size below that of the settings of which rehearsal and one pass cost no more."""
     for size in range(settings.size - 16, SMALLEST - 1, -16):
         try:
             levels = plan(shape, replace(settings, size=size))
         except SettingsError:  # too narrow, as are all that are smaller
             return None
-        if one_pass(levels) <= affordable:
+        rehearsal = (BEGINNING + REHEARSALS) * levels[0].cost
+        if rehearsal + one_pass(levels) <= affordable:
             return size
     return None
