@@ -16,9 +16,8 @@ BEGINNING = 2  # steps' worth of time for a level's targets, and for its first s
 class Pace:
     """The clock of one run over its levels, each of which takes its `steps`.
 
-    Times are seconds from the start of the run. With a `budget` of
-    seconds the steps are not those of the plan: all levels get the same number, as many as the
-    speed seen so far allows.
+    Times are seconds from the start of the run. With a `budget` of seconds the steps are not those
+    of the plan: all levels get the same number, as many as the speed seen so far allows.
     """
 
     def __init__(self, levels: Sequence[Level], budget: float = 0) -> None:

@@ -11,6 +11,7 @@ import json
 import statistics
 import sys
 from collections.abc import Sequence
+from operator import attrgetter
 from pathlib import Path
 
 import torch
@@ -19,7 +20,7 @@ from styletx.features import FeatureExtractor, vgg19
 from styletx.images import read
 
 from .process import ROOT, machine
-from .programs import PAIRS, PROGRAMS, TRIAL, WORK, Program, Run, inputs, longest, paint
+from .programs import KEPT, PAIRS, PROGRAMS, TRIAL, Program, Run, inputs, longest, paint
 from .quality import Judge
 
 HERE = Path(__file__).parent
@@ -48,7 +49,8 @@ def main() -> None:
 def painted(program: Program, pair: str, quick: bool) -> Run:
     """One program on one pair; of ours, the run that took the median time."""
     if program.ours:
-        return sorted((paint(program, pair, program.steps) for _ in range(REPEATS)), key=wall)[1]
+        runs = (paint(program, pair, program.steps) for _ in range(REPEATS))
+        return sorted(runs, key=attrgetter("wall"))[REPEATS // 2]
     return paint(program, pair, TRIAL if quick else program.steps)
 
 
@@ -61,7 +63,7 @@ def judged(program: Program, pair: str, timed: Run, eye: FeatureExtractor) -> di
         (
             second if seen == timed else begun + step * timed.per_step,
             step,
-            *judge(read(WORK / path)),
+            *judge(read(KEPT / path)),
         )
         for second, step, path in seen.points
     ]
@@ -78,10 +80,6 @@ def judged(program: Program, pair: str, timed: Run, eye: FeatureExtractor) -> di
         "peak": timed.peak,
         "curve": curve,
     }
-
-
-def wall(run: Run) -> float:
-    return run.wall
 
 
 def table(results: dict) -> str:

@@ -14,7 +14,7 @@ from .process import ROOT, Ran, run
 
 SIZE = 512
 PAIRS = ("temple+great_wave", "coffee+composition_viii", "astronaut+village_street_in_auvers")
-WORK = ROOT / "tests" / "benchmarks" / "work"
+KEPT = ROOT / "tests" / "benchmarks" / "kept"
 TRIAL = 30  # steps after which the seconds of a step are known
 
 
@@ -45,7 +45,7 @@ PROGRAMS = (
 
 @dataclass
 class Run:
-    """What one program did with one pair. `points` are (second, step, picture in `WORK`); the
+    """What one program did with one pair. `points` are (second, step, picture in `KEPT`); the
     first is the beginning of the first step."""
 
     program: str
@@ -70,10 +70,10 @@ class Run:
 
 def inputs(pair: str) -> tuple[Path, Path]:
     """The photo and the painting, made as large as the picture once for all programs."""
-    WORK.mkdir(exist_ok=True)
+    KEPT.mkdir(exist_ok=True)
     made = []
     for folder, name in zip(("photos", "paintings"), pair.split("+"), strict=True):
-        made.append(WORK / f"{name}.png")
+        made.append(KEPT / f"{name}.png")
         picture = read(ROOT / "assets" / folder / f"{name}.jpg")
         picture.resize(fit(picture.size, SIZE), Image.Resampling.LANCZOS).save(made[-1])
     return made[0], made[1]
@@ -91,7 +91,7 @@ def paint(program: Program, pair: str, steps: int) -> Run:
 
 
 def folder_of(program: Program, pair: str, steps: int) -> Path:
-    return WORK / f"{program.name.split()[0]}-{pair}-{steps}"
+    return KEPT / f"{program.name.split()[0]}-{pair}-{steps}"
 
 
 def points_of(folder: Path, ran: Ran, steps: int) -> list[tuple[float, int, str]]:
@@ -107,6 +107,6 @@ def points_of(folder: Path, ran: Ran, steps: int) -> list[tuple[float, int, str]
 
 def longest(program: Program, pair: str) -> Run | None:
     """The longest run of this pair that was kept from earlier, for its pictures."""
-    kept = WORK.glob(f"{program.name.split()[0]}-{pair}-*/run.json")
+    kept = KEPT.glob(f"{program.name.split()[0]}-{pair}-*/run.json")
     runs = [Run(**json.loads(path.read_text())) for path in kept]
     return max(runs, key=lambda run: run.steps, default=None)

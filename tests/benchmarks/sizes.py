@@ -7,7 +7,7 @@ off the estimate of the time left was at worst from a quarter of the run on.
 import sys
 
 from .process import ROOT, machine, run
-from .programs import PAIRS, WORK
+from .programs import KEPT, PAIRS
 
 SIZES = (256, 512, 1024, 2048)
 
@@ -23,7 +23,7 @@ def main() -> None:
     say("|---|---|---|---|---|---|\n")
     before = 0.0
     for size in SIZES:
-        folder = WORK / f"size-{size}"
+        folder = KEPT / f"size-{size}"
         folder.mkdir(parents=True, exist_ok=True)
         out = folder / "out.png"
         command = ["-m", "tests.benchmarks.paint", photo, painting, out, f"size={size}"]
