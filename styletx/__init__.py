@@ -7,6 +7,16 @@ for event in stylize(content, [Style(picture)], Settings(size=768)):
 from .engine import stylize
 from .errors import StyletxError
 from .events import Event, Progress, Result, Style
-from .settings import ALLOWED, Settings
+from .settings import ALLOWED, PRESETS, Settings
 
-__all__ = ["ALLOWED", "Event", "Progress", "Result", "Settings", "Style", "StyletxError", "stylize"]
+__all__ = [
+    "ALLOWED",
+    "PRESETS",
+    "Event",
+    "Progress",
+    "Result",
+    "Settings",
+    "Style",
+    "StyletxError",
+    "stylize",
+]

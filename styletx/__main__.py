@@ -2,31 +2,47 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
-from . import ALLOWED, Event, Progress, Result, Settings, Style, StyletxError, stylize
+from . import ALLOWED, PRESETS, Event, Progress, Result, Settings, Style, StyletxError, stylize
 from .events import Events
 from .images import check_can_save, read, save
-from .settings import Options
+from .regions import check_styles
+from .settings import Limits, Options, preset
 
 
 def main(arguments: list[str] | None = None) -> int:
     """0 when a picture was painted, 1 with a sentence on stderr; argparse exits with 2."""
-    chosen = vars(parser().parse_args(arguments))
-    photo, painting, output, weights = (
-        chosen.pop(name) for name in ("photo", "painting", "output", "weights")
-    )
+    given = parser().parse_args(arguments)
+    chosen = {name: value for name, value in vars(given).items() if name in ALLOWED}
+    begun = chosen.pop("init") if is_picture(chosen.get("init")) else None
     try:
-        check_can_save(output, instead_of=(photo, painting))
-        settings = Settings(**chosen)
-        events = stylize(read(photo), [Style(read(painting))], settings, weights=weights)
-        follow(events, output)
+        settings = preset(given.preset, chosen)
+        paintings = list(zip_longest(given.paintings, given.shares, given.masks))
+        paintings = [(p, 1.0 if share is None else share, m) for p, share, m in paintings]
+        check_styles(paintings)
+        read_from = [given.photo, *given.paintings, given.keep, *given.masks, begun]
+        check_can_save(given.output, instead_of=[Path(path) for path in read_from if path])
+        styles = [Style(read(p), share, read(m) if m else None) for p, share, m in paintings]
+        keep, begun = (read(path) if path else None for path in (given.keep, begun))
+        events = stylize(
+            read(given.photo), styles, settings, keep=keep, begun=begun, weights=given.weights
+        )
+        follow(events, given.output)
     except StyletxError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
+
+
+def is_picture(init: str | None) -> bool:
+    """Whether the option --init names a file rather than one of its words."""
+    return init is not None and (Path(init).suffix != "" or Path(init).is_file())
 
 
 def follow(events: Events, output: Path) -> None:
@@ -54,10 +70,12 @@ def follow(events: Events, output: Path) -> None:
 def parser() -> argparse.ArgumentParser:
     """The pictures, and an option for every setting."""
     parser = argparse.ArgumentParser(
-        "python -m styletx", description="Repaint a photo in the manner of a painting."
+        "python -m styletx", description="Repaint a photo in the manner of one or more paintings."
     )
     parser.add_argument("photo", type=Path, help="the picture to repaint")
-    parser.add_argument("painting", type=Path, help="the picture in whose manner")
+    parser.add_argument(
+        "paintings", type=Path, nargs="+", metavar="painting", help="the pictures in whose manner"
+    )
     parser.add_argument(
         "-o",
         "--output",
@@ -66,25 +84,51 @@ def parser() -> argparse.ArgumentParser:
         help="where to write the result (default painted.png)",
     )
     parser.add_argument(
+        "--shares", type=float, nargs="+", default=(), help="how much of each painting (default 1)"
+    )
+    parser.add_argument(
+        "--masks",
+        type=mask_path,
+        nargs="+",
+        default=(),
+        metavar="MASK",
+        help="for each painting a picture that is white where it alone paints, or - for none",
+    )
+    parser.add_argument("--keep", type=Path, help="a picture that is white where the photo stays")
+    parser.add_argument(
+        "--preset", metavar="NAME", help=f"settings to begin with: {', '.join(PRESETS)}"
+    )
+    parser.add_argument(
         "--weights",
         help="where VGG19 comes from: embedded (the default), torchvision, hub, "
         "hub:owner/repo/file@revision, or a .safetensors or .pth file",
     )
-    for name, allowed in ALLOWED.items():
-        default = getattr(Settings(), name)
-        words, among = None, ""
-        if isinstance(allowed, Options):
-            words = allowed.words
-        else:
-            among = f"{allowed.low:g} to {allowed.high:.10g}, "
-        parser.add_argument(
-            "--" + name.replace("_", "-"),
-            type=type(default),
-            choices=words,
-            default=default,
-            help=f"{allowed.help} ({among}default {default})",
-        )
+    for name in ALLOWED:
+        parser.add_argument("--" + name.replace("_", "-"), **described(name))
     return parser
+
+
+def mask_path(word: str) -> Path | None:
+    return None if word == "-" else Path(word)
+
+
+def described(name: str) -> dict[str, Any]:
+    """A setting in argparse's words. Left out, it is what the preset or the default says."""
+    allowed, default = ALLOWED[name], getattr(Settings(), name)
+    words: Sequence[str] | None = None
+    among, more = "", ""
+    if isinstance(allowed, Limits):
+        among = f"{allowed.low:g} to {allowed.high:.10g}, "
+    elif isinstance(allowed, Options):
+        words = allowed.words
+    if name == "init":  # which may be a picture as well
+        words, more = None, f" ({', '.join(words or ())}), or a picture to go on with"
+    return {
+        "type": type(default),
+        "choices": words,
+        "default": argparse.SUPPRESS,
+        "help": f"{allowed.help}{more} ({among}default {default})",
+    }
 
 
 if __name__ == "__main__":

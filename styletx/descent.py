@@ -1,12 +1,48 @@
 """One step downhill at a time: L-BFGS on the pixels, held within what a picture can show."""
 
+from typing import Protocol
+
 import torch
 from torch import Tensor
+
+from .settings import Settings
 
 REMEMBERED = 5  # steps whose curvature is known; twenty are no better
 FARTHEST = 4  # times the learning rate that a single number may move
 SOUND = 1e-4  # the least cosine between a step and the change of slope that it brought
 TINY = 1e-12
+USUAL = 0.05  # the learning rate that stands for torch's L-BFGS at its own, which is 1
+HISTORY = 100  # steps that it remembers
+
+
+class Optimizer(Protocol):
+    """Whatever changes the canvas that it was made for, given its gradient (1, 3, H, W)."""
+
+    def step(self, gradient: Tensor) -> None: ...
+
+
+def optimizer_for(canvas: Tensor, settings: Settings, learning_rate: float) -> Optimizer:
+    """As the settings want it; the `learning_rate` may be lower than theirs by now."""
+    if settings.optimizer == "adam":
+        return Plain(torch.optim.Adam([canvas], lr=learning_rate), canvas)
+    if settings.method == "gatys":
+        rate = learning_rate / USUAL
+        plain = torch.optim.LBFGS(
+            [canvas], rate, max_iter=1, history_size=HISTORY, tolerance_grad=0, tolerance_change=0
+        )
+        return Plain(plain, canvas)
+    return LBFGS(canvas, learning_rate)
+
+
+class Plain:
+    """One of torch's own optimisers, a step at a time, without leash or limits to the pixels."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer, canvas: Tensor) -> None:
+        self.optimizer, self.canvas = optimizer, canvas
+
+    def step(self, gradient: Tensor) -> None:
+        self.canvas.grad = gradient.contiguous()
+        self.optimizer.step(lambda: 0.0)  # the value of the loss, which only a line search needs
 
 
 class LBFGS:

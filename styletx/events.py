@@ -2,14 +2,13 @@
 
 import math
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from PIL import Image
 from torch import Tensor
 
-from .images import enlarge, to_picture
 from .pace import Pace
 from .pyramid import Level
 from .settings import Settings
@@ -17,10 +16,12 @@ from .settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """A picture to learn from, and its share when there are several."""
+    """A picture to learn from, its share when there are several, and the mask of the part of the
+    photo, white, that is its own; whoever has none paints what the masks leave."""
 
     picture: Image.Image
     share: float = 1.0
+    mask: Image.Image | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +74,16 @@ Events = Generator[Event, None, None]
 class Log:
     """Where a run stands, when that is reported, and how."""
 
-    def __init__(self, levels: Sequence[Level], settings: Settings, report_every: float) -> None:
+    def __init__(
+        self,
+        levels: Sequence[Level],
+        settings: Settings,
+        report_every: float,
+        show: Callable[[Tensor], Image.Image],
+    ) -> None:
+        """`show` makes a picture of the final size of a canvas of any level."""
         self.levels, self.settings, self.report_every = levels, settings, report_every
+        self.show = show
         self.pace = Pace(levels, settings.seconds)
         self.step = 0  # of this level
         self.losses: dict[str, Tensor] = {}
@@ -112,10 +121,6 @@ class Log:
     def result(self, canvas: Tensor) -> Result:
         picture = self.show(canvas)
         return Result(**self.facts(), picture=picture)
-
-    def show(self, canvas: Tensor) -> Image.Image:
-        """The canvas of any level as a picture of the final size."""
-        return to_picture(enlarge(canvas, self.levels[-1].size))
 
     def facts(self) -> dict[str, Any]:
         at, steps = self.pace.at, self.pace.steps

@@ -12,15 +12,12 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import conv2d, conv_transpose2d, max_pool2d, pad
 
-from .weights import DEPTHS, Weights, chosen, load
+from .bands import AT_ONCE, Banded
+from .layers import LAYERS
+from .weights import Weights, chosen, load
 
 Features = Mapping[str, Tensor]
 
-LAYERS = tuple(
-    name
-    for block, depth in enumerate(DEPTHS, start=1)
-    for name in (*(f"relu{block}_{n}" for n in range(1, depth + 1)), f"pool{block}")
-)
 WORTH_IT = 1.3  # how much faster bfloat16 must be, so that a noisy measurement decides nothing
 
 
@@ -57,6 +54,13 @@ class FeatureExtractor(nn.Module):
         unknown = set(wanted) - set(LAYERS)
         if unknown:
             raise KeyError(f"no layer {sorted(unknown)}; there are {', '.join(LAYERS)}")
+        if image.shape[2] * image.shape[3] <= AT_ONCE:
+            return self.look(image, wanted)
+        layers = [name for name in LAYERS if name in wanted]
+        return dict(zip(layers, Banded.apply(image, self.look, layers), strict=True))
+
+    def look(self, image: Tensor, wanted: Collection[str]) -> Features:
+        """The same, the whole picture at once."""
         found: dict[str, Tensor] = {}
         activation = ((image - self.mean) / self.std).to(
             self.precision, memory_format=torch.channels_last

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 MOST_PIXELS = 40_000_000
+OPAQUE = 255
 SMALLEST_SIDE = 32  # less holds nothing to show and no brush stroke to learn
 DAMAGED = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, TypeError, struct.error)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
@@ -28,8 +29,8 @@ DATED = slice(24, 36)  # when a profile was made: now, so that no two files woul
 
 
 def read(path: Path | str, longest: int | None = None) -> Image.Image:
-    """The first picture in a file, upright, opaque 8-bit sRGB; larger ones are reduced to
-    `longest` pixels on their longer side. Raises `ImageError`."""
+    """The first picture in a file, `tidy`; larger ones are reduced to `longest` pixels on their
+    longer side. Raises `ImageError`."""
     with opened(Path(path)) as picture:
         if longest:
             picture.draft(picture.mode, (longest, longest))  # a JPEG need not be decoded in full
@@ -95,8 +96,8 @@ def check_size(picture: Image.Image, name: str) -> None:
 
 
 def tidy(picture: Image.Image, name: str = "This picture") -> Image.Image:
-    """Upright, opaque 8-bit sRGB: what every later step may rely on. Raises `ImageError`, which
-    calls the picture by its name."""
+    """Upright 8-bit sRGB, with an alpha channel only where something shows through: what every
+    later step may rely on. Raises `ImageError`, which calls the picture by its name."""
     check_size(picture, name)
     upright = ImageOps.exif_transpose(picture)
     if upright.mode in ("La", "RGBa"):  # alpha multiplied in, which nothing else converts
@@ -106,9 +107,18 @@ def tidy(picture: Image.Image, name: str = "This picture") -> Image.Image:
         alpha = upright.convert("RGBA").getchannel("A")
     colors = to_srgb(to_eight_bits(upright))
     colors.info.clear()  # what it said is done, and not to be done again
-    if alpha is None:
-        return colors
-    return Image.composite(colors, Image.new("RGB", colors.size, "white"), alpha)
+    if alpha is not None and alpha.getextrema() != (OPAQUE, OPAQUE):
+        colors.putalpha(alpha)
+    return colors
+
+
+def opaque(picture: Image.Image, behind: str = "white") -> Image.Image:
+    """A tidy picture as RGB, with `behind` where it is transparent."""
+    if picture.mode == "RGB":
+        return picture
+    return Image.composite(
+        picture.convert("RGB"), Image.new("RGB", picture.size, behind), picture.getchannel("A")
+    )
 
 
 def to_eight_bits(picture: Image.Image) -> Image.Image:
@@ -157,8 +167,11 @@ def check_can_save(path: Path, instead_of: Sequence[Path] = ()) -> None:
 
 
 def save(picture: Image.Image, path: Path | str) -> None:
-    """Write a picture with the sRGB profile, in the format that the name's ending says."""
+    """Write a picture with the sRGB profile, in the format that the name's ending says; on white
+    where that format knows no transparency."""
     try:
+        if Path(path).suffix.lower() in (".jpg", ".jpeg"):
+            picture = opaque(picture)
         profile = bytearray(SRGB.tobytes())
         profile[DATED] = bytes(12)
         picture.save(path, icc_profile=bytes(profile), quality=95)

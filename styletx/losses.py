@@ -21,18 +21,19 @@ def relative_error(found: Tensor, target: Tensor) -> Tensor:
     return (found - target).square().sum() / (target.square().sum() + NEXT_TO_NOTHING)
 
 
-def gram(features: Tensor) -> Tensor:
+def gram(features: Tensor, where: Tensor | None = None) -> Tensor:
     """(1, C, H, W) -> (C, C): which channels fire together, wherever in the picture they do.
 
     Divided by the number of positions, unlike Gatys et al. (2016), so that pictures of different
-    sizes can be compared.
+    sizes can be compared. `where` as in `moments`.
     """
-    mean, covariance = moments(features)
+    mean, covariance = moments(features, where)
     return covariance + mean @ mean.mT
 
 
-def moments(features: Tensor) -> tuple[Tensor, Tensor]:
-    """(1, C, H, W) -> the channels' mean (C, 1) and covariance (C, C), in float32 at least.
+def moments(features: Tensor, where: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """(1, C, H, W) -> the channels' mean (C, 1) and covariance (C, C), in float32 at least; of a
+    region only, if `where` (1, 1, H, W) says how much each position belongs to it, not negative.
 
     Halves are multiplied as halves, a block of positions at a time, and added up in float32: the
     blocks' roundings, of one part in 500 each, cancel out.
@@ -40,7 +41,9 @@ def moments(features: Tensor) -> tuple[Tensor, Tensor]:
     Together they hold what the Gram matrix holds; compared one by one, the mean no longer drowns
     the covariance, which is where the brush strokes are.
     """
-    mean, covariance = Moments.apply(features.permute(0, 2, 3, 1).flatten(0, 2))
+    positions = features.permute(0, 2, 3, 1).flatten(0, 2)
+    counts = None if where is None else where.view(-1, 1).to(positions)
+    mean, covariance = Moments.apply(positions, counts)
     return mean, covariance
 
 
@@ -52,29 +55,38 @@ class Moments(Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, C) -> (C, 1) and (C, C)."""
-        count, channels = positions.shape
+    def forward(ctx: Any, positions: Tensor, counts: Tensor | None) -> tuple[Tensor, Tensor]:
+        """(N, C) -> (C, 1) and (C, C). `counts` (N, 1) say what each position counts for, if not
+        for the same."""
+        number, channels = positions.shape
         precise = torch.promote_types(positions.dtype, torch.float32)
-        whole = 0 if positions.dtype == precise else count // AT_A_TIME * AT_A_TIME
-        blocks = positions[:whole].view(-1, AT_A_TIME, channels)
+        counted = positions if counts is None else positions * counts
+        whole = 0 if positions.dtype == precise else number // AT_A_TIME * AT_A_TIME
+        blocks, counted_blocks = (
+            part[:whole].view(-1, AT_A_TIME, channels) for part in (positions, counted)
+        )
+        rest, counted_rest = (part[whole:].to(precise) for part in (positions, counted))
         ones = torch.ones(1, AT_A_TIME, dtype=positions.dtype, device=positions.device)
-        rest = positions[whole:].to(precise)
-        total = (ones @ blocks).sum(dim=0, dtype=precise).mT + rest.sum(dim=0)[:, None]
-        products = torch.addmm((blocks.mT @ blocks).sum(dim=0, dtype=precise), rest.mT, rest)
+        total = (ones @ counted_blocks).sum(dim=0, dtype=precise).mT
+        total += counted_rest.sum(dim=0)[:, None]
+        products = torch.addmm(
+            (blocks.mT @ counted_blocks).sum(dim=0, dtype=precise), rest.mT, counted_rest
+        )
+        count = torch.tensor(number) if counts is None else counts.sum(dtype=precise)
         mean = total / count
-        ctx.save_for_backward(positions, mean)
+        ctx.save_for_backward(positions, mean, counts, count)
         return mean, products / count - mean @ mean.mT
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, of_mean: Tensor, of_covariance: Tensor) -> Tensor:
-        """d/dF = ((F − μ) S + d/dμ) / N, with S = d/dΣ + (d/dΣ)ᵀ."""
-        positions, mean = ctx.saved_tensors
+    def backward(ctx: Any, of_mean: Tensor, of_covariance: Tensor) -> tuple[Tensor, None]:
+        """d/dF = ((F − μ) S + d/dμ) / N, with S = d/dΣ + (d/dΣ)ᵀ, times what it counts for."""
+        positions, mean, counts, count = ctx.saved_tensors
         symmetric = of_covariance + of_covariance.mT
-        constant = (of_mean - symmetric @ mean).mT / len(positions)
-        symmetric = symmetric / len(positions)
-        return torch.addmm(constant.to(positions), positions, symmetric.to(positions))
+        constant = (of_mean - symmetric @ mean).mT / count
+        symmetric = symmetric / count
+        gradient = torch.addmm(constant.to(positions), positions, symmetric.to(positions))
+        return (gradient if counts is None else gradient.mul_(counts)), None
 
 
 def roughness(image: Tensor) -> Tensor:

@@ -1,15 +1,20 @@
 """What the painted picture is asked to satisfy: a list of weighted, named terms."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import mul
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from .features import FeatureExtractor, Features
-from .losses import blurred, moments, relative_error, roughness
+from .layers import Weighted, shrunk
+from .losses import blurred, gram, moments, relative_error, roughness
 
 Measure = Callable[[Tensor, Features], Tensor]
+Statistics = Mapping[str, tuple[Tensor, ...]]  # of each layer
 
 
 class Term(NamedTuple):
@@ -24,29 +29,91 @@ class Term(NamedTuple):
     measure: Measure
 
 
-def keep_content(content: Features, weight: float) -> Term:
-    """Show what the photo shows: ‖F − P‖² / ‖P‖² at each layer of `content`."""
-    targets = {layer: activation.float() for layer, activation in content.items()}
+class Comparison(NamedTuple):
+    """How features are compared: by the `error` between themselves for content, between their
+    `statistics` for style."""
+
+    statistics: Callable[[Tensor, Tensor | None], tuple[Tensor, ...]]
+    content_error: Callable[[Tensor, Tensor], Tensor]
+    style_error: Callable[[Tensor, Tensor], Tensor]
+
+    def of(
+        self, features: Features, region: Mapping[str, Tensor] = MappingProxyType({})
+    ) -> Statistics:
+        """The statistics of all layers; of a region only, if it is given layer by layer."""
+        return {
+            layer: self.statistics(activation, region.get(layer))
+            for layer, activation in features.items()
+        }
+
+
+# Mean and covariance; each error relative to its target, so that one weight fits all
+RELATIVE = Comparison(moments, relative_error, relative_error)
+
+# Gatys et al. (2016), equations 1 and 4, whose 1 / 4N²M² lacks the M² that `gram` has divided by
+CLASSIC = Comparison(
+    lambda features, where: (gram(features, where),),
+    lambda f, p: (f - p).square().sum() / 2,
+    lambda g, a: (g - a).square().sum() / (4 * len(a) ** 2),
+)
+
+
+def keep_content(
+    content: Features, layers: Weighted, weight: float, compared: Comparison = RELATIVE
+) -> Term:
+    """Show what the photo shows: its features at each of the layers."""
+    targets = {layer: content[layer].float() for layer, _ in layers}
 
     def measure(_: Tensor, features: Features) -> Tensor:
         return mean(
-            relative_error(features[layer].float(), target) for layer, target in targets.items()
+            (compared.content_error(features[layer].float(), targets[layer]), counts)
+            for layer, counts in layers
         )
 
-    return Term("content", weight, tuple(content), measure)
+    return Term("content", weight, tuple(targets), measure)
 
 
-def follow_style(style: Features, weight: float) -> Term:
-    """Have the painting's statistics: the mean and covariance of each layer of `style`."""
-    targets = {layer: moments(activation) for layer, activation in style.items()}
+def follow_style(
+    targets: Sequence[tuple[Statistics, float]],
+    layers: Weighted,
+    weight: float,
+    where: Tensor | None = None,
+    compared: Comparison = RELATIVE,
+) -> Term:
+    """Have the paintings' statistics, of each as much as the share beside it; in a region only, if
+    `where` (1, 1, H, W) says how much of each pixel, from 0 to 1, belongs to it."""
+    names = tuple(name for name, _ in layers)
+    region = by_layer(where, names)
 
     def measure(_: Tensor, features: Features) -> Tensor:
+        found = compared.of({name: features[name] for name in names}, region)
+
+        def error(target: Statistics, name: str) -> Tensor:
+            return total(map(compared.style_error, found[name], target[name]))
+
         return mean(
-            torch.stack([*map(relative_error, moments(features[layer]), target)]).sum()
-            for layer, target in targets.items()
+            (mean((error(target, name), counts) for name, counts in layers), share)
+            for target, share in targets
         )
 
-    return Term("style", weight, tuple(style), measure)
+    return Term("style", weight, names, measure)
+
+
+def by_layer(where: Tensor | None, layers: Iterable[str]) -> dict[str, Tensor]:
+    """A region (1, 1, H, W) as large as the activations of each layer; nothing of None."""
+    if where is None:
+        return {}
+    height, width = where.shape[2:]
+    sizes = {layer: (height // shrunk(layer), width // shrunk(layer)) for layer in layers}
+    return {layer: interpolate(where, size, mode="area") for layer, size in sizes.items()}
+
+
+def between(near: Statistics, far: Statistics, part: float) -> Statistics:
+    """From one to the other, as far as `part` of the way."""
+    return {
+        layer: tuple(n.lerp(f, part) for n, f in zip(near[layer], far[layer], strict=True))
+        for layer in near
+    }
 
 
 def keep_composition(coarse: Tensor, weight: float) -> Term:
@@ -73,9 +140,16 @@ def evaluate(
     for term in terms:
         loss = term.weight * term.measure(image, features)
         losses[term.name] = losses[term.name] + loss if term.name in losses else loss
-    losses["total"] = torch.stack(list(losses.values())).sum()
+    losses["total"] = total(losses.values())
     return losses
 
 
-def mean(losses: Iterable[Tensor]) -> Tensor:
-    return torch.stack(list(losses)).mean()
+def total(losses: Iterable[Tensor]) -> Tensor:
+    return torch.stack(list(losses)).sum()
+
+
+def mean(losses: Iterable[tuple[Tensor, float]]) -> Tensor:
+    """The mean of losses, each counting for as much as is said beside it."""
+    values, counts = zip(*losses, strict=True)
+    weighed: Tensor = total(map(mul, counts, values)) / sum(counts)
+    return weighed

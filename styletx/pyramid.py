@@ -3,19 +3,16 @@
 from dataclasses import dataclass
 
 from .errors import SettingsError
+from .layers import Weighted, block, deepest, fine, parse
 from .settings import LARGEST, Settings
 
 COARSEST = 128  # longest side of the first level, or up to twice that
 DEEPEST = 640  # longest side up to which levels are seen with all layers: beyond, they see no more
 NARROWEST = 16  # four poolings leave one row, the least that relu5_1 can see
 
-ALL_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
-FINE_LAYERS = ("relu1_1", "relu2_1", "relu3_1")
-CONTENT_LAYER = "relu4_2"
-
-# Time of a step per pixel, up to the deepest layer seen, and the pixels' worth of time that a step
-# takes however small it is: as measured on two cores
-SECONDS = {"relu3_1": 0.4, "relu5_1": 1.0}
+# Time of a step per pixel, by the block of the deepest layer seen, and the pixels' worth of time
+# that a step takes however small it is: as measured on two cores
+SECONDS = (0.2, 0.3, 0.4, 0.75, 1.0)
 LEAST_WORK = 4000
 
 
@@ -23,53 +20,71 @@ LEAST_WORK = 4000
 class Level:
     """One pass of the optimiser: at which (width, height), for how many steps, seeing what.
 
-    `refines` marks the finest level above others, and all that are large: there the composition
+    `refines` marks a level above others, the finest and all that are large: there the composition
     stands already, and only brush strokes are added.
     """
 
     size: tuple[int, int]
     steps: int
     refines: bool
-
-    @property
-    def style_layers(self) -> tuple[str, ...]:
-        return FINE_LAYERS if self.refines else ALL_LAYERS
-
-    @property
-    def content_layer(self) -> str:
-        return FINE_LAYERS[-1] if self.refines else CONTENT_LAYER
+    style_layers: Weighted
+    content_layers: Weighted
 
     @property
     def cost(self) -> float:
         """Relative time of one step."""
         width, height = self.size
-        return (width * height + LEAST_WORK) * SECONDS[self.style_layers[-1]]
+        seen = deepest(name for name, _ in (*self.style_layers, *self.content_layers))
+        return (width * height + LEAST_WORK) * SECONDS[block(seen) - 1]
 
 
-def plan(shape: tuple[int, int], settings: Settings) -> tuple[Level, ...]:
+def plan(shape: tuple[int, int], settings: Settings, begun: int = 0) -> tuple[Level, ...]:
     """The levels for a picture of (width, height) `shape`, coarse first.
 
     Sizes halve from the final one down to `COARSEST`; all levels get the same number of steps.
     With fewer steps than levels the coarsest are left out, unless `seconds` decide how many steps
-    there will be. Raises `SettingsError` where the short
-    side would be too narrow for the network at the final size.
+    there will be. Where a picture of `begun` pixels on its longest side is to be gone on with, only
+    larger levels come, or the final one alone. The method of Gatys et al. knows one size only.
+    Where no steps are wanted, there is one level without any.
+    Raises `SettingsError` where the short side would be too narrow for the network.
     """
     check_width(shape, settings.size)
-    sizes = [settings.size]
-    most = settings.size if settings.seconds else settings.steps  # as many levels as there can be
-    while len(sizes) < most and sizes[0] // 2 >= COARSEST:
-        if min(fit(shape, sizes[0] // 2)) < NARROWEST:
-            break
-        sizes.insert(0, sizes[0] // 2)
-    each, more = divmod(max(settings.steps, len(sizes)), len(sizes))
+    sizes = sizes_for(shape, settings, begun)
+    wanted = settings.steps if settings.style_weight and settings.colors != "only" else 0
+    each, more = divmod(max(wanted, len(sizes)) if wanted else 0, len(sizes))
     return tuple(
-        Level(
+        level_of(
             fit(shape, size),
-            steps=each + (place < more),
-            refines=place > 0 and (size == settings.size or size > DEEPEST),
+            each + (place < more),
+            settings,
+            stands=place > 0 or (begun > 0 and size > min(begun, DEEPEST)),
         )
         for place, size in enumerate(sizes)
     )
+
+
+def sizes_for(shape: tuple[int, int], settings: Settings, begun: int) -> list[int]:
+    """The longest sides of the levels."""
+    sizes = [settings.size]
+    most = settings.size if settings.seconds else settings.steps  # as many levels as there can be
+    if settings.method == "gatys" or not settings.style_weight or settings.colors == "only":
+        most = 1
+    while len(sizes) < most and sizes[0] // 2 >= max(COARSEST, begun + 1):
+        if min(fit(shape, sizes[0] // 2)) < NARROWEST:
+            break
+        sizes.insert(0, sizes[0] // 2)
+    return sizes
+
+
+def level_of(size: tuple[int, int], steps: int, settings: Settings, stands: bool) -> Level:
+    """A level of (width, height) `size`; `stands` says whether there is a composition already."""
+    style, content = (parse("", text) for text in (settings.style_layers, settings.content_layers))
+    large = max(size) > DEEPEST or max(size) == settings.size
+    refines = stands and large and settings.method != "gatys"
+    if refines:
+        style = fine(style) or style
+        content = fine(content) or ((deepest(name for name, _ in style), 1.0),)
+    return Level(size, steps, refines, style, content)
 
 
 def fit(shape: tuple[int, int], longest: int) -> tuple[int, int]:
@@ -94,8 +109,11 @@ def check_width(shape: tuple[int, int], size: int) -> None:
     )
 
 
-def brush_size(shape: tuple[int, int], level: Level) -> tuple[int, int]:
+def brush_size(shape: tuple[int, int], level: Level, scale: float = 1) -> tuple[int, int]:
     """At which (width, height) a painting is looked at: as large as the level, so that strokes
-    keep their size relative to the picture, but never enlarged, which would teach blur."""
+    keep their size relative to the picture, but not enlarged, which would teach blur; that times
+    `scale`, for strokes of another size."""
     wide_enough = 2 * NARROWEST * max(shape) / min(shape)
-    return fit(shape, min(max(shape), round(max(*level.size, wide_enough))))
+    longest = max(shape)
+    side = min(longest, max(*level.size, wide_enough)) * scale
+    return fit(shape, round(min(max(side, wide_enough), max(longest, LARGEST))))

@@ -1,13 +1,15 @@
 """What a person may choose: each choice with its default, limits and wording, stated once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .errors import SettingsError
+from .layers import parse, written
 
-SMALLEST, LARGEST = 64, 2048  # pixels on the longest side of a result
+SMALLEST, LARGEST = 64, 4096  # pixels on the longest side of a result
+STRONGEST = 10  # style_weight: nothing is left of the content
 
 Value = TypeVar("Value", int, float, str)
 
@@ -46,8 +48,27 @@ class Options:
     def check(self, name: str, value: object, kind: type) -> str:
         """The value itself, or a `SettingsError` that names the words there are."""
         if not isinstance(value, str) or value not in self.words:
-            raise SettingsError(f"{name} is {shown(value)}, but must be {' or '.join(self.words)}.")
+            *others, last = self.words
+            allowed = f"{', '.join(others)} or {last}"
+            raise SettingsError(f"{name} is {shown(value)}, but must be {allowed}.")
         return value
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """What a text field or a command-line option needs to know about a choice of layers."""
+
+    label: str
+    help: str
+
+    def check(self, name: str, value: object, kind: type) -> str:
+        """The layers in the network's order, or a `SettingsError` that says what is wrong."""
+        if not isinstance(value, str):
+            raise SettingsError(f"{name} is {shown(value)}, but must name layers, as in relu4_2.")
+        return written(parse(name, value))
+
+
+Allowed = Limits | Options | Layers
 
 
 def shown(value: object) -> str:
@@ -56,7 +77,7 @@ def shown(value: object) -> str:
     return text if len(text) <= 40 else f"{text[:40]}…"
 
 
-def choice(default: Value, allowed: Limits | Options) -> Value:
+def choice(default: Value, allowed: Allowed) -> Value:
     """A setting with what it may be, described for the people who choose it."""
     return field(default=default, metadata={"allowed": allowed})
 
@@ -77,7 +98,20 @@ class Settings:
         Limits(0, 600, 1, "Seconds", "Paint as well as this time allows; 0 counts steps instead"),
     )
     style_weight: float = choice(
-        1.0, Limits(0, 10, 0.1, "Style strength", "How strongly the painting is followed (β)")
+        1.0,
+        Limits(0, STRONGEST, 0.1, "Style strength", "0 is the photo, 10 little but painting (β)"),
+    )
+    style_scale: float = choice(
+        1.0, Limits(0.25, 4, 0.05, "Brush size", "How large the painting's strokes become")
+    )
+    colors: str = choice(
+        "painting",
+        Options(
+            ("painting", "photo", "luminance", "only"),
+            "Colours",
+            "The painting's; the photo's, mixed anew or pixel by pixel; or the painting's and no "
+            "strokes",
+        ),
     )
     content_weight: float = choice(
         1.0, Limits(0, 10, 0.1, "Content strength", "How strongly the photo's shapes are kept (α)")
@@ -88,13 +122,37 @@ class Settings:
     smoothness: float = choice(
         0.0, Limits(0, 10, 0.1, "Smoothness", "How strongly neighbouring pixels are evened out")
     )
+    init: str = choice(
+        "colors",
+        Options(
+            ("colors", "photo", "noise"),
+            "Start",
+            "The photo in the painting's colours, the photo as it is, or noise",
+        ),
+    )
+    seed: int = choice(0, Limits(0, 2**31 - 1, 1, "Seed", "Which noise to begin with"))
+    method: str = choice(
+        "octaves",
+        Options(
+            ("octaves", "gatys"),
+            "Method",
+            "From coarse to fine, or as in Gatys et al. (2016): one size, Gram matrices, "
+            "α/β = 10⁻³ where both strengths are 1",
+        ),
+    )
+    optimizer: str = choice(
+        "lbfgs", Options(("lbfgs", "adam"), "Optimiser", "How a step follows from the slope")
+    )
     learning_rate: float = choice(
         0.05, Limits(0.001, 0.5, 0.001, "Learning rate", "How far a step may go")
     )
-    init: str = choice(
-        "content", Options(("content", "noise"), "Start", "What the first size begins with")
+    style_layers: str = choice(
+        "relu1_1 relu2_1 relu3_1 relu4_1 relu5_1",
+        Layers("Style layers", "Where the manner is compared; =2 after a name counts it twice"),
     )
-    seed: int = choice(0, Limits(0, 2**31 - 1, 1, "Seed", "Which noise to begin with"))
+    content_layers: str = choice(
+        "relu4_2", Layers("Content layers", "Where the photo's shapes are compared")
+    )
 
     def __post_init__(self) -> None:
         for setting in fields(self):
@@ -104,6 +162,28 @@ class Settings:
             object.__setattr__(self, setting.name, value)
 
 
-ALLOWED: Mapping[str, Limits | Options] = MappingProxyType(
+ALLOWED: Mapping[str, Allowed] = MappingProxyType(
     {setting.name: setting.metadata["allowed"] for setting in fields(Settings)}
 )
+
+PRESETS: Mapping[str, Settings] = MappingProxyType(
+    {
+        "Quick sketch": Settings(size=384, steps=24),
+        "Oil": Settings(style_scale=1.5, detail=0.5, smoothness=1.0),
+        "Fine detail": Settings(style_scale=0.6, detail=2.0, content_weight=1.5, steps=60),
+        "Pure texture": Settings(style_weight=10.0, content_weight=0.0, init="noise", steps=72),
+        "Classic Gatys": Settings(method="gatys", init="photo", steps=100),
+        "Keep colours": Settings(colors="photo"),
+    }
+)
+
+
+def preset(name: str | None, chosen: Mapping[str, Any]) -> Settings:
+    """The settings of that name, or the default ones, with what is chosen besides.
+
+    Raises `SettingsError` for an unknown name, as for an impossible choice.
+    """
+    known = {key.lower(): settings for key, settings in PRESETS.items()}
+    if name and name.lower().replace("-", " ") not in known:
+        raise SettingsError(f"There is no preset {shown(name)}; there are {', '.join(PRESETS)}.")
+    return replace(known[name.lower().replace("-", " ")] if name else Settings(), **chosen)

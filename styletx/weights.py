@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from .errors import WeightsError
+from .layers import DEPTHS
 
 DEFAULT = "embedded"
 CHOOSE = "STYLETX_WEIGHTS"  # the environment variable that names another source
-DEPTHS = (2, 2, 4, 4, 4)  # convolutions per block of VGG19
 CHANNELS = (64, 64, 128, 128, *[256] * 4, *[512] * 8)  # of these sixteen convolutions
 
 EMBEDDED = "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"

@@ -7,9 +7,11 @@ from torch import Tensor
 from styletx.features import FeatureExtractor
 from styletx.images import to_tensor
 from styletx.losses import gram
-from styletx.pyramid import ALL_LAYERS, CONTENT_LAYER, fit
+from styletx.pyramid import fit
 
 CPU = torch.device("cpu")
+STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+CONTENT_LAYER = "relu4_2"
 
 
 class Judge:
@@ -35,17 +37,17 @@ class Judge:
     def look(self, picture: Image.Image, size: tuple[int, int]) -> tuple[float, float]:
         """(E, C) at one (width, height)."""
         wanted, shown = self.wanted(size)
-        found = self.eye(to_tensor(picture, size, CPU), {*ALL_LAYERS, CONTENT_LAYER})
-        errors = [relative(gram(found[layer]), wanted[layer]) for layer in ALL_LAYERS]
+        found = self.eye(to_tensor(picture, size, CPU), {*STYLE_LAYERS, CONTENT_LAYER})
+        errors = [relative(gram(found[layer]), wanted[layer]) for layer in STYLE_LAYERS]
         return sum(errors) / len(errors), relative(found[CONTENT_LAYER], shown)
 
     def wanted(self, size: tuple[int, int]) -> tuple[dict[str, Tensor], Tensor]:
         """The painting's Gram matrices, seen as long as the picture, and the photo's content."""
         if size not in self.targets:
             painted = to_tensor(self.painting, fit(self.painting.size, max(size)), CPU)
-            seen = self.eye(painted, ALL_LAYERS)
+            seen = self.eye(painted, STYLE_LAYERS)
             photo = self.eye(to_tensor(self.photo, size, CPU), {CONTENT_LAYER})
-            grams = {layer: gram(seen[layer]) for layer in ALL_LAYERS}
+            grams = {layer: gram(seen[layer]) for layer in STYLE_LAYERS}
             self.targets[size] = grams, photo[CONTENT_LAYER]
         return self.targets[size]
 

@@ -1,0 +1,67 @@
+"""The layers of VGG19, by the names the papers give them."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from .errors import SettingsError
+
+DEPTHS = (2, 2, 4, 4, 4)  # convolutions per block of VGG19
+LAYERS = tuple(
+    name
+    for block, depth in enumerate(DEPTHS, start=1)
+    for name in (*(f"relu{block}_{n}" for n in range(1, depth + 1)), f"pool{block}")
+)
+FINE_BLOCKS = 3  # those that see brush strokes rather than shapes
+
+Weighted = tuple[tuple[str, float], ...]  # layers and what each counts for
+
+
+def block(layer: str) -> int:
+    """1 for relu1_2, 5 for pool5."""
+    return int(layer.removeprefix("relu").removeprefix("pool")[0])
+
+
+def shrunk(layer: str) -> int:
+    """How many pixels of the picture, along a side, one activation stands for."""
+    return 2 ** (block(layer) - (1 if layer.startswith("relu") else 0))
+
+
+def fine(layers: Weighted) -> Weighted:
+    """Those of the layers that see brush strokes."""
+    return tuple((layer, weight) for layer, weight in layers if block(layer) <= FINE_BLOCKS)
+
+
+def deepest(layers: Iterable[str]) -> str:
+    return max(layers, key=LAYERS.index)
+
+
+def parse(name: str, text: str) -> Weighted:
+    """Such as "relu1_1 relu3_1=0.5": layers with weights, 1 unless given, in the network's order.
+
+    Raises `SettingsError`, with the closest name there is, in words about the setting `name`.
+    """
+    found: dict[str, float] = {}
+    for word in text.replace(",", " ").split():
+        layer, _, weight = word.partition("=")
+        if layer not in LAYERS:
+            close = get_close_matches(layer.replace("conv", "relu"), LAYERS, n=1, cutoff=0)[0]
+            raise SettingsError(f"{name} names {layer[:40]!r}; did you mean {close}?")
+        try:
+            found[layer] = float(weight or 1)
+        except ValueError as error:
+            raise SettingsError(
+                f"{name} gives {layer} the weight {weight[:40]!r}, but it must be a number."
+            ) from error
+        if not 0 < found[layer] <= 1000:
+            raise SettingsError(
+                f"{name} gives {layer} the weight {found[layer]:g}, but it must be more than 0 and "
+                "at most 1000."
+            )
+    if not found:
+        raise SettingsError(f"{name} names no layer; write for example relu4_2.")
+    return tuple(sorted(found.items(), key=lambda item: LAYERS.index(item[0])))
+
+
+def written(layers: Weighted) -> str:
+    """The layers as `parse` reads them."""
+    return " ".join(f"{name}" if weight == 1 else f"{name}={weight:g}" for name, weight in layers)

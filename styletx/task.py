@@ -1,0 +1,185 @@
+"""What one run is asked for, level by level: where it begins, what it is to satisfy, how it is
+shown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from .color import grey, recolor, with_colors_of
+from .events import Style
+from .features import FeatureExtractor
+from .images import enlarge, opaque, to_picture, to_tensor
+from .objective import (
+    CLASSIC,
+    RELATIVE,
+    Term,
+    between,
+    by_layer,
+    follow_style,
+    keep_composition,
+    keep_content,
+    stay_smooth,
+)
+from .pyramid import Level, brush_size
+from .regions import Region, resized
+from .settings import STRONGEST, Settings
+
+CONTENT, DETAIL, COMPOSITION, SMOOTHNESS = 0.3, 0.05, 5.0, 1.0  # what a weight of 1 stands for
+ALPHA, ROUGH = 1e-3, 1e3  # … in the method of Gatys et al.: α/β, and smoothness for each number
+
+GRAIN = 8  # pixels of noise: finer than that, it would stay as speckle where nothing is painted
+
+Seen = Sequence[tuple[Tensor, float]]  # paintings (1, 3, H, W), and their shares
+
+
+class Scene(NamedTuple):
+    """The pictures as large as one level is painted: the photo (1, 3, H, W), how far each pixel is
+    painted at all (1, 1, H, W), None for wholly, and the regions with the paintings they follow."""
+
+    photo: Tensor
+    painted: Tensor | None
+    regions: Sequence[tuple[Tensor | None, Seen]]
+
+    def around(self, canvas: Tensor) -> Tensor:
+        """What there is to see: the canvas, and the photo where nothing is painted."""
+        return canvas if self.painted is None else self.photo.lerp(canvas, self.painted)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A tidy photo, the regions of a picture of (width, height) `size`, and what is wished for.
+
+    `begun` is the picture to go on with, if there is one.
+    """
+
+    content: Image.Image
+    regions: Sequence[Region]
+    begun: Image.Image | None
+    settings: Settings
+    size: tuple[int, int]
+
+    def at(self, level: Level, device: torch.device) -> Scene:
+        """The pictures as they are seen at this level."""
+        photo = to_tensor(opaque(self.content), level.size, device)
+        if self.settings.colors == "luminance":
+            photo = grey(photo)
+        regions = []
+        for region in self.regions:
+            where = None if region.where is None else resized(region.where, level.size, device)
+            paintings = [(self.seen(s, level, photo, where), s.share) for s in region.styles]
+            regions.append((where, paintings))
+        painted = None if self.painted is None else resized(self.painted, level.size, device)
+        return Scene(photo, painted, regions)
+
+    def seen(self, style: Style, level: Level, photo: Tensor, where: Tensor | None) -> Tensor:
+        """The painting (1, 3, H, W) as large as it is looked at beside a canvas of this level, in
+        the colours that it is to teach."""
+        size = brush_size(style.picture.size, level, self.settings.style_scale)
+        painting = to_tensor(style.picture, size, photo.device)
+        if self.settings.colors == "photo":
+            return recolor(painting, photo, where_like=where).clamp(0, 1)
+        return grey(painting, like=photo) if self.settings.colors == "luminance" else painting
+
+    @cached_property
+    def painted(self) -> Tensor | None:
+        """How far each pixel of the result is painted; None: all of them are."""
+        parts = [region.where for region in self.regions if region.where is not None]
+        return torch.stack(parts).sum(dim=0) if parts else None
+
+    @cached_property
+    def photo(self) -> Tensor:
+        """The photo as large as the result."""
+        return to_tensor(opaque(self.content), self.size, torch.device("cpu"))
+
+    def show(self, canvas: Tensor) -> Image.Image:
+        """The canvas of any level as a picture of the final size, with all that is kept of the
+        photo: its colours, its unpainted parts, its transparency."""
+        image = enlarge(canvas, self.size)
+        if self.settings.colors == "luminance":
+            image = with_colors_of(self.photo, image.cpu())
+        if self.painted is not None:
+            image = self.photo.lerp(image.cpu(), self.painted)
+        picture = to_picture(image)
+        if self.content.mode == "RGBA":
+            picture.putalpha(self.content.getchannel("A").resize(self.size))
+        return picture
+
+
+def start(level: Level, scene: Scene, task: Task) -> Tensor:
+    """The first canvas: what was begun already, the photo, or the photo or noise in the paintings'
+    colours, as far as the style is wanted. Where no steps follow, it is the photo that is wanted."""
+    settings, photo = task.settings, scene.photo
+    if level.steps and task.begun is not None:
+        fitted = ImageOps.fit(task.begun, level.size, Image.Resampling.LANCZOS)
+        begun = to_tensor(fitted, level.size, photo.device)
+        return grey(begun) if settings.colors == "luminance" else begun
+    if level.steps and settings.init == "photo":
+        return photo.clone()
+    first = photo
+    if level.steps and settings.init == "noise":
+        if settings.method == "gatys":
+            return noise(photo, settings.seed, grain=1)
+        first = noise(photo, settings.seed, GRAIN)
+    recolored = torch.zeros_like(photo)
+    for where, paintings in scene.regions:
+        for seen, share in paintings:
+            part = share * recolor(first, seen, where)
+            recolored += part if where is None else where * part
+    if scene.painted is not None:
+        recolored += (1 - scene.painted) * photo
+    return first.lerp(recolored, min(1.0, settings.style_weight)).clamp(0, 1)
+
+
+def noise(like: Tensor, seed: int, grain: int) -> Tensor:
+    """As large as the picture `like`, with so many pixels to a grain."""
+    generator, (height, width) = torch.Generator().manual_seed(seed), like.shape[2:]
+    grains = torch.rand(1, 3, -(-height // grain), -(-width // grain), generator=generator)
+    return enlarge(grains, (width, height)).to(like)
+
+
+def set_targets(
+    canvas: Tensor, level: Level, scene: Scene, settings: Settings, extractor: FeatureExtractor
+) -> list[Term]:
+    """L = α·L_content + β·L_style at this level, with everything that does not change computed
+    once. Where a level refines, content is the photo's details, and the coarse composition is kept
+    as well."""
+    alpha, beta, toward = balance(settings)
+    compared = CLASSIC if settings.method == "gatys" else RELATIVE
+    if level.refines:
+        alpha *= DETAIL * settings.detail
+    elif settings.method != "gatys":
+        alpha *= CONTENT
+    photo = extractor(scene.photo, [name for name, _ in level.content_layers])
+    terms = [keep_content(photo, level.content_layers, alpha, compared)]
+    if level.refines:
+        terms.append(keep_composition(scene.around(canvas), COMPOSITION))
+    layers = [name for name, _ in level.style_layers]
+    for where, paintings in scene.regions:
+        targets = [(compared.of(extractor(seen, layers)), share) for seen, share in paintings]
+        if toward < 1:
+            own = compared.of(extractor(scene.photo, layers), by_layer(where, layers))
+            targets = [(between(own, target, toward), share) for target, share in targets]
+        area = 1.0 if where is None else where.mean().item()  # so that each pixel feels the same
+        terms.append(follow_style(targets, level.style_layers, beta * area, where, compared))
+    if settings.smoothness:
+        per_pixel = ROUGH * scene.photo.numel() if settings.method == "gatys" else SMOOTHNESS
+        terms.append(stay_smooth(per_pixel * settings.smoothness))
+    return terms
+
+
+def balance(settings: Settings) -> tuple[float, float, float]:
+    """α, β, and how far the style that is wanted lies from the photo's own towards the paintings'.
+
+    A strength below 1 wants less of a style, and not, as a smaller β would, the whole of it less
+    strongly, which paints the network's grid; above 1 the content fades until, at 10, none is left.
+    """
+    alpha, strength = settings.content_weight, settings.style_weight
+    if settings.method == "gatys":
+        return alpha * ALPHA, strength, 1.0
+    fading = min(1.0, (STRONGEST - strength) / (STRONGEST - 1))
+    return alpha * fading, max(1.0, strength), min(1.0, strength)
