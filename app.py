@@ -10,13 +10,22 @@ from typing import Any
 
 import gradio as gr
 
-from styletx import ALLOWED, Settings, StyletxError
-from styletx.endpoints import IN_LINE, LANE, Upload, offer_endpoints, work
+from styletx import StyletxError
+from styletx.controls import (
+    Components,
+    brushed,
+    lay_out_beginnings,
+    lay_out_masks,
+    lay_out_paintings,
+    lay_out_settings,
+    twice_as_large,
+    upload,
+)
+from styletx.endpoints import DEFAULTS, IN_LINE, LANE, offer_endpoints, work
 from styletx.engine import best_device
 from styletx.features import vgg19
 from styletx.reports import describe
 from styletx.runs import Painter
-from styletx.settings import Limits
 
 ASSETS = Path(__file__).parent / "assets"
 EXAMPLES = {  # what the page offers to begin with: name, photo, painting
@@ -27,7 +36,6 @@ EXAMPLES = {  # what the page offers to begin with: name, photo, painting
     "Rocket, Shrine in Snow": ("rocket", "shrine_in_snow"),
     "Dahlia, Spring": ("dahlia", "spring"),
 }
-IN_SIGHT = ("size", "steps", "style_weight")  # the other settings are under "Advanced"
 
 HEADER = """<h1>styletx</h1>
 <p>Your photo, repainted in the manner of any painting, while you watch.</p>"""
@@ -49,55 +57,84 @@ def build_app(painter: Painter) -> gr.Blocks:
             with gr.Column(scale=1, min_width=320):
                 photo, painting, go, stop = lay_out_inputs()
             with gr.Column(scale=2, min_width=320):
-                picture, status, download = lay_out_outputs()
+                picture, status, download, more, twice = lay_out_outputs()
         offer_examples(photo, painting, status)
-        inputs = [photo, painting, *lay_out_settings()]
-        current = gr.State("")
-
-        def paint(photo: Upload, painting: Upload, *chosen: Any) -> Iterator[tuple[Any, ...]]:
-            idle, busy = gr.Button(interactive=True), gr.Button(interactive=False)
-            try:
-                for path, report in work(painter, photo, painting, chosen):
-                    done = report["done"]
-                    buttons = (idle, busy) if done else (busy, idle)
-                    file = gr.DownloadButton(value=path if done else None, interactive=done)
-                    # until there is a new picture, the last one stays
-                    new = (path, file) if path else (gr.skip(), gr.skip())
-                    yield *new, describe(report), *buttons, report["run_id"]
-            except gr.Error as error:
-                yield gr.skip(), gr.skip(), error.message, idle, busy, ""
-                raise
-
-        outputs = [picture, download, status, go, stop, current]
-        private = {"api_visibility": "private", "show_progress": "hidden"}
-        go.click(paint, inputs, outputs, api_name="paint", **LANE, **private)
-        stop.click(painter.stop, current, gr.State(), api_name="keep", queue=False, **private)
+        inputs: Components = {"content": photo, "style": painting, **lay_out_paintings()}
+        editor, masks = lay_out_masks(photo)
+        inputs |= {**masks, **lay_out_settings(), **lay_out_beginnings()}
+        shown = {"picture": picture, "download": download, "status": status}
+        buttons = {"go": go, "stop": stop, "more": more, "twice": twice}
+        connect(painter, inputs, (editor, masks), shown, buttons)
         offer_endpoints(painter, inputs, picture)
     return app.queue(max_size=IN_LINE, api_open=False)
+
+
+def connect(
+    painter: Painter,
+    inputs: Components,
+    brush: tuple[gr.ImageEditor, Components],
+    shown: Components,
+    buttons: Components,
+) -> None:
+    """Let the buttons paint, go on, and stop."""
+    current, (editor, masks) = gr.State(""), brush
+    given = list(inputs.values())
+    outputs = [*shown.values(), *buttons.values(), current, inputs["go_on"]]
+
+    def paint(*values: Any) -> Iterator[tuple[Any, ...]]:
+        yield from show(painter, {**dict(zip(inputs, values, strict=True)), "go_on": ""})
+
+    def go_on(*values: Any) -> Iterator[tuple[Any, ...]]:
+        yield from show(painter, {**dict(zip(inputs, values, strict=True)), "begun": None})
+
+    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    look = {"inputs": editor, "outputs": list(masks.values()), "queue": False, **private}
+    lane = {"inputs": given, "outputs": outputs, **LANE, **private}
+    buttons["go"].click(brushed, **look).then(paint, api_name="paint", **lane)
+    buttons["more"].click(brushed, **look).then(go_on, api_name="more", **lane)
+    doubled = {"inputs": inputs["go_on"], "outputs": inputs["size"], "queue": False, **private}
+    look_first = buttons["twice"].click(brushed, **look)
+    look_first.then(twice_as_large, **doubled).success(go_on, api_name="larger", **lane)
+    buttons["stop"].click(
+        painter.stop, current, gr.State(), api_name="keep", queue=False, **private
+    )
+
+
+def show(painter: Painter, given: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
+    """A run as the page shows it: the picture, the file, a line of words, which buttons can be
+    pressed, the run that can be stopped, and the one that can be gone on from."""
+    had_one = bool(given["go_on"])
+    try:
+        for path, report in work(painter, {**DEFAULTS, **given}):
+            done = report["done"]
+            file = gr.DownloadButton(value=path if done else None, interactive=done)
+            # until there is a new picture, the last one stays
+            new = (path, file) if path else (gr.skip(), gr.skip())
+            kept = report["run_id"] if done and path else gr.skip()
+            states = usable(done, done and (had_one or path is not None))
+            yield *new, describe(report), *states, report["run_id"], kept
+    except gr.Error as error:
+        yield gr.skip(), gr.skip(), error.message, *usable(True, had_one), "", gr.skip()
+        raise
+
+
+def usable(idle: bool, can_go_on: bool) -> list[gr.Button]:
+    """Which of the buttons Paint, Stop, Go on and Twice the size can be pressed."""
+    return [gr.Button(interactive=now) for now in (idle, not idle, can_go_on, can_go_on)]
 
 
 def lay_out_inputs() -> tuple[gr.Image, gr.Image, gr.Button, gr.Button]:
     """The photo, the painting, and the buttons Paint and Stop."""
     with gr.Row(elem_id="given"):
-        photo, painting = (
-            gr.Image(
-                label=label,
-                sources=["upload", "clipboard"],
-                height=225,
-                min_width=150,
-                buttons=[],
-                elem_id=label.lower(),
-            )
-            for label in ("Photo", "Painting")
-        )
+        photo, painting = (upload(label, height=225) for label in ("Photo", "Painting"))
     with gr.Row():
         go = gr.Button("Paint", variant="primary", scale=3, min_width=160, elem_id="paint")
         stop = gr.Button("Stop", interactive=False, scale=1, min_width=90, elem_id="stop")
     return photo, painting, go, stop
 
 
-def lay_out_outputs() -> tuple[gr.Image, gr.Markdown, gr.DownloadButton]:
-    """The picture as it is painted, a line on how far it is, and the file to keep."""
+def lay_out_outputs() -> tuple[gr.Image, gr.Markdown, gr.DownloadButton, gr.Button, gr.Button]:
+    """The picture as it is painted, a line on how far it is, the file to keep, and how to go on."""
     picture = gr.Image(
         label="Painted",
         interactive=False,
@@ -106,26 +143,11 @@ def lay_out_outputs() -> tuple[gr.Image, gr.Markdown, gr.DownloadButton]:
         elem_id="painted",
     )
     status = gr.Markdown("Choose a photo and a painting, or one of the examples.", elem_id="status")
-    return picture, status, gr.DownloadButton("Download PNG", interactive=False, elem_id="download")
-
-
-def lay_out_settings() -> list[gr.components.Component]:
-    """A control for every setting, in the settings' order."""
     with gr.Row():
-        controls = {name: control(name) for name in IN_SIGHT}
-    with gr.Accordion("Advanced", open=False), gr.Row():
-        controls |= {name: control(name) for name in ALLOWED if name not in IN_SIGHT}
-    return [controls[name] for name in ALLOWED]
-
-
-def control(name: str) -> gr.components.Component:
-    """What a person turns to choose a setting."""
-    allowed, default = ALLOWED[name], getattr(Settings(), name)
-    shown = {"value": default, "label": allowed.label, "info": allowed.help, "min_width": 320}
-    if not isinstance(allowed, Limits):
-        return gr.Radio(list(allowed.words), **shown)
-    bounds = {"minimum": allowed.low, "maximum": allowed.high, "step": allowed.step}
-    return gr.Number(**bounds, **shown) if name == "seed" else gr.Slider(**bounds, **shown)
+        download = gr.DownloadButton("Download PNG", interactive=False, elem_id="download")
+        more = gr.Button("Go on from here", interactive=False, elem_id="more")
+        twice = gr.Button("Twice the size", interactive=False, elem_id="twice")
+    return picture, status, download, more, twice
 
 
 def offer_examples(photo: gr.Image, painting: gr.Image, status: gr.Markdown) -> None:

@@ -13,6 +13,7 @@ from . import ALLOWED, PRESETS, Event, Progress, Result, Settings, Style, Stylet
 from .events import Events
 from .images import check_can_save, read, save
 from .regions import check_styles
+from .reports import count
 from .settings import Limits, Options, preset
 
 
@@ -23,6 +24,11 @@ def main(arguments: list[str] | None = None) -> int:
     begun = chosen.pop("init") if is_picture(chosen.get("init")) else None
     try:
         settings = preset(given.preset, chosen)
+        if len(given.shares) > len(given.paintings):
+            raise StyletxError(
+                f"There are {count(len(given.shares), 'share')} for "
+                f"{count(len(given.paintings), 'painting')}."
+            )
         paintings = list(zip_longest(given.paintings, given.shares, given.masks))
         paintings = [(p, 1.0 if share is None else share, m) for p, share, m in paintings]
         check_styles(paintings)

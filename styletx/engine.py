@@ -14,14 +14,13 @@ from .descent import optimizer_for
 from .errors import Diverged, StyletxError
 from .events import Events, Log, Style
 from .features import FeatureExtractor, best_device, vgg19
-from .images import enlarge, opaque, tidy
+from .images import enlarge
 from .memory import explaining_memory
 from .objective import Term, evaluate
 from .pace import REHEARSALS
-from .pyramid import Level, plan
-from .regions import divide, ready
+from .pyramid import Level
 from .settings import Settings
-from .task import Scene, Task, set_targets, start
+from .task import Scene, Task, prepare, set_targets, start
 from .weights import Weights
 
 logger = logging.getLogger(__name__)
@@ -49,33 +48,21 @@ def stylize(  # noqa: PLR0913
 ) -> Events:
     """Paint `content` in the manner of `styles`; stop early by closing the generator.
 
-    What is white in `keep` stays as it is in the photo. `begun`, a picture of any size, is gone on
-    with instead of beginning anew: it is painted over at its own size and at all larger ones up to
-    the settings'. Both are cropped to, or must have, the shape of `content`.
+    What is white in `keep` stays as it is in the photo. `begun` is a picture to go on with instead
+    of beginning anew: it is painted over at its own size, and at larger ones up to the settings'.
 
     Reports before the first step, then at most every `report_every` seconds, then yields one
     `Result`. `weights` are VGG19's, or name their source as in `weights.load`. Raises
     `StyletxError`; if painting had begun, the `Result` with the last good picture comes first.
     """
-    content, styles = tidy(content), ready(styles)
-    begun = None if begun is None else opaque(tidy(begun, "The picture to go on with"))
-    levels = plan(content.size, settings, max(begun.size) if begun else 0)
-    size = levels[-1].size
-    task = Task(content, divide(styles, keep, content, size), begun, settings, size)
+    levels, task = prepare(content, styles, settings, keep, begun)
     log, canvas = Log(levels, settings, report_every, task.show), None
     extractor = vgg19(best_device(), weights)
-    if settings.seconds and levels[0].steps and extractor.device.type == "cpu":
-        with explaining_memory(levels, levels[0]):
-            seconds = rehearse(levels[0], task, extractor)
-        log.pace.check(seconds, log.seconds, content.size, settings)
+    check_time(levels, task, extractor, log)
     try:
         for level in levels:
             with explaining_memory(levels, level):
-                scene = task.at(level, extractor.device)
-                if canvas is None:
-                    canvas = start(level, scene, task)
-                canvas = enlarge(canvas, level.size)
-                aim = Aim(scene, set_targets(canvas, level, scene, settings, extractor), extractor)
+                canvas, aim = take_aim(canvas, level, task, extractor)
                 log.begin(level)
                 for step, losses in descend(canvas, aim, settings, log):
                     log.note(step, losses)
@@ -90,17 +77,30 @@ def stylize(  # noqa: PLR0913
     yield log.result(canvas)
 
 
-def rehearse(level: Level, task: Task, extractor: FeatureExtractor) -> float:
-    """Seconds that a step at this level takes: the best of a few, since the first wakes everything
-    up and any may be disturbed."""
+def take_aim(
+    painted: Tensor | None, level: Level, task: Task, extractor: FeatureExtractor
+) -> tuple[Tensor, Aim]:
+    """The canvas of a level, from what is `painted` so far, and what its steps go by."""
     scene = task.at(level, extractor.device)
-    canvas, seconds = start(level, scene, task), math.inf
-    aim = Aim(scene, set_targets(canvas, level, scene, task.settings, extractor), extractor)
-    for _ in range(REHEARSALS):
-        begun = time.monotonic()
-        slope(canvas, aim)
-        seconds = min(seconds, time.monotonic() - begun)
-    return seconds
+    canvas = start(level, scene, task) if painted is None else enlarge(painted, level.size)
+    return canvas, Aim(
+        scene, set_targets(canvas, level, scene, task.settings, extractor), extractor
+    )
+
+
+def check_time(levels: Sequence[Level], task: Task, extractor: FeatureExtractor, log: Log) -> None:
+    """Where there is a time to keep, see whether it can be: a step at the first level is timed, as
+    the best of a few, since the first wakes everything up and any may be disturbed."""
+    if not task.settings.seconds or not levels[0].steps or extractor.device.type != "cpu":
+        return
+    seconds = math.inf
+    with explaining_memory(levels, levels[0]):
+        canvas, aim = take_aim(None, levels[0], task, extractor)
+        for _ in range(REHEARSALS):
+            begun = time.monotonic()
+            slope(canvas, aim)
+            seconds = min(seconds, time.monotonic() - begun)
+    log.pace.check(seconds, log.seconds, task.content.size, task.settings)
 
 
 def descend(

@@ -166,7 +166,7 @@ def check_can_save(path: Path, instead_of: Sequence[Path] = ()) -> None:
         raise ImageError(f"{path} would be written over itself; choose another name.")
 
 
-def save(picture: Image.Image, path: Path | str) -> None:
+def save(picture: Image.Image, path: Path | str, quality: int = 95) -> None:
     """Write a picture with the sRGB profile, in the format that the name's ending says; on white
     where that format knows no transparency."""
     try:
@@ -174,7 +174,7 @@ def save(picture: Image.Image, path: Path | str) -> None:
             picture = opaque(picture)
         profile = bytearray(SRGB.tobytes())
         profile[DATED] = bytes(12)
-        picture.save(path, icc_profile=bytes(profile), quality=95)
+        picture.save(path, icc_profile=bytes(profile), quality=quality)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{path} cannot be written: {reason}.") from error

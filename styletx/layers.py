@@ -23,7 +23,7 @@ def block(layer: str) -> int:
 
 def shrunk(layer: str) -> int:
     """How many pixels of the picture, along a side, one activation stands for."""
-    return 2 ** (block(layer) - (1 if layer.startswith("relu") else 0))
+    return 1 << (block(layer) - (1 if layer.startswith("relu") else 0))
 
 
 def fine(layers: Weighted) -> Weighted:

@@ -40,14 +40,17 @@ def check_styles(given: Sequence[tuple[object, object, object]]) -> None:
     for place, (picture, share, mask) in enumerate(given, start=1):
         if picture is None and mask is not None:
             raise StyletxError(f"Painting {place} has a mask, but no picture.")
-        if isinstance(share, bool) or not isinstance(share, int | float):
-            raise StyletxError(f"The share of painting {place} must be a number.")
-        if not 0 <= share < math.inf:
-            raise StyletxError(
-                f"The share of painting {place} is {share:g}, but must be 0 or more."
-            )
+        if picture is not None:
+            check_share(place, share)
     if not any(share for picture, share, _ in given if picture is not None):
         raise StyletxError("Every painting has a share of 0; please raise at least one.")
+
+
+def check_share(place: int, share: object) -> None:
+    if isinstance(share, bool) or not isinstance(share, int | float):
+        raise StyletxError(f"The share of painting {place} must be a number.")
+    if not 0 <= share < math.inf:
+        raise StyletxError(f"The share of painting {place} is {share:g}, but must be 0 or more.")
 
 
 def ready(styles: Sequence[Style]) -> list[Style]:

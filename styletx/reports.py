@@ -38,7 +38,7 @@ class Files:
         if event is not None and time.monotonic() - self.written >= PREVIEW_EVERY:
             self.written = time.monotonic()
             self.previews.append(self.folder / f"{len(self.previews)}-{event.step}.jpg")
-            small(event.preview).save(self.previews[-1], quality=85)
+            save(small(event.preview), self.previews[-1], quality=85)
             for old in self.previews[:-PREVIEWS_KEPT]:
                 old.unlink(missing_ok=True)
         return str(self.previews[-1]) if self.previews else None

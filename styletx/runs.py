@@ -1,19 +1,18 @@
 """Runs beside the page: each on the painter's thread, with its latest state and its stop."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from threading import Condition
+from typing import Any
 from uuid import uuid4
 
-from PIL import Image
-
 from .engine import stylize
-from .events import Event, Events, Progress, Result, Style
+from .events import Event, Events, Progress, Result
 from .settings import Settings
 
-Pictures = Callable[[], tuple[Image.Image, Sequence[Style]]]
+Pictures = Callable[[], Mapping[str, Any]]  # "content", "styles", … as `stylize` names them
 
 
 class Run:
@@ -92,9 +91,9 @@ class Painter:
         self.runs: dict[str, Run] = {}
 
     def start(self, settings: Settings, pictures: Pictures) -> Run:
-        """Put a run in line. `pictures` gives the photo and the styles when its turn comes: those
+        """Put a run in line. `pictures` gives what there is to look at when its turn comes: those
         who wait hold none in memory."""
-        run = Run(lambda: self.stylize(*pictures(), settings), settings)
+        run = Run(lambda: self.stylize(**pictures(), settings=settings), settings)
         self.runs[run.id] = run
         run.future = self.thread.submit(run.paint)
         run.future.add_done_callback(lambda _: self.forget(run))

@@ -13,7 +13,7 @@ from torch import Tensor
 from .color import grey, recolor, with_colors_of
 from .events import Style
 from .features import FeatureExtractor
-from .images import enlarge, opaque, to_picture, to_tensor
+from .images import enlarge, opaque, tidy, to_picture, to_tensor
 from .objective import (
     CLASSIC,
     RELATIVE,
@@ -25,8 +25,8 @@ from .objective import (
     keep_content,
     stay_smooth,
 )
-from .pyramid import Level, brush_size
-from .regions import Region, resized
+from .pyramid import Level, brush_size, plan
+from .regions import Region, divide, ready, resized
 from .settings import STRONGEST, Settings
 
 CONTENT, DETAIL, COMPOSITION, SMOOTHNESS = 0.3, 0.05, 5.0, 1.0  # what a weight of 1 stands for
@@ -110,9 +110,25 @@ class Task:
         return picture
 
 
+def prepare(
+    content: Image.Image,
+    styles: Sequence[Style],
+    settings: Settings,
+    keep: Image.Image | None,
+    begun: Image.Image | None,
+) -> tuple[Sequence[Level], Task]:
+    """The plan and the pictures of a run. Raises `StyletxError` where they do not go together."""
+    content, styles = tidy(content), ready(styles)
+    if begun is not None:
+        begun = opaque(tidy(begun, "The picture to go on with"))
+    levels = plan(content.size, settings, 0 if begun is None else max(begun.size))
+    size = levels[-1].size
+    return levels, Task(content, divide(styles, keep, content, size), begun, settings, size)
+
+
 def start(level: Level, scene: Scene, task: Task) -> Tensor:
     """The first canvas: what was begun already, the photo, or the photo or noise in the paintings'
-    colours, as far as the style is wanted. Where no steps follow, it is the photo that is wanted."""
+    colours, as far as the style is wanted. Without steps, it is the photo."""
     settings, photo = task.settings, scene.photo
     if level.steps and task.begun is not None:
         fitted = ImageOps.fit(task.begun, level.size, Image.Resampling.LANCZOS)

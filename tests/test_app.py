@@ -1,8 +1,8 @@
 """The page and the API without a server: what they hand on, what they show, what they refuse."""
 
-import inspect
 import json
 import time
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import gradio as gr
@@ -11,10 +11,11 @@ from PIL import Image
 from test_runs import FACTS, PICTURE, progress, result
 
 import app as page
-from styletx import ALLOWED, Settings, StyletxError
-from styletx.endpoints import speaking_plainly
+from styletx import ALLOWED, PRESETS, Settings, StyletxError
+from styletx.controls import BRUSHES, SOFT, brushed, twice_as_large
+from styletx.endpoints import DEFAULTS, speaking_plainly
 from styletx.runs import Painter
-from styletx.settings import Limits
+from styletx.settings import Limits, Options
 
 
 @pytest.fixture
@@ -38,18 +39,30 @@ def upload(files, name):
     return {"path": str(files / f"{name}.png")}
 
 
-DEFAULTS = [getattr(Settings(), name) for name in ALLOWED]
+def ask(app: gr.Blocks, name: str, **given):
+    """Call a handler of the page or the API with what is given, and defaults."""
+    found, api = (
+        next(fn for fn in app.fns.values() if fn.api_name == wanted) for wanted in (name, "stylize")
+    )
+    names = dict(zip([component._id for component in api.inputs], DEFAULTS, strict=True))
+    values = {**DEFAULTS, **given}
+    return found.fn(*(values[names[component._id]] for component in found.inputs))
+
+
+def both(files):
+    return {"content": upload(files, "photo"), "style": upload(files, "painting")}
 
 
 def test_the_page_shows_a_run_from_first_to_last(painter, files):
-    paint = handler(page.build_app(painter), "paint")
-    *_, last = paint(upload(files, "photo"), upload(files, "painting"), *DEFAULTS)
-    path, download, words, go, stop, run_id = last
+    *_, last = ask(page.build_app(painter), "paint", **both(files))
+    path, download, words, go, stop, more, twice, run_id, kept = last
     assert words == "Done: 3 steps in 0 s."
     assert path.endswith("photo-painting.png")
     assert Path(download.value["path"]).name == "photo-painting.png"
     assert (download.interactive, go.interactive, stop.interactive) == (True, True, False)
+    assert (more.interactive, twice.interactive) == (True, True)
     assert len(run_id) == 32
+    assert kept == run_id
 
 
 @pytest.mark.parametrize(
@@ -60,12 +73,11 @@ def test_a_run_that_fails_says_so_and_is_never_called_done(painter, files, begun
         yield from begun
         raise StyletxError("It broke.")
 
-    painter.stylize = failing
-    paint, told = handler(page.build_app(painter), "paint"), []
+    painter.stylize, told = failing, []
     with pytest.raises(gr.Error, match="It broke"):
-        for shown in paint(upload(files, "photo"), upload(files, "painting"), *DEFAULTS):
+        for shown in ask(page.build_app(painter), "paint", **both(files)):
             told.append(shown)
-    path, _, words, go, stop, _ = told[-1]
+    path, _, words, go, stop, *_ = told[-1]
     assert words == "It broke."
     assert (go.interactive, stop.interactive) == (True, False)
     assert path == gr.skip()  # what was to be seen stays
@@ -76,63 +88,157 @@ def test_a_run_that_fails_says_so_and_is_never_called_done(painter, files, begun
 
 def test_a_run_stopped_in_line_leaves_the_last_picture(painter, files):
     painter.thread.submit(time.sleep, 0.5)
-    paint = handler(page.build_app(painter), "paint")
-    watching = paint(upload(files, "photo"), upload(files, "painting"), *DEFAULTS)
-    *_, run_id = next(watching)
+    watching = ask(page.build_app(painter), "paint", **both(files))
+    *_, run_id, _ = next(watching)
     painter.stop(run_id)
-    *_, (path, download, words, *_) = watching
+    *_, (path, download, words, *_, kept) = watching
     assert words == "Stopped before it began."
-    assert path == download == gr.skip()
+    assert path == download == kept == gr.skip()
 
 
 def test_long_names_do_not_cost_the_picture(painter, files):
     for name in ("photo", "painting"):
         (files / f"{name}.png").rename(files / f"{'ü' * 100}{name}.png")
-    paint = handler(page.build_app(painter), "paint")
-    pictures = [upload(files, f"{'ü' * 100}{name}") for name in ("photo", "painting")]
-    *_, last = paint(*pictures, *DEFAULTS)
+    photo, painting = (upload(files, f"{'ü' * 100}{name}") for name in ("photo", "painting"))
+    *_, last = ask(page.build_app(painter), "paint", content=photo, style=painting)
     assert Path(last[0]).is_file()
 
 
 def test_an_upload_that_is_gone_is_asked_for_again(painter, files):
-    paint = handler(page.build_app(painter), "paint")
+    given = {**both(files), "content": upload(files, "gone")}
     with pytest.raises(gr.Error, match="The photo is no longer here; please upload it again"):
-        list(paint(upload(files, "gone"), upload(files, "painting"), *DEFAULTS))
+        list(ask(page.build_app(painter), "paint", **given))
 
 
-def test_what_is_chosen_arrives_at_the_engine(painter, files):
+@pytest.fixture
+def arrived(painter):
+    """What arrives at the engine."""
     arrived = {}
 
-    def recording(content, styles, settings):
-        arrived.update(content=content, styles=styles, settings=settings)
+    def recording(**given):
+        arrived.update(given)
         yield result()
 
     painter.stylize = recording
-    stylize = handler(page.build_app(painter), "stylize")
-    chosen = {**dict(zip(ALLOWED, DEFAULTS, strict=True)), "size": 300, "init": "noise"}
-    list(stylize(upload(files, "photo"), upload(files, "painting"), *chosen.values()))
-    assert arrived["settings"] == Settings(size=300, init="noise")
+    return arrived
+
+
+@pytest.mark.parametrize("name", ["paint", "stylize"])
+def test_every_setting_arrives_at_the_engine(painter, files, arrived, name):
+    other = {
+        name: allowed.words[-1]
+        if isinstance(allowed, Options)
+        else allowed.high
+        if isinstance(allowed, Limits)
+        else "relu3_2=2"
+        for name, allowed in ALLOWED.items()
+    }
+    list(ask(page.build_app(painter), name, **both(files), **other))
+    assert arrived["settings"] == Settings(**other)
     assert arrived["content"].size == (96, 64)
-    assert arrived["styles"][0].picture.size == (64, 64)
+    assert [style.picture.size for style in arrived["styles"]] == [(64, 64)]
+    assert set(arrived) == {"content", "styles", "settings"}
+
+
+@pytest.mark.parametrize("name", ["paint", "stylize"])
+def test_every_picture_arrives_at_the_engine(painter, files, arrived, name):
+    Image.new("L", (96, 64), 200).save(files / "mask.png")
+    photo, mask = upload(files, "photo"), upload(files, "mask")
+    more = {"style_3": photo, "share": 0.25, "share_3": 0.5, "mask_3": mask, "keep": mask}
+    list(ask(page.build_app(painter), name, **both(files), **more, begun=photo))
+    first, third = arrived["styles"]
+    assert (first.picture.size, first.share, first.mask) == ((64, 64), 0.25, None)
+    assert (third.picture.size, third.share, third.mask.size) == ((96, 64), 0.5, (96, 64))
+    assert arrived["keep"].size == arrived["begun"].size == (96, 64)
+
+
+def test_a_preset_fills_in_what_is_left_at_its_default(painter, files, arrived):
+    given = {**both(files), "preset": "Pure texture", "size": 300}
+    list(ask(page.build_app(painter), "stylize", **given))
+    assert arrived["settings"] == replace(PRESETS["Pure texture"], size=300)
+
+
+def test_a_run_goes_on_from_what_came_of_another(painter, files, arrived):
+    app = page.build_app(painter)
+    *_, (path, report) = ask(app, "stylize", **both(files))
+    assert "begun" not in arrived
+    list(ask(app, "stylize", **both(files), go_on=report["run_id"]))
+    assert arrived["begun"].tobytes() == Image.open(path).tobytes()
+    assert twice_as_large(report["run_id"]) == 80
+    arrived.clear()
+    list(ask(app, "paint", **both(files), go_on=report["run_id"]))
+    assert "begun" not in arrived  # Paint begins anew
+    list(ask(app, "more", **both(files), go_on=report["run_id"]))
+    assert arrived["begun"].size == (40, 40)
+
+
+def test_a_picture_that_is_as_large_as_can_be_is_not_doubled(painter, files, arrived):
+    *_, (path, report) = ask(page.build_app(painter), "stylize", **both(files))
+    Image.new("RGB", (4096, 64)).save(path)
+    with pytest.raises(gr.Error, match="4096 pixels large, and 4096 are the most"):
+        twice_as_large(report["run_id"])
+
+
+def test_what_is_brushed_over_the_photo_becomes_masks_with_soft_edges():
+    layer = Image.new("RGBA", (200, 100))
+    layer.paste(BRUSHES["keep"], (0, 0, 100, 100))
+    layer.paste(BRUSHES["mask_3"], (150, 0, 200, 100))
+    keep, second, third, fourth = brushed({"layers": [layer]})
+    assert second is fourth is None
+    with Image.open(keep) as mask:
+        assert mask.size == (200, 100)
+        assert [mask.getpixel((x, 50)) for x in (50, 100 + 4 * int(200 * SOFT))] == [255, 0]
+        assert 0 < mask.getpixel((100, 50)) < 255
+    with Image.open(third) as mask:
+        assert [mask.getpixel((x, 50)) for x in (50, 190)] == [0, 255]
+
+
+def test_a_photo_that_nothing_is_brushed_over_has_no_masks():
+    nothing = Image.new("RGBA", (200, 100))
+    assert brushed(None) == brushed({"layers": []}) == brushed({"layers": [nothing]}) == [None] * 4
+
+
+def test_choosing_a_preset_turns_every_control(painter):
+    app = page.build_app(painter)
+    turn = handler(app, "turn")
+    assert turn("Oil") == list(asdict(PRESETS["Oil"]).values())
+    assert turn("Standard") == list(asdict(Settings()).values())
 
 
 @pytest.mark.parametrize("name", ["paint", "stylize"])
 def test_page_and_api_refuse_in_the_same_words(painter, files, name):
-    call = handler(page.build_app(painter), name)
-    photo, painting = upload(files, "photo"), upload(files, "painting")
     (files / "page.png").write_text("<html>")
-    for content, style, first, sentence in [
-        (None, painting, 512, "Please choose a photo."),
-        (photo, None, 512, "Please choose a painting."),
-        ({"url": "data:image/png;base64,AAAA"}, painting, 512, "Please choose a photo."),
-        (photo, painting, 9999, "size is 9999, but must lie between 64 and 2048."),
-        (photo, painting, "large", "size is 'large', but must be a whole number."),
-        (photo, upload(files, "page"), 512, "page.png is not a picture that can be read here."),
+    photo, no_picture = upload(files, "photo"), upload(files, "page")
+    for given, sentence in [
+        ({"content": None}, "Please choose a photo."),
+        ({"style": None}, "Please choose at least one painting."),
+        ({"content": {"url": "data:image/png;base64,AAAA"}}, "Please choose a photo."),
+        ({"size": 9999}, "size is 9999, but must lie between 64 and 4096."),
+        ({"size": "large"}, "size is 'large', but must be a whole number."),
+        ({"style": no_picture}, "page.png is not a picture that can be read here."),
+        ({"mask_2": photo}, "Painting 2 has a mask, but no picture."),
+        ({"share": -1}, "The share of painting 1 is -1, but must be 0 or more."),
+        ({"share": "half"}, "The share of painting 1 must be a number."),
+        ({"share": 0}, "Every painting has a share of 0; please raise at least one."),
+        ({"content_layers": "conv4_2"}, "did you mean relu4_2?"),
     ]:
         with pytest.raises(gr.Error) as refused:
-            list(call(content, style, first, *DEFAULTS[1:]))
+            list(ask(page.build_app(painter), name, **{**both(files), **given}))
         assert sentence in str(refused.value)
         assert not refused.value.print_exception
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"go_on": "0" * 32}, "The picture of that run is no longer here"),
+        ({"go_on": "../../etc"}, "The picture of that run is no longer here"),
+        ({"preset": "Water"}, "There is no preset 'Water'"),
+    ],
+)
+def test_what_only_the_api_can_ask_for_is_refused_in_a_sentence(painter, files, given, sentence):
+    with pytest.raises(gr.Error, match=sentence):
+        list(ask(page.build_app(painter), "stylize", **both(files), **given))
 
 
 def test_bugs_are_logged_whole_and_not_shown_to_people(caplog):
@@ -151,9 +257,8 @@ def test_errors_for_people_reach_them_word_for_word():
 
 
 def test_leaving_the_page_stops_the_run(painter, files):
-    painter.stylize = lambda *_: (progress(step) for step in range(10**9))
-    paint = handler(page.build_app(painter), "paint")
-    watching = paint(upload(files, "photo"), upload(files, "painting"), *DEFAULTS)
+    painter.stylize = lambda **_: (progress(step) for step in range(10**9))
+    watching = ask(page.build_app(painter), "paint", **both(files))
     next(watching)
     (run,) = painter.runs.values()
     watching.close()
@@ -169,7 +274,7 @@ def test_every_setting_has_a_control_with_its_default_and_limits(painter):
         assert control.info == allowed.help
         if isinstance(allowed, Limits):
             assert (control.minimum, control.maximum) == (allowed.low, allowed.high)
-        else:
+        elif isinstance(allowed, Options):
             assert [value for _, value in control.choices] == list(allowed.words)
 
 
@@ -178,15 +283,14 @@ def test_the_api_names_its_arguments_as_the_settings(painter):
     endpoints = app.get_api_info()["named_endpoints"]
     assert set(endpoints) == {"/stylize", "/stop"}
     parameters = endpoints["/stylize"]["parameters"]
-    assert [p["parameter_name"] for p in parameters] == ["content", "style", *ALLOWED]
-    defaults = {p["parameter_name"]: p["parameter_default"] for p in parameters[2:]}
-    assert defaults == {name: getattr(Settings(), name) for name in ALLOWED}
-    assert list(inspect.signature(handler(app, "stylize")).parameters)[:2] == ["content", "style"]
+    assert [p["parameter_name"] for p in parameters] == list(DEFAULTS)
+    assert list(DEFAULTS)[: 2 + len(ALLOWED)] == ["content", "style", *ALLOWED]
+    assert all(p["parameter_has_default"] for p in parameters)
+    assert [p["parameter_default"] for p in parameters] == list(DEFAULTS.values())
 
 
 def test_reports_are_plain_json(painter, files):
-    stylize = handler(page.build_app(painter), "stylize")
-    for _, report in stylize(upload(files, "photo"), upload(files, "painting"), *DEFAULTS):
+    for _, report in ask(page.build_app(painter), "stylize", **both(files)):
         json.dumps(report)
     assert report["done"]
     assert report["steps"] == FACTS["steps"]
@@ -205,7 +309,6 @@ def test_every_example_has_its_three_pictures():
 
 def test_a_run_whose_picture_is_small_is_shown_as_it_is(painter, files):
     assert PICTURE.size == (40, 40)
-    paint = handler(page.build_app(painter), "paint")
-    *_, last = paint(upload(files, "photo"), upload(files, "painting"), *DEFAULTS)
+    *_, last = ask(page.build_app(painter), "paint", **both(files))
     with Image.open(last[0]) as picture:
         assert picture.size == (40, 40)

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import pytest
 from PIL import Image
 from test_runs import FACTS, progress, result
 
 import styletx.__main__ as command_line
-from styletx import ALLOWED, Settings, StyletxError
+from styletx import ALLOWED, PRESETS, Settings, StyletxError
+from styletx.settings import Limits, Options
 
 
 @pytest.fixture
@@ -12,41 +15,109 @@ def paint(files, monkeypatch):
 
     def call(*options):
         arguments = [str(files / name) for name in ("photo.png", "painting.png")]
-        return command_line.main([*arguments, "-o", str(files / "out.png"), *options])
+        return command_line.main([*arguments, *options, "-o", str(call.out)])
 
     def scripted(content, styles, settings, **given):
-        call.given = settings, given
+        call.content, call.styles, call.given = content, styles, (settings, given)
         for event in call.events:
             if isinstance(event, BaseException):
                 raise event
             yield event
 
-    call.events = [progress(1), result()]
+    call.events, call.out = [progress(1), result()], files / "out.png"
     monkeypatch.setattr(command_line, "stylize", scripted)
     return call
 
 
 def test_every_setting_has_an_option_with_the_same_default():
-    given = command_line.parser().parse_args(["a", "b"])
-    assert {name: getattr(given, name) for name in ALLOWED} == {
-        name: getattr(Settings(), name) for name in ALLOWED
+    options = {
+        option for action in command_line.parser()._actions for option in action.option_strings
     }
+    assert {"--" + name.replace("_", "-") for name in ALLOWED} <= options
+    told = " ".join(command_line.parser().format_help().split())
+    assert all(f"default {getattr(Settings(), name)})" in told for name in ALLOWED)
 
 
 def test_the_result_is_written_with_the_settings_chosen(paint, files):
     assert paint("--size", "64", "--init", "noise", "--weights", "hub") == 0
-    assert paint.given == (Settings(size=64, init="noise"), {"weights": "hub"})
+    besides = {"weights": "hub", "keep": None, "begun": None}
+    assert paint.given == (Settings(size=64, init="noise"), besides)
     with Image.open(files / "out.png") as picture:
         assert picture.size == (40, 40)
 
 
+def test_every_setting_is_handed_on(paint):
+    other = {
+        name: next(
+            value
+            for value in (
+                allowed.words[-1:]
+                if isinstance(allowed, Options)
+                else (allowed.high,)
+                if isinstance(allowed, Limits)
+                else ("relu3_2=2",)
+            )
+        )
+        for name, allowed in ALLOWED.items()
+    }
+    options = [
+        word
+        for name, value in other.items()
+        for word in ("--" + name.replace("_", "-"), str(value))
+    ]
+    assert paint(*options) == 0
+    assert paint.given[0] == Settings(**other)
+
+
+def test_a_preset_is_what_the_options_change(paint):
+    assert paint("--preset", "pure-texture", "--steps", "9", "--style-weight", "1") == 0
+    assert paint.given[0] == replace(PRESETS["Pure texture"], steps=9, style_weight=1.0)
+
+
+def test_paintings_have_their_shares_and_their_masks_and_some_of_the_photo_is_kept(paint, files):
+    Image.new("L", (96, 64), 255).save(files / "mask.png")
+    more = [str(files / "photo.png"), "--shares", "2", "0.5"]
+    assert (
+        paint(*more, "--masks", "-", str(files / "mask.png"), "--keep", str(files / "mask.png"))
+        == 0
+    )
+    first, second = paint.styles
+    assert (first.picture.size, first.share, first.mask) == ((64, 64), 2.0, None)
+    assert (second.picture.size, second.share, second.mask.size) == ((96, 64), 0.5, (96, 64))
+    assert paint.given[1]["keep"].size == (96, 64)
+
+
+def test_a_picture_to_go_on_with_takes_the_place_of_a_start(paint, files):
+    assert paint("--init", str(files / "painting.png")) == 0
+    assert paint.given[0] == Settings()
+    assert paint.given[1]["begun"].size == (64, 64)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--masks", "-", "photo.png"], "Painting 2 has a mask, but no picture."),
+        (["--shares", "1", "2"], "There are 2 shares for 1 painting"),
+        (["--shares", "-1"], "The share of painting 1 is -1, but must be 0 or more."),
+        (["--init", "nowhere.png"], "There is no file nowhere.png."),
+        (["--init", "nois"], "init is 'nois', but must be colors, photo or noise."),
+        (["--preset", "Water"], "There is no preset 'Water'; there are Quick sketch, Oil"),
+        (["--style-layers", "conv3_1"], "style_layers names 'conv3_1'; did you mean relu3_1?"),
+        (["a.png", "b.png", "c.png", "d.png"], "There are 5 paintings, but at most 4"),
+    ],
+)
+def test_what_does_not_go_together_is_explained(paint, capsys, options, sentence):
+    assert paint(*options) == 1
+    assert sentence in capsys.readouterr().err
+
+
 def test_a_wrong_setting_is_explained_without_a_traceback(paint, capsys):
     assert paint("--size", "8") == 1
-    assert capsys.readouterr().err == "size is 8, but must lie between 64 and 2048.\n"
+    assert capsys.readouterr().err == "size is 8, but must lie between 64 and 4096.\n"
 
 
 def test_a_wrong_option_is_a_usage_error(paint, capsys):
-    for options in (["--size", "large"], ["--init", "photo"], ["--colour", "red"]):
+    for options in (["--size", "large"], ["--method", "magic"], ["--shade", "red"]):
         with pytest.raises(SystemExit) as ended:
             paint(*options)
         assert ended.value.code == 2
@@ -55,9 +126,11 @@ def test_a_wrong_option_is_a_usage_error(paint, capsys):
 
 def test_a_place_that_cannot_be_written_is_refused_before_the_work(paint, files, capsys):
     paint.events = [AssertionError("it painted all the same")]
-    assert paint("-o", str(files / "out.txt")) == 1
+    paint.out = files / "out.txt"
+    assert paint() == 1
     assert "must end in one of .png" in capsys.readouterr().err
-    assert paint("-o", str(files / "no" / "out.png")) == 1
+    paint.out = files / "no" / "out.png"
+    assert paint() == 1
     assert "There is no folder" in capsys.readouterr().err
 
 

@@ -9,7 +9,17 @@ from PIL import Image, ImageCms
 
 import styletx.images as images
 from styletx import StyletxError
-from styletx.images import SRGB, check_can_save, enlarge, read, save, tidy, to_picture, to_tensor
+from styletx.images import (
+    SRGB,
+    check_can_save,
+    enlarge,
+    opaque,
+    read,
+    save,
+    tidy,
+    to_picture,
+    to_tensor,
+)
 
 CPU = torch.device("cpu")
 
@@ -59,8 +69,8 @@ def test_every_kind_of_pixel_becomes_rgb(photo, mode):
     wanted = photo if mode in ("P", "RGBA", "RGBa", "CMYK", "YCbCr") else grey.convert("RGB")
     if mode == "1":
         wanted = photo.convert("1").convert("RGB")
-    assert tidy(picture).mode == "RGB"
-    assert close(colors(tidy(picture)), colors(wanted))
+    assert opaque(tidy(picture)).mode == "RGB"
+    assert close(colors(opaque(tidy(picture))), colors(wanted))
 
 
 @pytest.mark.parametrize("ending", ["png", "tiff"])
@@ -80,10 +90,12 @@ def test_a_picture_held_on_its_side_is_set_upright(photo, tmp_path):
     assert close(found.getpixel((16, 5)), (10, 20, 90))
 
 
-def test_what_is_transparent_becomes_white(tmp_path):
+def test_what_is_transparent_stays_so_and_is_white_where_it_must_be_opaque(tmp_path):
     ghost = Image.new("RGBA", (40, 40), (255, 0, 0, 0))
     ghost.paste((0, 0, 255, 128), (20, 0, 40, 40))
-    found = read(stored(ghost, tmp_path / "ghost.png"))
+    read_back = read(stored(ghost, tmp_path / "ghost.png"))
+    assert (read_back.mode, read_back.getpixel((30, 5))) == ("RGBA", (0, 0, 255, 128))
+    found = opaque(read_back)
     assert found.getpixel((5, 5)) == (255, 255, 255)
     assert close(found.getpixel((30, 5)), (127, 127, 255), by=1)
 
@@ -92,9 +104,21 @@ def test_a_palette_with_a_transparent_colour_becomes_white_there(tmp_path):
     palette = Image.new("P", (40, 40), 0)
     palette.putpalette([255, 0, 0, 0, 255, 0])
     palette.paste(1, (20, 0, 40, 40))
-    found = read(stored(palette, tmp_path / "palette.png", transparency=0))
+    found = opaque(read(stored(palette, tmp_path / "palette.png", transparency=0)))
     assert found.getpixel((5, 5)) == (255, 255, 255)
     assert found.getpixel((30, 5)) == (0, 255, 0)
+
+
+def test_an_alpha_channel_that_hides_nothing_is_left_out(photo, tmp_path):
+    assert read(stored(photo.convert("RGBA"), tmp_path / "whole.png")).mode == "RGB"
+
+
+def test_a_transparent_picture_is_saved_on_white_where_the_format_knows_no_transparency(tmp_path):
+    ghost = Image.new("RGBA", (40, 40), (255, 0, 0, 0))
+    for name, corner in (("ghost.png", (255, 0, 0, 0)), ("ghost.jpg", (255, 255, 255))):
+        save(ghost, tmp_path / name)
+        with Image.open(tmp_path / name) as found:
+            assert found.getpixel((5, 5)) == corner
 
 
 def test_the_first_frame_of_an_animation_is_used(photo, tmp_path):

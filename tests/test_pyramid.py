@@ -14,7 +14,7 @@ def test_sizes_halve_from_the_final_one_and_are_painted_the_other_way_round():
     assert sides((640, 480), size=200) == [200]
 
 
-@pytest.mark.parametrize("size", [64, 128, 256, 500, 512, 1024, 2048])
+@pytest.mark.parametrize("size", [64, 128, 256, 500, 512, 1024, 2048, 4096])
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 5, 100, 2000])
 def test_the_budget_of_steps_is_spent_exactly_and_every_level_has_some(size, steps):
     levels = plan((300, 200), Settings(size=size, steps=steps))
@@ -43,7 +43,11 @@ def test_the_finest_of_several_levels_refines_and_so_does_every_large_one():
     assert [level.refines for level in plan((512, 512), Settings())] == [False, False, True]
     largest = plan((512, 512), Settings(size=2048))
     assert [level.refines for level in largest] == [False, False, False, True, True]
-    assert plan((512, 512), Settings())[-1].style_layers == ("relu1_1", "relu2_1", "relu3_1")
+    assert plan((512, 512), Settings())[-1].style_layers == (
+        ("relu1_1", 1),
+        ("relu2_1", 1),
+        ("relu3_1", 1),
+    )
 
 
 @pytest.mark.parametrize("shape", [(5000, 500), (500, 5000), (640, 427), (33, 1000)])
@@ -64,7 +68,7 @@ def test_a_shape_too_narrow_for_the_size_is_refused_with_a_size_that_works():
         plan((5000, 500), Settings(size=64))
     assert plan((5000, 500), Settings(size=160))
     with pytest.raises(StyletxError, match="less extreme shape"):
-        plan((20000, 40), Settings(size=2048))
+        plan((20000, 40), Settings(size=4096))
 
 
 def test_paintings_are_looked_at_as_large_as_the_canvas_but_never_enlarged():

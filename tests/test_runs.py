@@ -56,7 +56,7 @@ def painter():
 
 def start(painter, script):
     painter.stylize = script
-    return painter.start(SETTINGS, lambda: (PICTURE, [Style(PICTURE)]))
+    return painter.start(SETTINGS, lambda: {"content": PICTURE, "styles": [Style(PICTURE)]})
 
 
 def test_a_run_is_watched_to_its_result(painter):
@@ -114,7 +114,7 @@ def test_pictures_are_read_only_when_their_turn_comes(painter):
 
     def pictures():
         read.set()
-        return PICTURE, [Style(PICTURE)]
+        return {"content": PICTURE, "styles": [Style(PICTURE)]}
 
     run = painter.start(SETTINGS, pictures)
     assert not read.wait(0.1)

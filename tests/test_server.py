@@ -93,9 +93,9 @@ def test_stopping_an_unknown_run_says_so(client):
 @pytest.mark.parametrize(
     ("chosen", "sentence"),
     [
-        ({"size": 4096}, "size is 4096, but must lie between 64 and 2048."),
+        ({"size": 8192}, "size is 8192, but must lie between 64 and 4096."),
         ({"steps": "many"}, "steps is 'many', but must be a whole number."),
-        ({"init": "photo"}, "init is 'photo', but must be content or noise."),
+        ({"init": "paper"}, "init is 'paper', but must be colors, photo or noise."),
         ({"detail": None}, "detail is None, but must be a number."),
         ({"content": None}, "Please choose a photo."),
     ],

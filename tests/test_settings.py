@@ -4,31 +4,69 @@ from dataclasses import fields, replace
 
 import pytest
 
-from styletx import ALLOWED, Settings, StyletxError
-from styletx.settings import Limits
+from styletx import ALLOWED, PRESETS, Settings, StyletxError
+from styletx.settings import Limits, preset
 
 
 @pytest.mark.parametrize(
     ("chosen", "sentence"),
     [
-        ({"size": 8}, "size is 8, but must lie between 64 and 2048."),
+        ({"size": 8}, "size is 8, but must lie between 64 and 4096."),
         ({"steps": 2001}, "steps is 2001, but must lie between 1 and 2000."),
         ({"style_weight": -1.0}, "style_weight is -1.0, but must lie between 0 and 10."),
         ({"detail": math.nan}, "detail is nan, but must lie between 0 and 10."),
-        ({"size": 2048.01}, "size is 2048.01, but must lie between 64 and 2048."),
-        ({"size": math.inf}, "size is inf, but must lie between 64 and 2048."),
+        ({"size": 4096.01}, "size is 4096.01, but must lie between 64 and 4096."),
+        ({"size": math.inf}, "size is inf, but must lie between 64 and 4096."),
         ({"steps": 1.5}, "steps is 1.5, but must be a whole number."),
         ({"seed": "seven"}, "seed is 'seven', but must be a whole number."),
         ({"learning_rate": None}, "learning_rate is None, but must be a number."),
         ({"smoothness": True}, "smoothness is True, but must be a number."),
-        ({"init": "photo"}, "init is 'photo', but must be content or noise."),
-        ({"init": None}, "init is None, but must be content or noise."),
+        ({"init": "content"}, "init is 'content', but must be colors, photo or noise."),
+        ({"init": None}, "init is None, but must be colors, photo or noise."),
     ],
 )
 def test_impossible_settings_are_refused_in_a_sentence(chosen, sentence):
     with pytest.raises(StyletxError) as refused:
         Settings(**chosen)
     assert str(refused.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("conv4_2", "style_layers names 'conv4_2'; did you mean relu4_2?"),
+        ("relu6_1", "style_layers names 'relu6_1'; did you mean relu"),
+        (
+            "relu1_1=heavy",
+            "style_layers gives relu1_1 the weight 'heavy', but it must be a number.",
+        ),
+        ("relu1_1=0", "style_layers gives relu1_1 the weight 0, but it must be more than 0"),
+        ("relu1_1=nan", "style_layers gives relu1_1 the weight nan, but it must be more than 0"),
+        ("", "style_layers names no layer; write for example relu4_2."),
+        (5, "style_layers is 5, but must name layers, as in relu4_2."),
+    ],
+)
+def test_layers_that_are_none_are_answered_with_one_that_is(text, sentence):
+    with pytest.raises(StyletxError) as refused:
+        Settings(style_layers=text)
+    assert str(refused.value).startswith(sentence)
+
+
+def test_layers_come_in_the_networks_order_however_they_are_written():
+    chosen = Settings(style_layers="relu3_1=2, relu1_1=1.0 pool2=0.5")
+    assert chosen.style_layers == "relu1_1 pool2=0.5 relu3_1=2"
+
+
+def test_a_preset_fills_in_what_is_not_chosen_whatever_its_spelling():
+    assert preset("Fine detail", {"steps": 7}) == replace(PRESETS["Fine detail"], steps=7)
+    assert preset("fine-detail", {}) == PRESETS["Fine detail"]
+    assert preset("", {"size": 300}) == Settings(size=300)
+    with pytest.raises(StyletxError, match="There is no preset 'Water'; there are Quick sketch"):
+        preset("Water", {})
+
+
+def test_presets_differ_from_each_other_and_from_the_default():
+    assert len({Settings(), *PRESETS.values()}) == len(PRESETS) + 1
 
 
 def test_a_huge_value_does_not_make_a_huge_sentence():

@@ -1,0 +1,169 @@
+"""What a person turns: a control for every setting, and room for more paintings and for masks."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import gradio as gr
+import numpy as np
+from gradio.utils import get_upload_folder
+from PIL import Image, ImageColor, ImageFilter
+
+from .endpoints import MASKS, SHARES, STYLES, Upload, begun, speaking_plainly, uploaded
+from .errors import StyletxError
+from .images import opaque, read
+from .settings import ALLOWED, LARGEST, PRESETS, Limits, Options, Settings
+
+Components = dict[str, gr.components.Component]
+
+IN_SIGHT = ("size", "steps", "style_weight", "style_scale", "colors")  # the others are "Advanced"
+STANDARD = "Standard"  # the preset that is none
+BRUSHES = {"keep": "#e11d48", MASKS[1]: "#2563eb", MASKS[2]: "#16a34a", MASKS[3]: "#f59e0b"}
+SOFT = 0.01  # of the longest side: how far a brushed edge fades
+EDITED = 1024  # pixels on the longest side of the photo that is painted over
+HOW_TO_BRUSH = """Open this once your photo is chosen, and paint over it. **Red** stays the photo.
+**Blue**, **green** and **orange** are where the second, third and fourth painting take over."""
+
+
+def lay_out_settings() -> Components:
+    """A control for every setting, and the presets that turn many at once."""
+    presets = gr.Radio(
+        [STANDARD, *PRESETS],
+        value=STANDARD,
+        label="Preset",
+        info="A set of settings to begin with",
+        elem_id="presets",
+    )
+    with gr.Row():
+        controls = {name: control(name) for name in IN_SIGHT}
+    with gr.Accordion("Advanced", open=False), gr.Row():
+        controls |= {name: control(name) for name in ALLOWED if name not in IN_SIGHT}
+
+    def turn(name: str) -> list[Any]:
+        return list(asdict(PRESETS.get(name, Settings())).values())
+
+    ordered = [controls[name] for name in ALLOWED]
+    presets.input(turn, presets, ordered, queue=False, api_visibility="private")
+    return controls
+
+
+def control(name: str) -> gr.components.Component:
+    """What a person turns to choose a setting."""
+    allowed, default = ALLOWED[name], getattr(Settings(), name)
+    shown: dict[str, Any] = {
+        "value": default,
+        "label": allowed.label,
+        "info": allowed.help,
+        "min_width": 320,
+    }
+    if isinstance(allowed, Options):
+        return gr.Radio(list(allowed.words), **shown)
+    if not isinstance(allowed, Limits):
+        return gr.Textbox(max_lines=1, **shown)
+    bounds: dict[str, Any] = {"minimum": allowed.low, "maximum": allowed.high, "step": allowed.step}
+    return gr.Number(**bounds, **shown) if name == "seed" else gr.Slider(**bounds, **shown)
+
+
+def lay_out_paintings() -> Components:
+    """Room for more paintings, and how much of each."""
+    components: Components = {}
+    with gr.Accordion("More paintings", open=False, elem_id="more-paintings"), gr.Row():
+        for place, (style, share) in enumerate(zip(STYLES, SHARES, strict=True), start=1):
+            with gr.Column(min_width=160):
+                if place > 1:
+                    components[style] = upload(f"Painting {place}", height=160)
+                components[share] = gr.Slider(
+                    0, 1, 1, step=0.05, label=f"Share of painting {place}", min_width=140
+                )
+    return components
+
+
+def upload(label: str, height: int) -> gr.Image:
+    """Room for a picture."""
+    return gr.Image(
+        label=label,
+        sources=["upload", "clipboard"],
+        height=height,
+        min_width=140,
+        buttons=[],
+        elem_id=label.lower().replace(" ", "-"),
+    )
+
+
+def lay_out_masks(photo: gr.Image) -> tuple[gr.ImageEditor, Components]:
+    """The photo, to be painted over with a brush for each part that is not the first painting's;
+    and, unseen, the masks that come of it."""
+    with gr.Accordion("Protect or divide the photo", open=False, elem_id="masks") as masks:
+        gr.Markdown(HOW_TO_BRUSH)
+        editor = gr.ImageEditor(
+            label="Brush",
+            type="pil",
+            format="png",
+            sources=[],
+            transforms=[],
+            layers=False,
+            brush=gr.Brush(default_size=40, colors=list(BRUSHES.values()), color_mode="fixed"),
+            height=480,
+            buttons=[],
+            elem_id="brush",
+        )
+    quiet: dict[str, Any] = {"queue": False, "api_visibility": "private", "preprocess": False}
+    masks.expand(to_paint_over, photo, editor, **quiet)
+    photo.change(lambda: None, None, editor, queue=False, api_visibility="private")
+    return editor, {name: gr.Image(label=name, visible="hidden") for name in BRUSHES}
+
+
+def lay_out_beginnings() -> Components:
+    """A picture to begin with instead of the photo; and, unseen, the last run, to go on from."""
+    with gr.Accordion("Begin with another picture", open=False):
+        picture = upload("Begin with", height=225)
+    return {"begun": picture, "go_on": gr.Textbox(value="", label="go_on", visible="hidden")}
+
+
+def twice_as_large(run_id: str) -> int:
+    """The size that a run's picture has, doubled."""
+    with speaking_plainly():
+        path = begun({"begun": None, "go_on": run_id})
+        if path is None:
+            raise StyletxError("There is no picture to enlarge yet.")
+        with Image.open(path) as picture:
+            size = 2 * max(picture.size)
+        if size > LARGEST:
+            raise StyletxError(
+                f"The picture is {size // 2} pixels large, and {LARGEST} are the most: it cannot "
+                "be doubled."
+            )
+        return size
+
+
+def to_paint_over(photo: Upload) -> Image.Image | None:
+    """The photo as the brush finds it."""
+    with speaking_plainly():
+        path = uploaded(photo, "photo")
+        return None if path is None else opaque(read(path, EDITED))
+
+
+def brushed(drawn: dict[str, Any] | None) -> list[str | None]:
+    """The masks that were painted over the photo, as files; none where nothing was painted."""
+    layers: Sequence[Image.Image] = (drawn or {}).get("layers") or []
+    if not layers:
+        return [None] * len(BRUSHES)
+    whole = Image.new("RGBA", layers[0].size)
+    for layer in layers:
+        whole.alpha_composite(layer.convert("RGBA"))
+    *colors, alpha = np.moveaxis(np.asarray(whole, dtype=np.float32), 2, 0)
+    paints = np.array([ImageColor.getrgb(color) for color in BRUSHES.values()], dtype=np.float32)
+    nearest = np.square(np.stack(colors) - paints[:, :, None, None]).sum(axis=1).argmin(axis=0)
+    masks = [np.where(nearest == place, alpha, 0) for place in range(len(BRUSHES))]
+    return [kept(mask) if mask.any() else None for mask in masks]
+
+
+def kept(mask: np.ndarray[Any, Any]) -> str:
+    """The path of a mask (H, W) from 0 to 255, its edges made soft, in a file among the uploads."""
+    folder = Path(get_upload_folder()) / uuid4().hex
+    folder.mkdir(parents=True)
+    picture = Image.fromarray(mask.astype(np.uint8))
+    picture.filter(ImageFilter.GaussianBlur(SOFT * max(picture.size))).save(folder / "mask.png")
+    return str(folder / "mask.png")

@@ -1,0 +1,58 @@
+import pytest
+import torch
+from test_stylize import QUICK
+
+import styletx.bands as bands
+import styletx.features as features
+from styletx import Style, stylize
+from styletx.features import vgg19
+from styletx.layers import LAYERS
+
+
+@pytest.fixture
+def narrow(monkeypatch):
+    """Let everything be looked at in bands."""
+    monkeypatch.setattr(bands, "AT_ONCE", 4000)
+    monkeypatch.setattr(features, "AT_ONCE", 0)
+
+
+def look(eye, image, layers):
+    image = image.clone().requires_grad_()
+    seen = vgg19(torch.device("cpu"), eye, torch.float32)(image, layers)
+    total = sum((i + 1) * layer.square().mean() for i, layer in enumerate(seen.values()))
+    (gradient,) = torch.autograd.grad(total, image)
+    return {name: layer.detach() for name, layer in seen.items()}, gradient
+
+
+@pytest.mark.parametrize("layers", [("relu1_1", "relu2_1", "relu3_1"), LAYERS])
+@pytest.mark.parametrize("height", [333, 320, 257])
+def test_bands_leave_no_seam_in_what_is_seen_or_learnt(eye, request, layers, height):
+    image = torch.rand(1, 3, height, 67, generator=torch.Generator().manual_seed(0))
+    whole, slope = look(eye, image, layers)
+    request.getfixturevalue("narrow")
+    assert len(bands.bands(height, 67, layers[-1])) > 3
+    banded, banded_slope = look(eye, image, layers)
+    assert list(banded) == list(whole)
+    for name in layers:
+        torch.testing.assert_close(banded[name], whole[name])
+    torch.testing.assert_close(banded_slope, slope, rtol=1e-4, atol=1e-6)
+
+
+def test_a_picture_painted_in_bands_is_the_same_picture(sunset, weave, eye, request, monkeypatch):
+    monkeypatch.setattr(features, "fastest_precision", lambda _: torch.float32)
+
+    def picture():
+        *_, result = stylize(sunset, [Style(weave)], QUICK, weights=eye)
+        return torch.frombuffer(bytearray(result.picture.tobytes()), dtype=torch.uint8).float()
+
+    whole = picture()
+    request.getfixturevalue("narrow")
+    assert (picture() - whole).abs().max() <= 1
+
+
+def test_bands_cover_every_row_once_and_no_band_is_larger_than_it_may_be():
+    for height, width in ((4096, 2731), (2731, 4096), (3001, 1999)):
+        found = bands.bands(height, width, "relu3_1")
+        assert [band.top for band in found] == [0, *[band.bottom for band in found[:-1]]]
+        assert found[-1].bottom == height
+        assert max((band.bottom - band.top) * width for band in found) <= bands.AT_ONCE / 2
