@@ -1,6 +1,13 @@
 import torch
 
-from styletx.color import mean_and_covariance, recolor
+from styletx.color import (
+    from_oklab,
+    grey,
+    mean_and_covariance,
+    recolor,
+    to_oklab,
+    with_colors_of,
+)
 
 
 def picture(seed, low=0.0, high=1.0):
@@ -33,3 +40,40 @@ def test_a_flat_photo_becomes_the_paintings_mean_colour():
     painting = picture(6)
     moved = recolor(torch.full((1, 3, 8, 8), 0.9), painting)
     torch.testing.assert_close(moved[0, :, 0, 0], painting.mean((0, 2, 3)), atol=1e-4, rtol=0)
+
+
+def test_oklab_says_what_its_author_says_of_red_and_white():
+    """The values of its definition (Ottosson, 2020), as CSS Color 4 has them."""
+    colors = torch.tensor([[1.0, 0, 0], [1, 1, 1]]).T.view(1, 3, 1, 2)
+    wanted = torch.tensor([[0.62796, 0.22486, 0.12585], [1, 0, 0]]).T.view(1, 3, 1, 2)
+    torch.testing.assert_close(to_oklab(colors), wanted, atol=1e-4, rtol=0)
+
+
+def test_oklab_and_back_is_nowhere():
+    torch.testing.assert_close(from_oklab(to_oklab(picture(1))), picture(1), atol=1e-4, rtol=0)
+
+
+def test_grey_has_the_lightness_and_nothing_else():
+    found = to_oklab(grey(picture(1)))
+    torch.testing.assert_close(found[:, :1], to_oklab(picture(1))[:, :1], atol=1e-4, rtol=0)
+    assert found[:, 1:].abs().max() < 1e-3
+    moved = to_oklab(grey(picture(1), like=picture(2, 0.4, 0.6)))[:, 0]
+    wanted = to_oklab(picture(2, 0.4, 0.6))[:, 0]
+    assert abs(moved.mean() - wanted.mean()) < 1e-3
+    assert abs(moved.std() - wanted.std()) < 1e-3
+
+
+def test_the_colours_of_one_and_the_lightness_of_another():
+    photo, painted = picture(1, 0.4, 0.6), picture(2, 0.4, 0.6)
+    found = to_oklab(with_colors_of(photo, painted))
+    torch.testing.assert_close(found[:, 0], to_oklab(painted)[:, 0], atol=1e-3, rtol=0)
+    torch.testing.assert_close(found[:, 1:], to_oklab(photo)[:, 1:], atol=1e-3, rtol=0)
+
+
+def test_a_region_is_recoloured_by_its_own_colours():
+    image, wanted = picture(1), picture(5, 0.2, 0.7)
+    where = torch.zeros(1, 1, 20, 30)
+    where[..., 10:] = 1
+    moved = recolor(image, wanted, where)[..., 10:]
+    for found, target in zip(mean_and_covariance(moved), mean_and_covariance(wanted), strict=True):
+        torch.testing.assert_close(found, target, atol=1e-4, rtol=0)

@@ -108,7 +108,9 @@ def test_it_knows_one_size_and_all_layers(sunset, weave, eye):
 def test_paintings_share_as_in_any_other_method(sunset, weave, eye):
     def loss(*shares):
         settings = Settings(size=96, steps=1, method="gatys", init="noise")
-        styles = [Style(picture, share) for picture, share in zip((weave, sunset), shares, strict=True)]
+        styles = [
+            Style(picture, share) for picture, share in zip((weave, sunset), shares, strict=True)
+        ]
         return next(stylize(sunset, styles, settings, weights=eye)).losses["style"]
 
     assert loss(3, 1) == pytest.approx((3 * loss(1, 0) + loss(0, 1)) / 4)

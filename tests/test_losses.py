@@ -45,11 +45,24 @@ def test_statistics_of_halves_are_added_up_in_float32():
     torch.testing.assert_close(moments(few), moments(few.float()))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_statistics_of_a_region_are_those_of_its_positions_alone(dtype):
+    features = noise(1, 4, 120, 600).to(dtype)
+    where = torch.zeros(1, 1, 120, 600)
+    where[..., 10:100, 50:500] = 0.7
+    inside = features[..., 10:100, 50:500]
+    for found, wanted in zip(moments(features, where), moments(inside), strict=True):
+        assert (found - wanted).norm() < (5e-3 if dtype == torch.bfloat16 else 1e-4) * wanted.norm()
+    assert (gram(features, where) - gram(inside)).norm() < 5e-3 * gram(inside).norm()
+
+
 @pytest.mark.parametrize(
     "loss",
     [
         moments,
         gram,
+        lambda x: moments(x, noise(1, 1, 8, 5, dtype=torch.double)),
+        lambda x: gram(x, noise(1, 1, 8, 5, dtype=torch.double)),
         roughness,
         blurred,
         lambda x: relative_error(x, noise(1, 3, 8, 5, dtype=torch.double)),

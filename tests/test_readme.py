@@ -8,8 +8,8 @@ import pytest
 from conftest import ROOT
 
 import styletx.__main__ as command_line
+from assets.write_readme import BEGIN, END, tables
 from styletx import ALLOWED, Settings
-from styletx.settings import Limits
 
 README = (ROOT / "README.md").read_text()
 
@@ -18,17 +18,9 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
 
-def test_the_settings_table_says_what_settings_says():
-    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| (.*?) \| (.*?) \| (.*?) \|$", README, re.MULTILINE)
-    expected = []
-    for name, allowed in ALLOWED.items():
-        default = getattr(Settings(), name)
-        if isinstance(allowed, Limits):
-            numbers = f"{default:g}", f"{allowed.low:g}", f"{allowed.high:.10g}"
-            expected.append((name, *numbers, allowed.help))
-        else:
-            expected.append((name, default, *allowed.words, allowed.help))
-    assert [tuple(cell.strip() for cell in row) for row in rows] == expected
+def test_the_tables_of_settings_and_presets_are_what_their_script_writes():
+    assert f"{BEGIN}\n{tables()}\n{END}" in README
+    assert all(f"| `{name}` | " in tables() for name in ALLOWED)
 
 
 def test_the_figures_of_the_comparison_are_those_that_its_script_wrote():

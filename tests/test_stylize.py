@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 from torch.utils._python_dispatch import TorchDispatchMode
 
-import styletx.engine as engine
 import styletx.descent as descent
+import styletx.engine as engine
 import styletx.errors as errors
 import styletx.task as task
 from styletx import Progress, Result, Settings, Style, StyletxError, stylize

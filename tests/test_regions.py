@@ -1,0 +1,142 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+from styletx import Settings, Style, StyletxError, stylize
+from styletx.regions import divide
+
+SETTINGS = Settings(size=96, steps=6)
+
+
+def paint(content, styles, eye, settings=SETTINGS, **given):
+    *_, result = stylize(content, styles, settings, weights=eye, **given)
+    return result.picture
+
+
+def half(size, side="left", soft=0):
+    """A mask that is white on one side."""
+    width, height = size
+    ramp = np.arange(width) < width // 2
+    if side == "right":
+        ramp = ~ramp
+    return Image.fromarray(np.tile(np.uint8(ramp) * (255 - soft), (height, 1)))
+
+
+def left(picture):
+    return np.asarray(picture)[:, :40].astype(float)
+
+
+def right(picture):
+    return np.asarray(picture)[:, 56:].astype(float)
+
+
+def test_what_is_kept_stays_the_photo_and_the_rest_does_not(sunset, weave, eye):
+    kept = paint(sunset, [Style(weave)], eye, keep=half(sunset.size))
+    assert (left(kept) == left(sunset)).all()
+    assert np.abs(right(kept) - right(sunset)).mean() > 20
+
+
+def test_a_painting_with_a_mask_leaves_the_rest_a_photo(sunset, weave, eye):
+    painted = paint(sunset, [Style(weave, mask=half(sunset.size, "right"))], eye)
+    assert (left(painted) == left(sunset)).all()
+    assert np.abs(right(painted) - right(sunset)).mean() > 20
+
+
+def test_grey_is_in_between(sunset, weave, eye):
+    half_kept = paint(sunset, [Style(weave)], eye, keep=half(sunset.size, soft=127))
+    wholly = paint(sunset, [Style(weave)], eye)
+    distances = [np.abs(left(p) - left(sunset)).mean() for p in (half_kept, wholly)]
+    assert 0.2 * distances[1] < distances[0] < 0.8 * distances[1]
+
+
+def test_each_painter_keeps_to_its_region(sunset, weave, eye):
+    """The green painting colours its own half, and only that."""
+    green = Image.new("RGB", (64, 64), (20, 200, 60))
+
+    def greenness(part):
+        red, green, blue = part.reshape(-1, 3).mean(axis=0)
+        return green - (red + blue) / 2
+
+    mask = half(sunset.size, "right")
+    both = paint(sunset, [Style(weave), Style(green, mask=mask)], eye)
+    alone = paint(sunset, [Style(weave)], eye)
+    assert greenness(right(both)) > greenness(right(alone)) + 40
+    assert abs(greenness(left(both)) - greenness(left(alone))) < 12
+
+
+def test_a_share_of_nothing_is_as_if_the_painting_were_not_there(sunset, weave, eye):
+    mask = half(sunset.size)
+    two = [Style(weave), Style(sunset, 0.0, mask)]
+    assert paint(sunset, two, eye).tobytes() == paint(sunset, [Style(weave)], eye).tobytes()
+    two = [Style(weave, 0.3), Style(sunset, 0.0)]
+    assert paint(sunset, two, eye).tobytes() == paint(sunset, [Style(weave)], eye).tobytes()
+
+
+def test_a_mask_that_is_white_everywhere_is_no_mask(sunset, weave, eye):
+    masked = paint(sunset, [Style(weave, mask=Image.new("L", sunset.size, 255))], eye)
+    plain = paint(sunset, [Style(weave)], eye)
+    assert np.abs(np.asarray(masked).astype(float) - np.asarray(plain)).mean() < 2
+
+
+def test_regions_add_up_to_what_is_not_kept(sunset, weave):
+    size = (96, 64)
+    first, second = (Style(weave, mask=half(size, "right")) for _ in range(2))  # they overlap
+    keep = Image.new("L", size)
+    ImageDraw.Draw(keep).rectangle((0, 0, 95, 9), fill=255)
+    regions = divide([Style(weave, 2.0), Style(weave, 6.0), first, second], keep, sunset, size)
+    whole = sum(region.where for region in regions)
+    assert (whole[..., :10, :] == 0).all()
+    assert torch.allclose(whole[..., 10:, :], torch.ones(54, 96))
+    assert torch.equal(regions[0].where, regions[1].where)
+    assert [[style.share for style in region.styles] for region in regions] == [
+        [1],
+        [1],
+        [0.25, 0.75],
+    ]
+
+
+def test_transparency_stays_and_what_is_invisible_is_not_painted(sunset, weave, eye):
+    ghost = sunset.copy()
+    ghost.putalpha(half(sunset.size, "right"))
+    painted = paint(ghost, [Style(weave)], eye)
+    assert painted.mode == "RGBA"
+    assert painted.getchannel("A").tobytes() == half(sunset.size, "right").tobytes()
+    assert np.abs(right(painted)[..., :3] - right(sunset)).mean() > 20
+
+
+def test_a_transparent_painting_teaches_white_and_not_what_it_hides(sunset, weave, eye):
+    ghost = weave.copy()
+    ghost.putalpha(0)
+    white = paint(sunset, [Style(Image.new("RGB", weave.size, "white"))], eye)
+    assert paint(sunset, [Style(ghost)], eye).tobytes() == white.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("masks", "keep", "sentence"),
+    [
+        (["black"], None, "a mask must be white somewhere"),
+        ([None], "white", "what is kept as a photo must not cover all of it"),
+        ([None, "white"], None, "leave nothing to do for one of the paintings"),
+        (["square"], None, "A mask is 64x64 pixels, the photo 96x64: they need the same shape."),
+        ([None], "square", "A mask is 64x64 pixels, the photo 96x64: they need the same shape."),
+        (["tiny"], None, "The mask is 30x20 pixels; each side needs at least 32."),
+    ],
+)
+def test_impossible_masks_are_explained(sunset, weave, eye, masks, keep, sentence):
+    made = {
+        "black": Image.new("L", sunset.size),
+        "white": Image.new("L", sunset.size, 255),
+        "square": Image.new("L", (64, 64), 255),
+        "tiny": Image.new("L", (30, 20), 255),
+        None: None,
+    }
+    styles = [Style(weave, mask=made[mask]) for mask in masks]
+    with pytest.raises(StyletxError) as refused:
+        paint(sunset, styles, eye, keep=made[keep])
+    assert sentence in str(refused.value)
+
+
+def test_a_mask_without_a_picture_is_explained(sunset, weave, eye):
+    with pytest.raises(StyletxError, match="Painting 2 has a mask, but no picture"):
+        paint(sunset, [Style(weave), Style(None, mask=half(sunset.size))], eye)
