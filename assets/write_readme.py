@@ -19,7 +19,7 @@ def settings_table() -> str:
         if isinstance(allowed, Limits):
             default, choices = f"{default:g}", f"{allowed.low:g} to {allowed.high:.10g}"
         elif isinstance(allowed, Options):
-            choices = ", ".join(f"`{word}`" for word in allowed.words)
+            choices = "; ".join(f"`{word}`: {told}" for word, told in allowed.words.items())
         else:
             choices = "names of layers"
         rows.append(f"| `{name}` | {default} | {choices} | {allowed.help} |")

@@ -126,9 +126,11 @@ def described(name: str) -> dict[str, Any]:
     if isinstance(allowed, Limits):
         among = f"{allowed.low:g} to {allowed.high:.10g}, "
     elif isinstance(allowed, Options):
-        words = allowed.words
+        words = list(allowed.words)
+        meanings = (f"{word}: {told}" for word, told in allowed.words.items())
+        more = f"; {', '.join(meanings)}"
     if name == "init":  # which may be a picture as well
-        words, more = None, f" ({', '.join(words or ())}), or a picture to go on with"
+        words, more = None, f"{more}; or a picture to go on with"
     return {
         "type": type(default),
         "choices": words,

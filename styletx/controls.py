@@ -59,7 +59,7 @@ def control(name: str) -> gr.components.Component:
         "min_width": 320,
     }
     if isinstance(allowed, Options):
-        return gr.Radio(list(allowed.words), **shown)
+        return gr.Radio([(told, word) for word, told in allowed.words.items()], **shown)
     if not isinstance(allowed, Limits):
         return gr.Textbox(max_lines=1, **shown)
     bounds: dict[str, Any] = {"minimum": allowed.low, "maximum": allowed.high, "step": allowed.step}

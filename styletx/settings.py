@@ -39,9 +39,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a row of buttons or a command-line option needs to know about a word."""
+    """What a row of buttons or a command-line option needs to know about a word: all that there
+    are, and what each means."""
 
-    words: tuple[str, ...]
+    words: Mapping[str, str]
     label: str
     help: str
 
@@ -107,10 +108,14 @@ class Settings:
     colors: str = choice(
         "painting",
         Options(
-            ("painting", "photo", "luminance", "only"),
+            {
+                "painting": "the painting's",
+                "photo": "the photo's palette",
+                "luminance": "the photo's own; only light and dark are painted",
+                "only": "the painting's, and no strokes",
+            },
             "Colours",
-            "The painting's; the photo's, mixed anew or pixel by pixel; or the painting's and no "
-            "strokes",
+            "Whose colours the result has",
         ),
     )
     content_weight: float = choice(
@@ -125,23 +130,33 @@ class Settings:
     init: str = choice(
         "colors",
         Options(
-            ("colors", "photo", "noise"),
+            {
+                "colors": "the photo in the painting's colours",
+                "photo": "the photo as it is",
+                "noise": "noise",
+            },
             "Start",
-            "The photo in the painting's colours, the photo as it is, or noise",
+            "What the first canvas is",
         ),
     )
     seed: int = choice(0, Limits(0, 2**31 - 1, 1, "Seed", "Which noise to begin with"))
     method: str = choice(
         "octaves",
         Options(
-            ("octaves", "gatys"),
+            {
+                "octaves": "from coarse to fine",
+                "gatys": "as in Gatys et al. (2016)",
+            },
             "Method",
-            "From coarse to fine, or as in Gatys et al. (2016): one size, Gram matrices, "
-            "α/β = 10⁻³ where both strengths are 1",
+            "The classic one knows one size and Gram matrices; α/β is 10⁻³ where both strengths "
+            "are 1",
         ),
     )
     optimizer: str = choice(
-        "lbfgs", Options(("lbfgs", "adam"), "Optimiser", "How a step follows from the slope")
+        "lbfgs",
+        Options(
+            {"lbfgs": "L-BFGS", "adam": "Adam"}, "Optimiser", "How a step follows from the slope"
+        ),
     )
     learning_rate: float = choice(
         0.05, Limits(0.001, 0.5, 0.001, "Learning rate", "How far a step may go")

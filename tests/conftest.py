@@ -12,12 +12,25 @@ import pytest
 import torch
 from PIL import Image
 
-from styletx.weights import DEPTHS, Weights
+from styletx import ALLOWED
+from styletx.layers import DEPTHS
+from styletx.settings import Limits, Options
+from styletx.weights import Weights
 
 ROOT = Path(__file__).parents[1]
 
 # Two threads for so small a network only wait for each other.
 torch.set_num_threads(1)
+
+
+def another(allowed):
+    """A value that is not the default."""
+    if isinstance(allowed, Options):
+        return list(allowed.words)[-1]
+    return allowed.high if isinstance(allowed, Limits) else "relu3_2=2"
+
+
+OTHER = {name: another(allowed) for name, allowed in ALLOWED.items()}
 
 
 def small_weights(seed: int = 0, channels: int = 8) -> Weights:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import gradio as gr
 import pytest
+from conftest import OTHER
 from PIL import Image
 from test_runs import FACTS, PICTURE, progress, result
 
@@ -125,16 +126,8 @@ def arrived(painter):
 
 @pytest.mark.parametrize("name", ["paint", "stylize"])
 def test_every_setting_arrives_at_the_engine(painter, files, arrived, name):
-    other = {
-        name: allowed.words[-1]
-        if isinstance(allowed, Options)
-        else allowed.high
-        if isinstance(allowed, Limits)
-        else "relu3_2=2"
-        for name, allowed in ALLOWED.items()
-    }
-    list(ask(page.build_app(painter), name, **both(files), **other))
-    assert arrived["settings"] == Settings(**other)
+    list(ask(page.build_app(painter), name, **both(files), **OTHER))
+    assert arrived["settings"] == Settings(**OTHER)
     assert arrived["content"].size == (96, 64)
     assert [style.picture.size for style in arrived["styles"]] == [(64, 64)]
     assert set(arrived) == {"content", "styles", "settings"}

@@ -1,12 +1,12 @@
 from dataclasses import replace
 
 import pytest
+from conftest import OTHER
 from PIL import Image
 from test_runs import FACTS, progress, result
 
 import styletx.__main__ as command_line
 from styletx import ALLOWED, PRESETS, Settings, StyletxError
-from styletx.settings import Limits, Options
 
 
 @pytest.fixture
@@ -47,26 +47,13 @@ def test_the_result_is_written_with_the_settings_chosen(paint, files):
 
 
 def test_every_setting_is_handed_on(paint):
-    other = {
-        name: next(
-            value
-            for value in (
-                allowed.words[-1:]
-                if isinstance(allowed, Options)
-                else (allowed.high,)
-                if isinstance(allowed, Limits)
-                else ("relu3_2=2",)
-            )
-        )
-        for name, allowed in ALLOWED.items()
-    }
     options = [
         word
-        for name, value in other.items()
+        for name, value in OTHER.items()
         for word in ("--" + name.replace("_", "-"), str(value))
     ]
     assert paint(*options) == 0
-    assert paint.given[0] == Settings(**other)
+    assert paint.given[0] == Settings(**OTHER)
 
 
 def test_a_preset_is_what_the_options_change(paint):
