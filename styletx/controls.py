@@ -21,6 +21,7 @@ Components = dict[str, gr.components.Component]
 IN_SIGHT = ("size", "steps", "style_weight", "style_scale", "colors")  # the others are "Advanced"
 STANDARD = "Standard"  # the preset that is none
 BRUSHES = {"keep": "#e11d48", MASKS[1]: "#2563eb", MASKS[2]: "#16a34a", MASKS[3]: "#f59e0b"}
+SEE_THROUGH, LEAST = 0.6, 48  # how dense a brush paints, and what alpha counts as painted
 SOFT = 0.01  # of the longest side: how far a brushed edge fades
 EDITED = 1024  # pixels on the longest side of the photo that is painted over
 HOW_TO_BRUSH = """Open this once your photo is chosen, and paint over it. **Red** stays the photo.
@@ -104,7 +105,11 @@ def lay_out_masks(photo: gr.Image) -> tuple[gr.ImageEditor, Components]:
             sources=[],
             transforms=[],
             layers=False,
-            brush=gr.Brush(default_size=40, colors=list(BRUSHES.values()), color_mode="fixed"),
+            brush=gr.Brush(
+                default_size=40,
+                colors=[(color, SEE_THROUGH) for color in BRUSHES.values()],
+                color_mode="fixed",
+            ),
             height=480,
             buttons=[],
             elem_id="brush",
@@ -156,14 +161,14 @@ def brushed(drawn: dict[str, Any] | None) -> list[str | None]:
     *colors, alpha = np.moveaxis(np.asarray(whole, dtype=np.float32), 2, 0)
     paints = np.array([ImageColor.getrgb(color) for color in BRUSHES.values()], dtype=np.float32)
     nearest = np.square(np.stack(colors) - paints[:, :, None, None]).sum(axis=1).argmin(axis=0)
-    masks = [np.where(nearest == place, alpha, 0) for place in range(len(BRUSHES))]
+    masks = [(nearest == place) & (alpha > LEAST) for place in range(len(BRUSHES))]
     return [kept(mask) if mask.any() else None for mask in masks]
 
 
-def kept(mask: np.ndarray[Any, Any]) -> str:
-    """The path of a mask (H, W) from 0 to 255, its edges made soft, in a file among the uploads."""
+def kept(mask: np.ndarray[Any, np.dtype[np.bool_]]) -> str:
+    """The path of a mask (H, W), its edges made soft, in a file among the uploads."""
     folder = Path(get_upload_folder()) / uuid4().hex
     folder.mkdir(parents=True)
-    picture = Image.fromarray(mask.astype(np.uint8))
+    picture = Image.fromarray(mask.astype(np.uint8) * 255)
     picture.filter(ImageFilter.GaussianBlur(SOFT * max(picture.size))).save(folder / "mask.png")
     return str(folder / "mask.png")

@@ -103,7 +103,7 @@ class Settings:
         Limits(0, STRONGEST, 0.1, "Style strength", "0 is the photo, 10 little but painting (β)"),
     )
     style_scale: float = choice(
-        1.0, Limits(0.25, 4, 0.05, "Brush size", "How large the painting's strokes become")
+        1.0, Limits(0.25, 4, 0.05, "Stroke size", "How large the painting's strokes become")
     )
     colors: str = choice(
         "painting",

@@ -201,7 +201,7 @@ def test_choosing_a_preset_turns_every_control(painter):
 @pytest.mark.parametrize("name", ["paint", "stylize"])
 def test_page_and_api_refuse_in_the_same_words(painter, files, name):
     (files / "page.png").write_text("<html>")
-    photo, no_picture = upload(files, "photo"), upload(files, "page")
+    photo, no_picture, app = upload(files, "photo"), upload(files, "page"), page.build_app(painter)
     for given, sentence in [
         ({"content": None}, "Please choose a photo."),
         ({"style": None}, "Please choose at least one painting."),
@@ -216,7 +216,7 @@ def test_page_and_api_refuse_in_the_same_words(painter, files, name):
         ({"content_layers": "conv4_2"}, "did you mean relu4_2?"),
     ]:
         with pytest.raises(gr.Error) as refused:
-            list(ask(page.build_app(painter), name, **{**both(files), **given}))
+            list(ask(app, name, **{**both(files), **given}))
         assert sentence in str(refused.value)
         assert not refused.value.print_exception
 

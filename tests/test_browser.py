@@ -7,7 +7,7 @@ import time
 from urllib.parse import urlsplit
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 from playwright.sync_api import expect, sync_playwright
 
 pytestmark = pytest.mark.slow
@@ -177,3 +177,106 @@ def test_nothing_runs_over_the_edge(visit, screen, scheme):
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     brightness = sum(int(value) for value in re.findall(r"\d+", background)[:3])
     assert (brightness < 200) == (scheme == "dark")
+
+
+def give(page, files, **pictures):
+    """Upload pictures of a folder to the fields of these names."""
+    for field, name in pictures.items():
+        field = field.replace("_", "-")
+        page.set_input_files(f"#{field} input[type=file]", str(files / f"{name}.png"))
+        expect(page.locator(f"#{field} img")).to_be_visible(timeout=15_000)
+
+
+def choose(page, **numbers):
+    for label, number in numbers.items():
+        page.get_by_label(f"number input for {label}").fill(str(number))
+
+
+def press_and_wait(page, button):
+    """Until there is another finished picture."""
+    image = page.locator("#painted img")
+    before = shown(page) if image.count() else ""
+    page.click(button)
+    finished = (
+        re.compile(rf"^(?!{re.escape(before)}$).*\.png$") if before else re.compile(r"\.png$")
+    )
+    expect(image).to_have_attribute("src", finished, timeout=60_000)
+    expect(status(page)).to_have_text(re.compile("Done: "), timeout=15_000)
+
+
+def brush_over(page, box, part):
+    """Move the brush to and fro over a part of a box on the screen."""
+    left, top, right, bottom = part
+
+    def move(x, y):
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=3)
+
+    move(left, top)
+    page.mouse.down()
+    for row in range(8):
+        for x in (left, right) if row % 2 else (right, left):
+            move(x, top + row / 7 * (bottom - top))
+    page.mouse.up()
+
+
+def picture_of(page, path):
+    with page.expect_download() as download:
+        page.click("#download")
+    download.value.save_as(path)
+    return Image.open(path).convert("RGB")
+
+
+def difference(one, other, box):
+    pair = (picture.resize((96, 64)).crop(box) for picture in (one, other))
+    return sum(ImageStat.Stat(ImageChops.difference(*pair)).mean) / 3
+
+
+LEFT, RIGHT = (8, 8, 32, 56), (60, 8, 90, 56)
+
+
+def test_what_is_brushed_over_stays_the_photo(visit, files, sunset, tmp_path):
+    page = visit(**DESKTOP, accept_downloads=True)
+    sunset.resize((384, 256)).save(files / "photo.png")
+    give(page, files, photo="photo", painting="painting")
+    page.get_by_text("Protect or divide the photo").click()
+    canvas = page.locator("#brush canvas").first
+    expect(canvas).to_be_visible(timeout=20_000)
+    page.wait_for_timeout(1500)  # until the photo lies on it
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    brush_over(page, box, (0.27, 0.08, 0.48, 0.92))  # the photo's left half
+    choose(page, Size=128, Steps=4)
+    press_and_wait(page, "#paint")
+    painted = picture_of(page, tmp_path / "kept.png")
+    assert difference(painted, sunset, LEFT) < 3
+    assert difference(painted, sunset, RIGHT) > 15
+
+
+def test_several_paintings_a_preset_and_going_on(visit, files, tmp_path):
+    page = visit(**DESKTOP, accept_downloads=True)
+    Image.new("RGB", (64, 64), (10, 220, 40)).save(files / "green.png")
+    page.get_by_text("More paintings").click()
+    give(page, files, photo="photo", painting="painting", painting_2="green")
+    page.get_by_label("number input for Share of painting 1").fill("0.1")
+    choose(page, Size=128, Steps=4)
+    press_and_wait(page, "#paint")
+    first = picture_of(page, tmp_path / "first.png")
+    red, green, blue = ImageStat.Stat(first).mean
+    assert green > max(red, blue)
+    assert first.size == (128, 85)
+
+    press_and_wait(page, "#twice")
+    expect(page.get_by_label("number input for Size")).to_have_value("256")
+    larger = picture_of(page, tmp_path / "larger.png")
+    assert larger.size == (256, 171)
+    assert difference(larger, first, LEFT) < 25
+
+    choose(page, Steps=2)
+    press_and_wait(page, "#more")
+    expect(status(page)).to_have_text(re.compile("Done: 2 steps"))
+
+    page.get_by_label("Classic Gatys", exact=True).check()
+    expect(page.get_by_label("number input for Steps")).to_have_value("100")
+    choose(page, Size=64, Steps=3)
+    press_and_wait(page, "#paint")
+    expect(status(page)).to_have_text(re.compile("Done: 3 steps"))
