@@ -10,6 +10,7 @@ from torch import nn
 from torchvision.models import vgg19 as torchvisions_vgg19
 
 from styletx import Progress, Result, Settings, Style, StyletxError, stylize
+from styletx.color import to_oklab
 from styletx.features import LAYERS, vgg19
 from styletx.images import read, to_tensor
 from styletx.losses import gram, moments
@@ -177,3 +178,137 @@ def test_from_a_quarter_of_the_run_on_the_time_left_is_known_within_a_fifth(phot
     late = [event for event in progress if event.seconds > result.seconds / 4]
     off = [event.seconds + event.seconds_left - result.seconds for event in late]
     assert max(map(abs, off)) < 0.2 * result.seconds
+
+
+PAIRS = (
+    ("temple", "great_wave"),
+    ("astronaut", "village_street_in_auvers"),
+    ("coffee", "composition_viii"),
+)
+BANDS = {  # by strength: the distance of the style, in parts of the photo's, and of the content
+    0.0: ((1.0, 1.0), (0.0, 0.02)),
+    0.25: ((0.75, 0.92), (0.05, 0.4)),
+    0.5: ((0.5, 0.75), (0.2, 0.6)),
+    1.0: ((0.2, 0.4), (0.6, 0.85)),
+    3.0: ((0.12, 0.37), (0.7, 1.0)),
+    10.0: ((0.1, 0.36), (0.8, 1.1)),
+}
+
+
+def picture_of(name):
+    folder = "photos" if (ROOT / f"assets/photos/{name}.jpg").is_file() else "paintings"
+    return read(ROOT / "assets" / folder / f"{name}.jpg")
+
+
+@pytest.mark.parametrize("size", [128, 256])
+@pytest.mark.parametrize("pair", PAIRS, ids="+".join)
+def test_a_strength_means_the_same_for_every_pair_and_size(pair, size, eye):
+    """Style and content are measured by a judge that shares no loss with the program."""
+    photo, painting = map(picture_of, pair)
+    judge, found = Judge(photo, painting, eye), {}
+    for strength in BANDS:
+        settings = Settings(size=size, style_weight=strength)
+        *_, result = stylize(photo, [Style(painting)], settings)
+        found[strength] = judge(result.picture)
+    styles, contents = zip(*found.values(), strict=True)
+    assert list(styles) == sorted(styles, reverse=True)
+    assert list(contents) == sorted(contents)
+    for strength, (of_style, of_content) in BANDS.items():
+        style, content = found[strength]
+        assert of_style[0] <= style / styles[0] <= of_style[1], strength
+        assert of_content[0] <= content <= of_content[1], strength
+
+
+def distance(picture, other, box, eye):
+    """How far the statistics of a part of a picture, in parts of its sides, are from others'."""
+    left, top, right, bottom = (
+        part * side for part, side in zip(box, picture.size * 2, strict=True)
+    )
+    part = picture.crop((left, top, right, bottom))
+    layers = ("relu1_1", "relu2_1", "relu3_1")
+    found, wanted = (eye(to_tensor(p, p.size, CPU), layers) for p in (part, other))
+    errors = []
+    for layer in layers:
+        target = gram(wanted[layer])
+        errors.append(((gram(found[layer]) - target).norm() / target.norm()).item())
+    return sum(errors) / len(errors)
+
+
+SKY, GROUND = (0, 0, 1, 0.4), (0, 0.6, 1, 1)
+
+
+def test_each_region_has_the_statistics_of_its_own_painter(photo, painting, eye):
+    summer, size = picture_of("summertime"), (256, 171)
+    sky = Image.new("L", photo.size)
+    sky.paste(255, (0, 0, photo.width, photo.height // 2))
+    styles = [Style(painting), Style(summer, mask=sky)]
+    *_, result = stylize(photo, styles, Settings(size=256))
+    seen = {name: p.resize(size) for name, p in (("wave", painting), ("summer", summer))}
+    above = {name: distance(result.picture, p, SKY, eye) for name, p in seen.items()}
+    below = {name: distance(result.picture, p, GROUND, eye) for name, p in seen.items()}
+    assert above["summer"] < 0.7 * above["wave"]
+    assert below["wave"] < 0.7 * below["summer"]
+
+
+def test_what_is_kept_has_the_photos_statistics_and_the_rest_the_paintings(photo, painting, eye):
+    keep = Image.new("L", photo.size)
+    keep.paste(255, (0, 0, photo.width, photo.height // 2))
+    *_, result = stylize(photo, [Style(painting)], Settings(size=256), keep=keep)
+    small = photo.resize(result.picture.size, Image.Resampling.LANCZOS)
+    above, ground = (
+        (int(256 * left), int(171 * top), int(256 * right), int(171 * bottom))
+        for left, top, right, bottom in (SKY, GROUND)
+    )
+    assert distance(result.picture, small.crop(above), SKY, eye) < 1e-3
+    wave = painting.resize((256, 171))
+    painted = distance(result.picture, wave, GROUND, eye)
+    assert painted < 0.6 * distance(small, wave, GROUND, eye)
+    assert distance(result.picture, small.crop(ground), GROUND, eye) > 0.3
+
+
+def test_shares_lead_from_one_painting_to_the_other(photo, painting, eye):
+    poppies, judged = picture_of("poppies"), []
+    for share in (0, 0.5, 1):
+        styles = [Style(painting, 1 - share), Style(poppies, share)]
+        *_, result = stylize(photo, styles, Settings(size=192))
+        judged.append([Judge(photo, p, eye)(result.picture)[0] for p in (painting, poppies)])
+    from_wave, from_poppies = zip(*judged, strict=True)
+    assert list(from_wave) == sorted(from_wave)
+    assert list(from_poppies) == sorted(from_poppies, reverse=True)
+
+
+def test_the_photos_colours_are_kept_where_only_lightness_is_painted(photo, painting):
+    """Oklab's chroma: 0.02 is what the eye just tells apart, 0.3 a full red."""
+    *_, result = stylize(photo, [Style(painting)], Settings(size=192, colors="luminance"))
+    *_, plain = stylize(photo, [Style(painting)], Settings(size=192))
+    size = result.picture.size
+    kept, other, own = (
+        to_oklab(to_tensor(p, size, CPU))[0, 1:] for p in (result.picture, plain.picture, photo)
+    )
+    assert (kept - own).norm(dim=0).mean() < 0.01
+    assert (other - own).norm(dim=0).mean() > 0.03
+
+
+def test_twice_the_size_looks_as_if_it_had_been_painted_so_at_once(photo, painting, eye):
+    *_, small = stylize(photo, [Style(painting)], Settings(size=192))
+    larger = Settings(size=384, steps=16)
+    *_, doubled = stylize(photo, [Style(painting)], larger, begun=small.picture)
+    *_, at_once = stylize(photo, [Style(painting)], Settings(size=384))
+    judge = Judge(photo, painting, eye)
+    assert judge(doubled.picture) == pytest.approx(judge(at_once.picture), abs=0.06)
+    assert Judge(small.picture, small.picture, eye)(doubled.picture)[1] < 0.6  # the same shapes
+
+
+def test_going_on_improves_style_and_content_at_once(photo, painting, eye):
+    *_, first = stylize(photo, [Style(painting)], Settings(size=256, steps=24))
+    *_, more = stylize(photo, [Style(painting)], Settings(size=256, steps=24), begun=first.picture)
+    judge = Judge(photo, painting, eye)
+    assert all(b < a for a, b in zip(judge(first.picture), judge(more.picture), strict=True))
+
+
+def test_the_classic_method_approaches_style_and_keeps_content(photo, painting, eye):
+    settings = Settings(size=128, steps=60, method="gatys", init="photo")
+    *progress, result = stylize(photo, [Style(painting)], settings)
+    judge = Judge(photo, painting, eye)
+    assert result.losses["total"] < 0.1 * progress[0].losses["total"]
+    assert judge(result.picture)[0] < 0.7 * judge(photo.resize(result.picture.size))[0]

@@ -15,7 +15,7 @@ import pytest
 from conftest import ROOT, Server
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
 from styletx import ALLOWED, Settings
 
@@ -60,6 +60,41 @@ def test_predict_gives_the_finished_picture_and_its_report(client):
     assert report["losses"]["total"] > 0
 
 
+def test_a_finished_run_is_gone_on_with_by_its_id_at_twice_its_size(client):
+    _, first = client.predict(content=PHOTO, style=PAINTING, **QUICK, api_name="/stylize")
+    more = {"go_on": first["run_id"], "size": 256, "steps": 4}
+    path, report = client.predict(content=PHOTO, style=PAINTING, **more, api_name="/stylize")
+    assert (report["levels"], report["step"]) == (1, 4)
+    with Image.open(path) as picture:
+        assert picture.size == (256, 171)
+
+
+def test_masks_shares_and_a_preset_reach_the_painter(client, tmp_path):
+    with Image.open(PHOTO["path"]) as photo:
+        mask = Image.new("L", photo.size)
+        mask.paste(255, (0, 0, photo.width // 2, photo.height))
+        small = photo.resize((128, 85), Image.Resampling.LANCZOS)
+    mask.save(tmp_path / "mask.png")
+    path, report = client.predict(
+        content=PHOTO,
+        style=PAINTING,
+        style_2=PHOTO,
+        share_2=0.5,
+        keep=handle_file(str(tmp_path / "mask.png")),
+        preset="Keep colours",
+        **QUICK,
+        api_name="/stylize",
+    )
+    assert report["settings"]["colors"] == "photo"
+    with Image.open(path) as picture:
+        left, right = (
+            ImageStat.Stat(ImageChops.difference(picture, small).crop(box)).mean
+            for box in ((0, 0, 60, 85), (68, 0, 128, 85))
+        )
+    assert max(left) < 2
+    assert min(right) > 4
+
+
 def test_submit_streams_previews_and_reports(client):
     told = list(paint(client, size=256, steps=40))
     reports = [report for _, report in told]
@@ -98,6 +133,10 @@ def test_stopping_an_unknown_run_says_so(client):
         ({"init": "paper"}, "init is 'paper', but must be colors, photo or noise."),
         ({"detail": None}, "detail is None, but must be a number."),
         ({"content": None}, "Please choose a photo."),
+        ({"mask_3": PAINTING}, "Painting 3 has a mask, but no picture."),
+        ({"share": -1}, "The share of painting 1 is -1, but must be 0 or more."),
+        ({"content_layers": "conv4_2"}, "content_layers names 'conv4_2'; did you mean relu4_2?"),
+        ({"go_on": "0" * 32}, "The picture of that run is no longer here; please paint it again."),
     ],
 )
 def test_what_is_wrong_comes_back_as_a_sentence(client, chosen, sentence):
