@@ -12,6 +12,7 @@ import gradio as gr
 
 from styletx import StyletxError
 from styletx.controls import (
+    LOOK,
     Components,
     brushed,
     lay_out_beginnings,
@@ -88,7 +89,7 @@ def connect(
         yield from show(painter, {**dict(zip(inputs, values, strict=True)), "begun": None})
 
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    look = {"inputs": editor, "outputs": list(masks.values()), "queue": False, **private}
+    look = {"inputs": editor, "outputs": list(masks.values()), **LOOK, **private}
     lane = {"inputs": given, "outputs": outputs, **LANE, **private}
     buttons["go"].click(brushed, **look).then(paint, api_name="paint", **lane)
     buttons["more"].click(brushed, **look).then(go_on, api_name="more", **lane)

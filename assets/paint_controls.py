@@ -18,6 +18,7 @@ from styletx.images import opaque, save
 SIZE, TILE, CAPTION, GAP = 384, (360, 240), 26, 6  # pixels
 WAVE, VILLAGE = ("temple", "great_wave"), ("astronaut", "village_street_in_auvers")
 ALL = Settings().style_layers
+GATYS = {"method": "gatys", "steps": 100}
 
 # For each control the pair it is shown on, and what is chosen for each picture
 SHEETS: Mapping[str, tuple[tuple[str, str], Sequence[Mapping[str, Any]]]] = {
@@ -44,10 +45,10 @@ SHEETS: Mapping[str, tuple[tuple[str, str], Sequence[Mapping[str, Any]]]] = {
     "method": (
         WAVE,
         [
-            {},
-            {"method": "gatys", "init": "photo", "steps": 100},
-            {"method": "gatys", "init": "photo", "steps": 100, "optimizer": "adam"},
-            {"method": "gatys", "init": "noise", "steps": 100},
+            {"method": "octaves"},
+            {**GATYS, "init": "photo"},
+            {**GATYS, "init": "photo", "optimizer": "adam"},
+            {**GATYS, "init": "noise"},
         ],
     ),
     "optimizer": (
@@ -67,7 +68,10 @@ SHEETS: Mapping[str, tuple[tuple[str, str], Sequence[Mapping[str, Any]]]] = {
             {"content_layers": "relu5_1"},
         ],
     ),
-    "presets": (("rocket", "poppies"), [{"preset": name} for name in ("Standard", *PRESETS)]),
+    "presets": (
+        ("temple", "village_street_in_auvers"),
+        [{"preset": name} for name in ("Standard", *PRESETS)],
+    ),
 }
 
 
@@ -89,9 +93,11 @@ def sheet_of(name: str) -> Tiles:
 
 def caption(chosen: Mapping[str, Any]) -> str:
     """What is chosen, in the words of the settings."""
-    words = (f"{name} {value}" for name, value in chosen.items())
-    told = ", ".join(words).replace(ALL, "all").removeprefix("preset ")
-    return told or "defaults"
+    words = (
+        f"{value}" if name in ("method", "init", "optimizer", "preset") else f"{name} {value}"
+        for name, value in chosen.items()
+    )
+    return ", ".join(words).replace(ALL.replace("relu1_1", "relu1_1=9"), "all, relu1_1=9")
 
 
 def paintings() -> Tiles:
@@ -161,7 +167,7 @@ def painted(photo: str | Image.Image, styles: Sequence[Style], **chosen: Any) ->
     content = photo_of(photo) if isinstance(photo, str) else photo
     *_, result = stylize(content, styles, settings, **given)
     assert isinstance(result, Result)
-    sys.stdout.write(f"{caption(chosen)}: {result.seconds:.1f} s\n")
+    sys.stdout.write(f"{caption(chosen) or 'defaults'}: {result.seconds:.1f} s\n")
     return result.picture
 
 

@@ -24,7 +24,8 @@ BRUSHES = {"keep": "#e11d48", MASKS[1]: "#2563eb", MASKS[2]: "#16a34a", MASKS[3]
 SEE_THROUGH, LEAST = 0.6, 48  # how dense a brush paints, and what alpha counts as painted
 SOFT = 0.01  # of the longest side: how far a brushed edge fades
 EDITED = 1024  # pixels on the longest side of the photo that is painted over
-HOW_TO_BRUSH = """Open this once your photo is chosen, and paint over it. **Red** stays the photo.
+LOOK: dict[str, Any] = {"concurrency_id": "look", "concurrency_limit": 2}
+HOW_TO_BRUSH = """Paint over your photo. **Red** stays the photo.
 **Blue**, **green** and **orange** are where the second, third and fourth painting take over."""
 
 
@@ -114,9 +115,17 @@ def lay_out_masks(photo: gr.Image) -> tuple[gr.ImageEditor, Components]:
             buttons=[],
             elem_id="brush",
         )
+        opened = gr.Checkbox(False, visible="hidden")
     quiet: dict[str, Any] = {"queue": False, "api_visibility": "private", "preprocess": False}
+    for event, state in ((masks.expand, True), (masks.collapse, False)):
+        event(lambda state=state: state, None, opened, **quiet)
     masks.expand(to_paint_over, photo, editor, **quiet)
-    photo.change(lambda: None, None, editor, queue=False, api_visibility="private")
+    photo.change(
+        lambda photo, opened: to_paint_over(photo) if opened else None,
+        [photo, opened],
+        editor,
+        **quiet,
+    )
     return editor, {name: gr.Image(label=name, visible="hidden") for name in BRUSHES}
 
 

@@ -184,7 +184,7 @@ ALLOWED: Mapping[str, Allowed] = MappingProxyType(
 PRESETS: Mapping[str, Settings] = MappingProxyType(
     {
         "Quick sketch": Settings(size=384, steps=24),
-        "Oil": Settings(style_scale=1.5, detail=0.5, smoothness=1.0),
+        "Oil": Settings(style_scale=2.0, detail=0.3, smoothness=3.0),
         "Fine detail": Settings(style_scale=0.6, detail=2.0, content_weight=1.5, steps=60),
         "Pure texture": Settings(style_weight=10.0, content_weight=0.0, init="noise", steps=72),
         "Classic Gatys": Settings(method="gatys", init="photo", steps=100),

@@ -13,10 +13,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import styletx.engine as engine
 from styletx import Settings, Style
-from styletx.descent import LBFGS
+from styletx.descent import optimizer_for
 from styletx.features import best_device, vgg19
 from styletx.images import read
-from styletx.pyramid import plan
 
 from .process import machine
 from .programs import PAIRS, inputs
@@ -29,23 +28,23 @@ def main() -> None:
     photo, painting = map(read, inputs(PAIRS[0]))
     settings = Settings(size=int(sys.argv[1]) if len(sys.argv) > 1 else 512)
     device = best_device()
-    task = engine.Task(photo, engine.ready([Style(painting)]), settings, vgg19(device))
-    peak = product_peak(device, task.extractor.precision)
-    say(f"{machine()}; matrix product at most {peak:.0f} GFLOP/s in {task.extractor.precision}\n\n")
+    levels, task = engine.prepare(photo, [Style(painting)], settings, None, None)
+    eye = vgg19(device)
+    peak = product_peak(device, eye.precision)
+    say(f"{machine()}; matrix product at most {peak:.0f} GFLOP/s in {eye.precision}\n\n")
     say("| level | step, s | GFLOP | GFLOP/s | of the peak | convolutions, s | of the peak |\n")
     say("|---|---|---|---|---|---|---|\n")
     canvas = None
-    for level in plan(photo.size, settings):
-        canvas = engine.start(canvas, level, task)
-        terms = engine.set_targets(canvas, level, task)
-        optimizer = LBFGS(canvas, settings.learning_rate)
+    for level in levels:
+        canvas, aim = engine.take_aim(canvas, level, task, eye)
+        optimizer = optimizer_for(canvas, settings, settings.learning_rate)
 
-        def step(canvas=canvas, terms=terms, optimizer=optimizer) -> None:
-            optimizer.step(engine.slope(canvas, terms, task.extractor)[1])
+        def step(canvas=canvas, aim=aim, optimizer=optimizer) -> None:
+            optimizer.step(engine.slope(canvas, aim)[1])
 
         seconds = statistics.median(timed(step, device) for _ in range(STEPS))
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            engine.evaluate(terms, canvas, task.extractor)
+            engine.evaluate(aim.terms, canvas, eye)
         flops = 2 * counter.get_total_flops() / 1e9  # the gradient costs as much again
         convolving = convolution_seconds(step, device)
         share = 2 * convolution_flops(counter) / 1e9 / convolving / peak

