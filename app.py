@@ -65,28 +65,31 @@ def build_app(painter: Painter) -> gr.Blocks:
         inputs |= {**masks, **lay_out_settings(), **lay_out_beginnings()}
         shown = {"picture": picture, "download": download, "status": status}
         buttons = {"go": go, "stop": stop, "more": more, "twice": twice}
-        connect(painter, inputs, (editor, masks), shown, buttons)
+        connect(painter, inputs, editor, masks, shown, buttons)
         offer_endpoints(painter, inputs, picture)
     return app.queue(max_size=IN_LINE, api_open=False)
 
 
-def connect(
+def connect(  # noqa: PLR0913
     painter: Painter,
     inputs: Components,
-    brush: tuple[gr.ImageEditor, Components],
+    editor: gr.ImageEditor,
+    masks: Components,
     shown: Components,
     buttons: Components,
 ) -> None:
     """Let the buttons paint, go on, and stop."""
-    current, (editor, masks) = gr.State(""), brush
+    current = gr.State("")
     given = list(inputs.values())
     outputs = [*shown.values(), *buttons.values(), current, inputs["go_on"]]
 
     def paint(*values: Any) -> Iterator[tuple[Any, ...]]:
-        yield from show(painter, {**dict(zip(inputs, values, strict=True)), "go_on": ""})
+        chosen = dict(zip(inputs, values, strict=True))
+        yield from show(painter, {**chosen, "go_on": ""}, had_one=bool(chosen["go_on"]))
 
     def go_on(*values: Any) -> Iterator[tuple[Any, ...]]:
-        yield from show(painter, {**dict(zip(inputs, values, strict=True)), "begun": None})
+        chosen = dict(zip(inputs, values, strict=True))
+        yield from show(painter, {**chosen, "begun": None}, had_one=bool(chosen["go_on"]))
 
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     look = {"inputs": editor, "outputs": list(masks.values()), **LOOK, **private}
@@ -101,10 +104,10 @@ def connect(
     )
 
 
-def show(painter: Painter, given: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
+def show(painter: Painter, given: dict[str, Any], had_one: bool) -> Iterator[tuple[Any, ...]]:
     """A run as the page shows it: the picture, the file, a line of words, which buttons can be
-    pressed, the run that can be stopped, and the one that can be gone on from."""
-    had_one = bool(given["go_on"])
+    pressed, the run that can be stopped, and the one that can be gone on from; `had_one` says
+    whether there is one already."""
     try:
         for path, report in work(painter, {**DEFAULTS, **given}):
             done = report["done"]
@@ -112,7 +115,8 @@ def show(painter: Painter, given: dict[str, Any]) -> Iterator[tuple[Any, ...]]:
             # until there is a new picture, the last one stays
             new = (path, file) if path else (gr.skip(), gr.skip())
             kept = report["run_id"] if done and path else gr.skip()
-            states = usable(done, done and (had_one or path is not None))
+            had_one = had_one or bool(done and path)
+            states = usable(done, done and had_one)
             yield *new, describe(report), *states, report["run_id"], kept
     except gr.Error as error:
         yield gr.skip(), gr.skip(), error.message, *usable(True, had_one), "", gr.skip()

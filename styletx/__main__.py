@@ -14,21 +14,22 @@ from .events import Events
 from .images import check_can_save, read, save
 from .regions import check_styles
 from .reports import count
-from .settings import Limits, Options, preset
+from .settings import INITS, Limits, Options, preset
 
 
 def main(arguments: list[str] | None = None) -> int:
     """0 when a picture was painted, 1 with a sentence on stderr; argparse exits with 2."""
     given = parser().parse_args(arguments)
     chosen = {name: value for name, value in vars(given).items() if name in ALLOWED}
-    begun = chosen.pop("init") if is_picture(chosen.get("init")) else None
+    begun = chosen.pop("init") if is_picture(chosen.get("init", "")) else None
     try:
         settings = preset(given.preset, chosen)
-        if len(given.shares) > len(given.paintings):
-            raise StyletxError(
-                f"There are {count(len(given.shares), 'share')} for "
-                f"{count(len(given.paintings), 'painting')}."
-            )
+        for thing, besides in (("share", given.shares), ("mask", given.masks)):
+            if len(besides) > len(given.paintings):
+                raise StyletxError(
+                    f"There are {count(len(besides), thing)} for "
+                    f"{count(len(given.paintings), 'painting')}."
+                )
         paintings = list(zip_longest(given.paintings, given.shares, given.masks))
         paintings = [(p, 1.0 if share is None else share, m) for p, share, m in paintings]
         check_styles(paintings)
@@ -46,9 +47,11 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def is_picture(init: str | None) -> bool:
+def is_picture(init: str) -> bool:
     """Whether the option --init names a file rather than one of its words."""
-    return init is not None and (Path(init).suffix != "" or Path(init).is_file())
+    if init in ("", *INITS):
+        return False
+    return Path(init).suffix != "" or Path(init).is_file()
 
 
 def follow(events: Events, output: Path) -> None:

@@ -9,8 +9,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from .layers import LAYERS, shrunk
-
-AT_ONCE = 3_000_000  # pixels of a picture; larger ones are looked at in bands of half as many
+from .pyramid import AT_ONCE
 
 Look = Callable[[Tensor, Collection[str]], Mapping[str, Tensor]]  # a picture's layers by name
 

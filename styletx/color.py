@@ -26,9 +26,13 @@ def mean_and_covariance(image: Tensor, where: Tensor | None = None) -> tuple[Ten
     """(1, 3, H, W) -> the mean colour (3, 1) and how the channels vary together (3, 3); of a
     region only, if `where` (1, 1, H, W) says how much each pixel belongs to it, not negative."""
     colors = in_double(image)
-    counts = in_double(torch.ones_like(image[:, :1]) if where is None else where)
-    mean = (colors * counts).sum(dim=1, keepdim=True) / counts.sum()
-    covariance = ((colors - mean) * counts) @ (colors - mean).mT / counts.sum()
+    if where is None:
+        mean = colors.mean(dim=1, keepdim=True)
+        covariance = (colors - mean) @ (colors - mean).mT / colors.shape[1]
+    else:
+        counts = in_double(where)
+        mean = (colors * counts).sum(dim=1, keepdim=True) / counts.sum()
+        covariance = ((colors - mean) * counts) @ (colors - mean).mT / counts.sum()
     return mean, covariance + JUST_ABOVE_ZERO * torch.eye(3).to(covariance)
 
 
@@ -77,20 +81,23 @@ def from_oklab(lab: Tensor) -> Tensor:
     return torch.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
-def grey(image: Tensor, like: Tensor | None = None) -> Tensor:
+def grey(image: Tensor, like: Tensor | None = None, where_like: Tensor | None = None) -> Tensor:
     """What is left of `image` (1, 3, H, W) without its colours; if `like` is given, with the
-    lightness moved to its mean and standard deviation."""
+    lightness moved to its mean and standard deviation, or those of its region `where_like`."""
     light = to_oklab(image)[:, :1]
     if like is not None:
         wanted = to_oklab(like)[:, :1]
-        light = (light - light.mean()) / (light.std() + JUST_ABOVE_ZERO) * wanted.std()
-        light = (light + wanted.mean()).clamp(0, 1)
+        counts = torch.ones_like(wanted) if where_like is None else where_like
+        mean = (wanted * counts).sum() / counts.sum()
+        spread = ((wanted - mean).square() * counts).sum().div(counts.sum()).sqrt()
+        light = (light - light.mean()) / (light.std() + JUST_ABOVE_ZERO) * spread
+        light = (light + mean).clamp(0, 1)
     return from_oklab(torch.cat([light, torch.zeros_like(light), torch.zeros_like(light)], dim=1))
 
 
-def with_colors_of(photo: Tensor, painted: Tensor) -> Tensor:
-    """The lightness of `painted`, and everything else of `photo`, both (1, 3, H, W)."""
-    return from_oklab(torch.cat([to_oklab(painted)[:, :1], to_oklab(photo)[:, 1:]], dim=1))
+def with_colors(painted: Tensor, colors: Tensor) -> Tensor:
+    """The lightness of `painted` (1, 3, H, W), and Oklab's `colors` (1, 2, H, W)."""
+    return from_oklab(torch.cat([to_oklab(painted)[:, :1], colors], dim=1))
 
 
 def mixed(image: Tensor, matrix: Tensor) -> Tensor:

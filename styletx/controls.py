@@ -116,16 +116,13 @@ def lay_out_masks(photo: gr.Image) -> tuple[gr.ImageEditor, Components]:
             elem_id="brush",
         )
         opened = gr.Checkbox(False, visible="hidden")
+        loaded = gr.Textbox("", visible="hidden")
     quiet: dict[str, Any] = {"queue": False, "api_visibility": "private", "preprocess": False}
     for event, state in ((masks.expand, True), (masks.collapse, False)):
-        event(lambda state=state: state, None, opened, **quiet)
-    masks.expand(to_paint_over, photo, editor, **quiet)
-    photo.change(
-        lambda photo, opened: to_paint_over(photo) if opened else None,
-        [photo, opened],
-        editor,
-        **quiet,
-    )
+        event(lambda state=state: state, None, opened, **quiet).then(
+            to_paint_over, [photo, opened, loaded], [editor, loaded], **quiet
+        )
+    photo.change(to_paint_over, [photo, opened, loaded], [editor, loaded], **quiet)
     return editor, {name: gr.Image(label=name, visible="hidden") for name in BRUSHES}
 
 
@@ -152,26 +149,37 @@ def twice_as_large(run_id: str) -> int:
         return size
 
 
-def to_paint_over(photo: Upload) -> Image.Image | None:
-    """The photo as the brush finds it."""
+def to_paint_over(photo: Upload, opened: bool, loaded: str) -> tuple[Any, Any]:
+    """The photo as the brush finds it, where that is `opened`, and which one it is; what was
+    painted over the one that is `loaded` stays as long as it is the same."""
     with speaking_plainly():
         path = uploaded(photo, "photo")
-        return None if path is None else opaque(read(path, EDITED))
+        if str(path) == loaded or not (opened or loaded):
+            return gr.skip(), gr.skip()
+        if path is None or not opened:
+            return None, ""
+        return opaque(read(path, EDITED)), str(path)
 
 
 def brushed(drawn: dict[str, Any] | None) -> list[str | None]:
     """The masks that were painted over the photo, as files; none where nothing was painted."""
     layers: Sequence[Image.Image] = (drawn or {}).get("layers") or []
-    if not layers:
-        return [None] * len(BRUSHES)
-    whole = Image.new("RGBA", layers[0].size)
-    for layer in layers:
-        whole.alpha_composite(layer.convert("RGBA"))
-    *colors, alpha = np.moveaxis(np.asarray(whole, dtype=np.float32), 2, 0)
-    paints = np.array([ImageColor.getrgb(color) for color in BRUSHES.values()], dtype=np.float32)
-    nearest = np.square(np.stack(colors) - paints[:, :, None, None]).sum(axis=1).argmin(axis=0)
-    masks = [(nearest == place) & (alpha > LEAST) for place in range(len(BRUSHES))]
-    return [kept(mask) if mask.any() else None for mask in masks]
+    with speaking_plainly():
+        if any(max(layer.size) > EDITED or layer.size != layers[0].size for layer in layers):
+            raise StyletxError("What was painted over the photo has another shape than the photo.")
+        if not layers:
+            return [None] * len(BRUSHES)
+        whole = Image.new("RGBA", layers[0].size)
+        for layer in layers:
+            whole.alpha_composite(layer.convert("RGBA"))
+        pixels = np.asarray(whole)
+        apart = [
+            np.abs(pixels[..., :3].astype(np.int16) - ImageColor.getrgb(color)).sum(axis=2)
+            for color in BRUSHES.values()
+        ]
+        nearest, seen = np.argmin(apart, axis=0), pixels[..., 3] > LEAST
+        masks = [(nearest == place) & seen for place in range(len(BRUSHES))]
+        return [kept(mask) if mask.any() else None for mask in masks]
 
 
 def kept(mask: np.ndarray[Any, np.dtype[np.bool_]]) -> str:

@@ -12,7 +12,7 @@ FARTHEST = 4  # times the learning rate that a single number may move
 SOUND = 1e-4  # the least cosine between a step and the change of slope that it brought
 TINY = 1e-12
 USUAL = 0.05  # the learning rate that stands for torch's L-BFGS at its own, which is 1
-HISTORY = 100  # steps that it remembers
+HISTORY, ROOM = 100, 2**30  # steps that it remembers, if they fit into so many bytes
 
 
 class Optimizer(Protocol):
@@ -27,8 +27,9 @@ def optimizer_for(canvas: Tensor, settings: Settings, learning_rate: float) -> O
         return Plain(torch.optim.Adam([canvas], lr=learning_rate), canvas)
     if settings.method == "gatys":
         rate = learning_rate / USUAL
+        history = max(REMEMBERED, min(HISTORY, ROOM // (2 * canvas.nbytes)))
         plain = torch.optim.LBFGS(
-            [canvas], rate, max_iter=1, history_size=HISTORY, tolerance_grad=0, tolerance_change=0
+            [canvas], rate, max_iter=1, history_size=history, tolerance_grad=0, tolerance_change=0
         )
         return Plain(plain, canvas)
     return LBFGS(canvas, learning_rate)

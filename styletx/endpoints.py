@@ -3,7 +3,7 @@
 import inspect
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -72,7 +72,8 @@ def work(painter: Painter, given: Given) -> Iterator[Told]:
 
 
 def wished(given: Given) -> Settings:
-    """The settings, with those of a preset where they were left at their defaults."""
+    """The settings, with those of a preset where they were left at their defaults: Gradio does
+    not tell what was left out from what was chosen to be the default."""
     chosen = {name: given[name] for name in ALLOWED}
     if given["preset"]:
         chosen = {name: value for name, value in chosen.items() if value != DEFAULTS[name]}
@@ -114,9 +115,11 @@ def begun(given: Given) -> Path | None:
     if picture:
         raise StyletxError("Please give either a picture to go on with or a run, not both.")
     known = isinstance(run_id, str) and re.fullmatch("[0-9a-f]{32}", run_id)
-    finished = list(folder_of(run_id).glob("*.png")) if known else []
-    if not finished:
+    if not known or not folder_of(run_id).is_dir():
         raise StyletxError("The picture of that run is no longer here; please paint it again.")
+    finished = list(folder_of(run_id).glob("*.png"))
+    if not finished:
+        raise StyletxError("That run has not come to a picture yet; please wait, or stop it.")
     return finished[0]
 
 
@@ -146,18 +149,19 @@ def offer_endpoints(
 ) -> None:
     """Within `gr.Blocks`: /stylize with every setting and every picture by its name, and /stop.
     `inputs` are the page's components; those it lacks are made, unseen."""
-    for name, default in DEFAULTS.items():
-        if name not in inputs:
-            make: Callable[..., gr.components.Component]
-            make = gr.Textbox if isinstance(default, str) else gr.Image
-            inputs = {**inputs, name: make(value=default, label=name, visible=False)}
+    unseen = {
+        "preset": gr.Textbox(value="", label="preset", visible=False),
+        MASKS[0]: gr.Image(label=MASKS[0], visible=False),
+    }
+    inputs = {**inputs, **unseen}
 
     def endpoint(*given: Any) -> Iterator[Told]:
         """Paint `content` in the manner of `style`.
 
         Streams the path of the picture so far and a report; the last picture is a PNG. Up to four
         paintings share the work, each in its mask if it has one. `preset` fills in what is left at
-        its default. `go_on` is the run_id of a finished run, whose picture is gone on with.
+        its default, so a default cannot be chosen beside it. `go_on` is the run_id of a finished
+        run, whose picture is gone on with.
         """
         yield from work(painter, dict(zip(DEFAULTS, given, strict=True)))
 

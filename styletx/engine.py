@@ -100,7 +100,8 @@ def check_time(levels: Sequence[Level], task: Task, extractor: FeatureExtractor,
             begun = time.monotonic()
             slope(canvas, aim)
             seconds = min(seconds, time.monotonic() - begun)
-    log.pace.check(seconds, log.seconds, task.content.size, task.settings)
+    begun_at = 0 if task.begun is None else max(task.begun.size)
+    log.pace.check(seconds, log.seconds, task.content.size, task.settings, begun_at)
 
 
 def descend(

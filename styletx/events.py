@@ -68,6 +68,7 @@ class Result(Report):
 
 
 Event = Progress | Result
+PAINTING = 5  # times as long as showing what is painted
 Events = Generator[Event, None, None]
 
 
@@ -88,6 +89,7 @@ class Log:
         self.step = 0  # of this level
         self.losses: dict[str, Tensor] = {}
         self.started, self.reported = time.monotonic(), -math.inf
+        self.pause = report_every  # until the next report
 
     @property
     def seconds(self) -> float:
@@ -97,7 +99,7 @@ class Log:
     @property
     def due(self) -> bool:
         """Whether it is time for a report."""
-        return self.seconds - self.reported >= self.report_every
+        return self.seconds - self.reported >= self.pause
 
     @property
     def steps(self) -> int:
@@ -114,8 +116,11 @@ class Log:
         self.pace.see(step, self.seconds)
 
     def progress(self, canvas: Tensor) -> Progress:
-        preview, facts = self.show(canvas), self.facts()
+        facts, begun = self.facts(), self.seconds
+        preview = self.show(canvas)
         self.reported = self.seconds
+        if self.report_every:  # a preview of a large print takes a while itself
+            self.pause = max(self.report_every, PAINTING * (self.reported - begun))
         return Progress(**facts, preview=preview, seconds_left=self.pace.left(self.step))
 
     def result(self, canvas: Tensor) -> Result:

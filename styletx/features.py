@@ -12,8 +12,9 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import conv2d, conv_transpose2d, max_pool2d, pad
 
-from .bands import AT_ONCE, Banded
+from .bands import Banded
 from .layers import LAYERS
+from .pyramid import AT_ONCE
 from .weights import Weights, chosen, load
 
 Features = Mapping[str, Tensor]

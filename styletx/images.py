@@ -121,6 +121,15 @@ def opaque(picture: Image.Image, behind: str = "white") -> Image.Image:
     )
 
 
+def solid(picture: Image.Image) -> Image.Image:
+    """A tidy picture as RGB in its own colours, however little they show; white where they show
+    nothing."""
+    if picture.mode == "RGB":
+        return picture
+    shows = picture.getchannel("A").point(lambda alpha: OPAQUE if alpha else 0)
+    return Image.composite(picture.convert("RGB"), Image.new("RGB", picture.size, "white"), shows)
+
+
 def to_eight_bits(picture: Image.Image) -> Image.Image:
     """16- and 32-bit greys scaled to 8 bits, where Pillow alone would clip them to white."""
     if not picture.mode.startswith(("I", "F")):
@@ -181,8 +190,8 @@ def save(picture: Image.Image, path: Path | str, quality: int = 95) -> None:
 
 
 def to_tensor(picture: Image.Image, size: tuple[int, int], device: torch.device) -> Tensor:
-    """(1, 3, height, width) in [0, 1]."""
-    resized = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    """(1, 3, height, width) in [0, 1]; what is transparent, as `solid`."""
+    resized = solid(picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0))
     pixels = np.asarray(resized, dtype=np.float32) / 255
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].to(device)
 

@@ -13,6 +13,8 @@ LAYERS = tuple(
 )
 FINE_BLOCKS = 3  # those that see brush strokes rather than shapes
 
+CHOICES = LAYERS[:-1]  # those that may be chosen: pool5 needs larger pictures than all others
+
 Weighted = tuple[tuple[str, float], ...]  # layers and what each counts for
 
 
@@ -43,8 +45,8 @@ def parse(name: str, text: str) -> Weighted:
     found: dict[str, float] = {}
     for word in text.replace(",", " ").split():
         layer, _, weight = word.partition("=")
-        if layer not in LAYERS:
-            close = get_close_matches(layer.replace("conv", "relu"), LAYERS, n=1, cutoff=0)[0]
+        if layer not in CHOICES:
+            close = get_close_matches(layer.replace("conv", "relu"), CHOICES, n=1, cutoff=0)[0]
             raise SettingsError(f"{name} names {layer[:40]!r}; did you mean {close}?")
         try:
             found[layer] = float(weight or 1)
@@ -52,10 +54,10 @@ def parse(name: str, text: str) -> Weighted:
             raise SettingsError(
                 f"{name} gives {layer} the weight {weight[:40]!r}, but it must be a number."
             ) from error
-        if not 0 < found[layer] <= 1000:
+        if not 0.001 <= found[layer] <= 1000:
             raise SettingsError(
-                f"{name} gives {layer} the weight {found[layer]:g}, but it must be more than 0 and "
-                "at most 1000."
+                f"{name} gives {layer} the weight {found[layer]:g}, but it must lie "
+                "between 0.001 and 1000."
             )
     if not found:
         raise SettingsError(f"{name} names no layer; write for example relu4_2.")

@@ -67,17 +67,20 @@ class Pace:
         steps = max(1, step, round(affordable / (cost + later)))
         self.steps[self.at :] = [steps] * (len(self.levels) - self.at)
 
-    def check(self, seconds: float, now: float, shape: tuple[int, int], settings: Settings) -> None:
+    def check(
+        self, seconds: float, now: float, shape: tuple[int, int], settings: Settings, begun: int = 0
+    ) -> None:
         """Before anything is painted: one step of the first level took so many `seconds`.
 
         Raises `SettingsError` where what is left of the budget does not allow one step of each
-        level, with the largest size at which a picture of (width, height) `shape` can be painted.
+        level, with the largest size at which a picture of (width, height) `shape` can be painted,
+        where one of `begun` pixels is gone on with.
         """
         self.speed = max(seconds, INSTANT) / self.levels[0].cost
         needed, affordable = one_pass(self.levels), (self.budget - now) / self.speed
         if needed <= affordable:
             return
-        size = largest(shape, settings, ROOM * self.budget / self.speed)
+        size = largest(shape, settings, begun, ROOM * self.budget / self.speed)
         raise SettingsError(
             f"In {self.budget:g} s this machine cannot paint {settings.size} pixels even once; "
             f"that takes about {now + needed * self.speed:.1f} s. "
@@ -90,11 +93,13 @@ def one_pass(levels: Sequence[Level]) -> float:
     return sum((1 + BEGINNING) * level.cost for level in levels)
 
 
-def largest(shape: tuple[int, int], settings: Settings, affordable: float) -> int | None:
+def largest(
+    shape: tuple[int, int], settings: Settings, begun: int, affordable: float
+) -> int | None:
     """The largest size below that of the settings of which rehearsal and one pass cost no more."""
     for size in range(settings.size - 16, SMALLEST - 1, -16):
         try:
-            levels = plan(shape, replace(settings, size=size))
+            levels = plan(shape, replace(settings, size=size), begun)
         except SettingsError:  # too narrow, as are all that are smaller
             return None
         rehearsal = (BEGINNING + REHEARSALS) * levels[0].cost

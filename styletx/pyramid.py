@@ -15,6 +15,9 @@ NARROWEST = 16  # four poolings leave one row, the least that relu5_1 can see
 SECONDS = (0.2, 0.3, 0.4, 0.75, 1.0)
 LEAST_WORK = 4000
 
+AT_ONCE = 3_000_000  # pixels of a picture; larger ones are looked at in bands of half as many
+LOOKING_TWICE = 1.3  # times as long as at once: once for what is seen, once more for its gradient
+
 
 @dataclass(frozen=True, slots=True)
 class Level:
@@ -35,7 +38,8 @@ class Level:
         """Relative time of one step."""
         width, height = self.size
         seen = deepest(name for name, _ in (*self.style_layers, *self.content_layers))
-        return (width * height + LEAST_WORK) * SECONDS[block(seen) - 1]
+        twice = LOOKING_TWICE if width * height > AT_ONCE else 1
+        return (width * height + LEAST_WORK) * SECONDS[block(seen) - 1] * twice
 
 
 def plan(shape: tuple[int, int], settings: Settings, begun: int = 0) -> tuple[Level, ...]:
@@ -50,8 +54,7 @@ def plan(shape: tuple[int, int], settings: Settings, begun: int = 0) -> tuple[Le
     """
     check_width(shape, settings.size)
     sizes = sizes_for(shape, settings, begun)
-    wanted = settings.steps if settings.style_weight and settings.colors != "only" else 0
-    each, more = divmod(max(wanted, len(sizes)) if wanted else 0, len(sizes))
+    each, more = divmod(max(settings.steps, len(sizes)) if settings.paints else 0, len(sizes))
     return tuple(
         level_of(
             fit(shape, size),
@@ -67,7 +70,7 @@ def sizes_for(shape: tuple[int, int], settings: Settings, begun: int) -> list[in
     """The longest sides of the levels."""
     sizes = [settings.size]
     most = settings.size if settings.seconds else settings.steps  # as many levels as there can be
-    if settings.method == "gatys" or not settings.style_weight or settings.colors == "only":
+    if settings.method == "gatys" or not settings.paints:
         most = 1
     while len(sizes) < most and sizes[0] // 2 >= max(COARSEST, begun + 1):
         if min(fit(shape, sizes[0] // 2)) < NARROWEST:
@@ -83,7 +86,8 @@ def level_of(size: tuple[int, int], steps: int, settings: Settings, stands: bool
     refines = stands and large and settings.method != "gatys"
     if refines:
         style = fine(style) or style
-        content = fine(content) or ((deepest(name for name, _ in style), 1.0),)
+        edges = ((deepest(name for name, _ in style), 1.0),)  # which are seen there already
+        content = fine(content) or (edges if fine(style) else content)
     return Level(size, steps, refines, style, content)
 
 

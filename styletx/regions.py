@@ -1,6 +1,5 @@
 """Who paints where: the paintings, their shares, their regions, and what stays a photograph."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -13,8 +12,10 @@ from torch.nn.functional import interpolate
 from .errors import StyletxError
 from .events import Style
 from .images import opaque, tidy, to_tensor
+from .settings import Limits
 
 MOST_PAINTINGS = 4
+SHARE = Limits(0, 1000, 0.05, "Share", "How much of a painting there is beside the others")
 NOTHING = 1e-4  # of the picture: less than this is no region
 ALIKE = 0.02  # how far two shapes that count as the same may differ
 CPU = torch.device("cpu")
@@ -41,22 +42,19 @@ def check_styles(given: Sequence[tuple[object, object, object]]) -> None:
         if picture is None and mask is not None:
             raise StyletxError(f"Painting {place} has a mask, but no picture.")
         if picture is not None:
-            check_share(place, share)
+            SHARE.check(f"The share of painting {place}", share, float)
     if not any(share for picture, share, _ in given if picture is not None):
         raise StyletxError("Every painting has a share of 0; please raise at least one.")
-
-
-def check_share(place: int, share: object) -> None:
-    if isinstance(share, bool) or not isinstance(share, int | float):
-        raise StyletxError(f"The share of painting {place} must be a number.")
-    if not 0 <= share < math.inf:
-        raise StyletxError(f"The share of painting {place} is {share:g}, but must be 0 or more.")
 
 
 def ready(styles: Sequence[Style]) -> list[Style]:
     """The styles that have a share, with tidy pictures. Raises `StyletxError`."""
     check_styles([(style.picture, style.share, style.mask) for style in styles])
-    return [replace(style, picture=opaque(tidy(style.picture))) for style in styles if style.share]
+    return [
+        replace(style, picture=opaque(tidy(style.picture)))
+        for style in styles
+        if style.picture is not None and style.share
+    ]
 
 
 def divide(
@@ -65,18 +63,16 @@ def divide(
     """The regions of a picture of (width, height) `size`: one for each painting with a mask, and
     one that the others share. Where masks overlap, they take turns evenly; grey is in between.
 
-    What is white in `keep`, and what is transparent in the photo, belongs to nobody.
+    What is white in `keep` belongs to nobody.
     Raises `StyletxError` where a mask has another shape than the photo, or leaves nothing to do.
     """
     own = [style for style in styles if style.mask is not None]
     shared = [style for style in styles if style.mask is None]
-    if photo.mode == "RGB" and keep is None and not own:
+    if keep is None and not own:
         return [Region(None, shares(shared))]
     free = torch.ones(1, 1, *size[::-1])
-    if photo.mode == "RGBA":
-        free = to_tensor(photo.getchannel("A").convert("RGB"), size, CPU)[:, :1]
     if keep is not None:
-        free = free * (1 - mask_tensor(keep, photo.size, size))
+        free = 1 - mask_tensor(keep, photo.size, size)
     masks = [mask_tensor(style.mask, photo.size, size) for style in own if style.mask is not None]
     claimed = sum(masks, torch.zeros_like(free))
     regions = [
@@ -85,12 +81,29 @@ def divide(
     ]
     if shared:
         regions.append(Region(free * (1 - claimed).clamp(min=0), shares(shared)))
-    if any(region.where is not None and region.where.mean() < NOTHING for region in regions):
-        raise StyletxError(
-            "The masks leave nothing to do for one of the paintings: a mask must be white "
-            "somewhere, and what is kept as a photo must not cover all of it."
-        )
     return regions
+
+
+def check_regions(regions: Sequence[Region], opacity: Tensor | None) -> None:
+    """Raises `StyletxError` where one of the regions is nowhere, or is nowhere to be seen."""
+    parts = [opacity if r.where is None else within(r.where, opacity) for r in regions]
+    if any(part is not None and part.mean() < NOTHING for part in parts):
+        raise StyletxError(
+            "Nothing is left to do for one of the paintings: a mask must be white somewhere, and "
+            "neither what is kept as a photo nor what is transparent in it may cover all of it."
+        )
+
+
+def within(where: Tensor, opacity: Tensor | None) -> Tensor:
+    """What of a region is to be seen."""
+    return where if opacity is None else where * opacity
+
+
+def opacity(photo: Image.Image, size: tuple[int, int]) -> Tensor | None:
+    """How much of each pixel (1, 1, H, W) shows, where not all of them do wholly."""
+    if photo.mode == "RGB":
+        return None
+    return to_tensor(photo.getchannel("A").convert("RGB"), size, CPU)[:, :1]
 
 
 def shares(styles: Sequence[Style]) -> list[Style]:

@@ -33,7 +33,10 @@ class Files:
         """The path of the newest picture; a preview is written only every `PREVIEW_EVERY`."""
         if isinstance(event, Result):
             path = self.folder / f"{self.name}.png"
-            save(event.picture, path)
+            wet = self.folder / "wet" / path.name  # where nobody finds half of it
+            wet.parent.mkdir(exist_ok=True)
+            save(event.picture, wet)
+            wet.replace(path)
             return str(path)
         if event is not None and time.monotonic() - self.written >= PREVIEW_EVERY:
             self.written = time.monotonic()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from numbers import Real
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -27,7 +28,7 @@ class Limits:
     def check(self, name: str, value: object, kind: type) -> int | float:
         """The value as a `kind` (int or float), or a `SettingsError` that says what is allowed."""
         wanted = "a whole number" if kind is int else "a number"
-        if not isinstance(value, int | float) or isinstance(value, bool):
+        if not isinstance(value, Real) or isinstance(value, bool):
             raise SettingsError(f"{name} is {shown(value)}, but must be {wanted}.")
         if not self.low <= value <= self.high:
             allowed = f"between {self.low:g} and {self.high:.10g}"
@@ -83,6 +84,13 @@ def choice(default: Value, allowed: Allowed) -> Value:
     return field(default=default, metadata={"allowed": allowed})
 
 
+INITS = {
+    "colors": "the photo in the painting's colours",
+    "photo": "the photo as it is",
+    "noise": "noise",
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that decides how a picture is painted, apart from the pictures themselves.
@@ -100,7 +108,9 @@ class Settings:
     )
     style_weight: float = choice(
         1.0,
-        Limits(0, STRONGEST, 0.1, "Style strength", "0 is the photo, 10 little but painting (β)"),
+        Limits(
+            0, STRONGEST, 0.1, "Style strength", "0 is the photo, 10 little but the painting (β)"
+        ),
     )
     style_scale: float = choice(
         1.0, Limits(0.25, 4, 0.05, "Stroke size", "How large the painting's strokes become")
@@ -130,11 +140,7 @@ class Settings:
     init: str = choice(
         "colors",
         Options(
-            {
-                "colors": "the photo in the painting's colours",
-                "photo": "the photo as it is",
-                "noise": "noise",
-            },
+            INITS,
             "Start",
             "What the first canvas is",
         ),
@@ -169,6 +175,11 @@ class Settings:
         "relu4_2", Layers("Content layers", "Where the photo's shapes are compared")
     )
 
+    @property
+    def paints(self) -> bool:
+        """Whether any step is to be taken at all."""
+        return self.style_weight > 0 and self.colors != "only"
+
     def __post_init__(self) -> None:
         for setting in fields(self):
             value = ALLOWED[setting.name].check(
@@ -198,7 +209,8 @@ def preset(name: str | None, chosen: Mapping[str, Any]) -> Settings:
 
     Raises `SettingsError` for an unknown name, as for an impossible choice.
     """
-    known = {key.lower(): settings for key, settings in PRESETS.items()}
-    if name and name.lower().replace("-", " ") not in known:
+    known = {"": Settings(), **{key.lower(): settings for key, settings in PRESETS.items()}}
+    asked = name.lower().replace("-", " ") if isinstance(name, str) else name or ""
+    if not isinstance(asked, str) or asked not in known:
         raise SettingsError(f"There is no preset {shown(name)}; there are {', '.join(PRESETS)}.")
-    return replace(known[name.lower().replace("-", " ")] if name else Settings(), **chosen)
+    return replace(known[asked], **chosen)

@@ -10,10 +10,10 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from .color import grey, recolor, with_colors_of
+from .color import grey, recolor, to_oklab, with_colors
 from .events import Style
 from .features import FeatureExtractor
-from .images import enlarge, opaque, tidy, to_picture, to_tensor
+from .images import enlarge, solid, tidy, to_picture, to_tensor
 from .objective import (
     CLASSIC,
     RELATIVE,
@@ -26,7 +26,7 @@ from .objective import (
     stay_smooth,
 )
 from .pyramid import Level, brush_size, plan
-from .regions import Region, divide, ready, resized
+from .regions import Region, check_regions, divide, opacity, ready, resized, within
 from .settings import STRONGEST, Settings
 
 CONTENT, DETAIL, COMPOSITION, SMOOTHNESS = 0.3, 0.05, 5.0, 1.0  # what a weight of 1 stands for
@@ -65,12 +65,13 @@ class Task:
 
     def at(self, level: Level, device: torch.device) -> Scene:
         """The pictures as they are seen at this level."""
-        photo = to_tensor(opaque(self.content), level.size, device)
+        photo = to_tensor(self.content, level.size, device)
         if self.settings.colors == "luminance":
             photo = grey(photo)
         regions = []
         for region in self.regions:
-            where = None if region.where is None else resized(region.where, level.size, device)
+            part = self.opacity if region.where is None else within(region.where, self.opacity)
+            where = None if part is None else resized(part, level.size, device)
             paintings = [(self.seen(s, level, photo, where), s.share) for s in region.styles]
             regions.append((where, paintings))
         painted = None if self.painted is None else resized(self.painted, level.size, device)
@@ -83,7 +84,9 @@ class Task:
         painting = to_tensor(style.picture, size, photo.device)
         if self.settings.colors == "photo":
             return recolor(painting, photo, where_like=where).clamp(0, 1)
-        return grey(painting, like=photo) if self.settings.colors == "luminance" else painting
+        if self.settings.colors == "luminance":
+            return grey(painting, photo, where)
+        return painting
 
     @cached_property
     def painted(self) -> Tensor | None:
@@ -92,16 +95,26 @@ class Task:
         return torch.stack(parts).sum(dim=0) if parts else None
 
     @cached_property
+    def opacity(self) -> Tensor | None:
+        """How much of each pixel of the photo shows; None: all of them do wholly."""
+        return opacity(self.content, self.size)
+
+    @cached_property
     def photo(self) -> Tensor:
         """The photo as large as the result."""
-        return to_tensor(opaque(self.content), self.size, torch.device("cpu"))
+        return to_tensor(self.content, self.size, torch.device("cpu"))
+
+    @cached_property
+    def colors(self) -> Tensor:
+        """Oklab's two colours of the photo (1, 2, H, W)."""
+        return to_oklab(self.photo)[:, 1:]
 
     def show(self, canvas: Tensor) -> Image.Image:
         """The canvas of any level as a picture of the final size, with all that is kept of the
         photo: its colours, its unpainted parts, its transparency."""
         image = enlarge(canvas, self.size)
         if self.settings.colors == "luminance":
-            image = with_colors_of(self.photo, image.cpu())
+            image = with_colors(image.cpu(), self.colors)
         if self.painted is not None:
             image = self.photo.lerp(image.cpu(), self.painted)
         picture = to_picture(image)
@@ -120,35 +133,43 @@ def prepare(
     """The plan and the pictures of a run. Raises `StyletxError` where they do not go together."""
     content, styles = tidy(content), ready(styles)
     if begun is not None:
-        begun = opaque(tidy(begun, "The picture to go on with"))
+        begun = solid(tidy(begun, "The picture to go on with"))
     levels = plan(content.size, settings, 0 if begun is None else max(begun.size))
     size = levels[-1].size
-    return levels, Task(content, divide(styles, keep, content, size), begun, settings, size)
+    task = Task(content, divide(styles, keep, content, size), begun, settings, size)
+    check_regions(task.regions, task.opacity)
+    return levels, task
 
 
 def start(level: Level, scene: Scene, task: Task) -> Tensor:
     """The first canvas: what was begun already, the photo, or the photo or noise in the paintings'
-    colours, as far as the style is wanted. Without steps, it is the photo."""
-    settings, photo = task.settings, scene.photo
-    if level.steps and task.begun is not None:
+    colours, as far as the style is wanted. Where no steps follow, the photo in these colours."""
+    settings, first = task.settings, scene.photo
+    if settings.paints and task.begun is not None:
         fitted = ImageOps.fit(task.begun, level.size, Image.Resampling.LANCZOS)
-        begun = to_tensor(fitted, level.size, photo.device)
+        begun = to_tensor(fitted, level.size, first.device)
         return grey(begun) if settings.colors == "luminance" else begun
-    if level.steps and settings.init == "photo":
-        return photo.clone()
-    first = photo
-    if level.steps and settings.init == "noise":
+    if settings.paints and settings.init == "photo":
+        return first.clone()
+    if settings.paints and settings.init == "noise":
         if settings.method == "gatys":
-            return noise(photo, settings.seed, grain=1)
-        first = noise(photo, settings.seed, GRAIN)
-    recolored = torch.zeros_like(photo)
+            return noise(first, settings.seed, grain=1)
+        first = noise(first, settings.seed, GRAIN)
+    return first.lerp(in_their_colors(first, scene), min(1.0, settings.style_weight)).clamp(0, 1)
+
+
+def in_their_colors(image: Tensor, scene: Scene) -> Tensor:
+    """`image` (1, 3, H, W) with the colours of the paintings of each region. Values may leave
+    [0, 1]."""
+    recolored, claimed = torch.zeros_like(image), torch.zeros_like(image[:, :1])
     for where, paintings in scene.regions:
+        mixed = torch.zeros_like(image)
         for seen, share in paintings:
-            part = share * recolor(first, seen, where)
-            recolored += part if where is None else where * part
-    if scene.painted is not None:
-        recolored += (1 - scene.painted) * photo
-    return first.lerp(recolored, min(1.0, settings.style_weight)).clamp(0, 1)
+            mixed += share * recolor(image, seen, where)
+        if where is None:
+            return mixed
+        recolored, claimed = recolored + where * mixed, claimed + where
+    return torch.where(claimed > 0, recolored / claimed, image)
 
 
 def noise(like: Tensor, seed: int, grain: int) -> Tensor:
@@ -170,15 +191,17 @@ def set_targets(
         alpha *= DETAIL * settings.detail
     elif settings.method != "gatys":
         alpha *= CONTENT
-    photo = extractor(scene.photo, [name for name, _ in level.content_layers])
+    layers = [name for name, _ in level.style_layers]
+    wanted = {name for name, _ in level.content_layers}.union(layers if toward < 1 else ())
+    photo = extractor(scene.photo, wanted)
     terms = [keep_content(photo, level.content_layers, alpha, compared)]
     if level.refines:
         terms.append(keep_composition(scene.around(canvas), COMPOSITION))
-    layers = [name for name, _ in level.style_layers]
     for where, paintings in scene.regions:
         targets = [(compared.of(extractor(seen, layers)), share) for seen, share in paintings]
         if toward < 1:
-            own = compared.of(extractor(scene.photo, layers), by_layer(where, layers))
+            features = {layer: photo[layer] for layer in layers}
+            own = compared.of(features, by_layer(where, layers))
             targets = [(between(own, target, toward), share) for target, share in targets]
         area = 1.0 if where is None else where.mean().item()  # so that each pixel feels the same
         terms.append(follow_style(targets, level.style_layers, beta * area, where, compared))

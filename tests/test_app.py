@@ -210,8 +210,8 @@ def test_page_and_api_refuse_in_the_same_words(painter, files, name):
         ({"size": "large"}, "size is 'large', but must be a whole number."),
         ({"style": no_picture}, "page.png is not a picture that can be read here."),
         ({"mask_2": photo}, "Painting 2 has a mask, but no picture."),
-        ({"share": -1}, "The share of painting 1 is -1, but must be 0 or more."),
-        ({"share": "half"}, "The share of painting 1 must be a number."),
+        ({"share": -1}, "The share of painting 1 is -1, but must lie between 0 and 1000."),
+        ({"share": "half"}, "The share of painting 1 is 'half', but must be a number."),
         ({"share": 0}, "Every painting has a share of 0; please raise at least one."),
         ({"content_layers": "conv4_2"}, "did you mean relu4_2?"),
     ]:

@@ -83,9 +83,9 @@ def test_a_picture_to_go_on_with_takes_the_place_of_a_start(paint, files):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--masks", "-", "photo.png"], "Painting 2 has a mask, but no picture."),
+        (["--masks", "-", "-"], "There are 2 masks for 1 painting."),
         (["--shares", "1", "2"], "There are 2 shares for 1 painting"),
-        (["--shares", "-1"], "The share of painting 1 is -1, but must be 0 or more."),
+        (["--shares", "-1"], "The share of painting 1 is -1.0, but must lie between 0 and 1000."),
         (["--init", "nowhere.png"], "There is no file nowhere.png."),
         (["--init", "nois"], "init is 'nois', but must be colors, photo or noise."),
         (["--preset", "Water"], "There is no preset 'Water'; there are Quick sketch, Oil"),

@@ -116,8 +116,8 @@ def test_a_transparent_painting_teaches_white_and_not_what_it_hides(sunset, weav
     ("masks", "keep", "sentence"),
     [
         (["black"], None, "a mask must be white somewhere"),
-        ([None], "white", "what is kept as a photo must not cover all of it"),
-        ([None, "white"], None, "leave nothing to do for one of the paintings"),
+        ([None], "white", "neither what is kept as a photo nor what is transparent"),
+        ([None, "white"], None, "Nothing is left to do for one of the paintings"),
         (["square"], None, "A mask is 64x64 pixels, the photo 96x64: they need the same shape."),
         ([None], "square", "A mask is 64x64 pixels, the photo 96x64: they need the same shape."),
         (["tiny"], None, "The mask is 30x20 pixels; each side needs at least 32."),

@@ -40,8 +40,15 @@ def test_impossible_settings_are_refused_in_a_sentence(chosen, sentence):
             "relu1_1=heavy",
             "style_layers gives relu1_1 the weight 'heavy', but it must be a number.",
         ),
-        ("relu1_1=0", "style_layers gives relu1_1 the weight 0, but it must be more than 0"),
-        ("relu1_1=nan", "style_layers gives relu1_1 the weight nan, but it must be more than 0"),
+        (
+            "relu1_1=0",
+            "style_layers gives relu1_1 the weight 0, but it must lie between 0.001 and 1000.",
+        ),
+        (
+            "relu1_1=nan",
+            "style_layers gives relu1_1 the weight nan, but it must lie between 0.001 and 1000.",
+        ),
+        ("pool5", "style_layers names 'pool5'; did you mean pool4?"),
         ("", "style_layers names no layer; write for example relu4_2."),
         (5, "style_layers is 5, but must name layers, as in relu4_2."),
     ],

@@ -195,9 +195,9 @@ def test_several_paintings_share_as_they_are_told(sunset, weave, eye):
     ("shares", "sentence"),
     [
         ([], "at least one painting"),
-        ([-1.0], "share of painting 1 is -1, but must be 0 or more"),
+        ([-1.0], "share of painting 1 is -1.0, but must lie between 0 and 1000"),
         ([float("nan")], "share of painting 1 is nan"),
-        ([True], "share of painting 1 must be a number"),
+        ([True], "share of painting 1 is True, but must be a number"),
         ([1.0] * 5, "There are 5 paintings, but at most 4 can be mixed."),
         ([0.0, 0.0], "Every painting has a share of 0"),
     ],

@@ -17,7 +17,7 @@ POINTS = 10  # pictures kept of a run, beside the first
 
 def main(arguments: Sequence[str]) -> None:
     photo, painting, out = (Path(word) for word in arguments if "=" not in word)
-    values = dict(word.split("=") for word in arguments if "=" in word)
+    values = dict(word.split("=", 1) for word in arguments if "=" in word)
     settings = Settings(
         **{name: type(getattr(Settings(), name))(value) for name, value in values.items()}
     )
