@@ -30,12 +30,13 @@ class Limits:
         wanted = "a whole number" if kind is int else "a number"
         if not isinstance(value, Real) or isinstance(value, bool):
             raise SettingsError(f"{name} is {shown(value)}, but must be {wanted}.")
-        if not self.low <= value <= self.high:
+        number: Any = value  # of which mypy knows nothing more
+        if not self.low <= number <= self.high:
             allowed = f"between {self.low:g} and {self.high:.10g}"
             raise SettingsError(f"{name} is {shown(value)}, but must lie {allowed}.")
-        if kind is int and value != int(value):
+        if kind is int and number != int(number):
             raise SettingsError(f"{name} is {shown(value)}, but must be {wanted}.")
-        return int(value) if kind is int else float(value)
+        return int(number) if kind is int else float(number)
 
 
 @dataclass(frozen=True, slots=True)
