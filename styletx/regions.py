@@ -84,9 +84,9 @@ def divide(
     return regions
 
 
-def check_regions(regions: Sequence[Region], opacity: Tensor | None) -> None:
+def check_regions(regions: Sequence[Region], shows: Tensor | None) -> None:
     """Raises `StyletxError` where one of the regions is nowhere, or is nowhere to be seen."""
-    parts = [opacity if r.where is None else within(r.where, opacity) for r in regions]
+    parts = [within(region.where, shows) for region in regions]
     if any(part is not None and part.mean() < NOTHING for part in parts):
         raise StyletxError(
             "Nothing is left to do for one of the paintings: a mask must be white somewhere, and "
@@ -94,16 +94,18 @@ def check_regions(regions: Sequence[Region], opacity: Tensor | None) -> None:
         )
 
 
-def within(where: Tensor, opacity: Tensor | None) -> Tensor:
-    """What of a region is to be seen."""
-    return where if opacity is None else where * opacity
+def within(where: Tensor | None, shows: Tensor | None) -> Tensor | None:
+    """What of a region is to be seen; None: everything is."""
+    if where is None or shows is None:
+        return shows if where is None else where
+    return where * shows
 
 
-def opacity(photo: Image.Image, size: tuple[int, int]) -> Tensor | None:
-    """How much of each pixel (1, 1, H, W) shows, where not all of them do wholly."""
+def visible(photo: Image.Image, size: tuple[int, int]) -> Tensor | None:
+    """1 for each pixel (1, 1, H, W) that shows, however faintly, else 0; None where all do."""
     if photo.mode == "RGB":
         return None
-    return to_tensor(photo.getchannel("A").convert("RGB"), size, CPU)[:, :1]
+    return to_tensor(photo.getchannel("A").convert("RGB"), size, CPU)[:, :1].gt(0).float()
 
 
 def shares(styles: Sequence[Style]) -> list[Style]:

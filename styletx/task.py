@@ -26,7 +26,7 @@ from .objective import (
     stay_smooth,
 )
 from .pyramid import Level, brush_size, plan
-from .regions import Region, check_regions, divide, opacity, ready, resized, within
+from .regions import Region, check_regions, divide, ready, resized, visible, within
 from .settings import STRONGEST, Settings
 
 CONTENT, DETAIL, COMPOSITION, SMOOTHNESS = 0.3, 0.05, 5.0, 1.0  # what a weight of 1 stands for
@@ -70,7 +70,7 @@ class Task:
             photo = grey(photo)
         regions = []
         for region in self.regions:
-            part = self.opacity if region.where is None else within(region.where, self.opacity)
+            part = within(region.where, self.shows)
             where = None if part is None else resized(part, level.size, device)
             paintings = [(self.seen(s, level, photo, where), s.share) for s in region.styles]
             regions.append((where, paintings))
@@ -95,9 +95,9 @@ class Task:
         return torch.stack(parts).sum(dim=0) if parts else None
 
     @cached_property
-    def opacity(self) -> Tensor | None:
-        """How much of each pixel of the photo shows; None: all of them do wholly."""
-        return opacity(self.content, self.size)
+    def shows(self) -> Tensor | None:
+        """1 where the photo is to be seen at all; None: everywhere."""
+        return visible(self.content, self.size)
 
     @cached_property
     def photo(self) -> Tensor:
@@ -137,7 +137,7 @@ def prepare(
     levels = plan(content.size, settings, 0 if begun is None else max(begun.size))
     size = levels[-1].size
     task = Task(content, divide(styles, keep, content, size), begun, settings, size)
-    check_regions(task.regions, task.opacity)
+    check_regions(task.regions, task.shows)
     return levels, task
 
 

@@ -13,7 +13,7 @@ from test_runs import FACTS, PICTURE, progress, result
 
 import app as page
 from styletx import ALLOWED, PRESETS, Settings, StyletxError
-from styletx.controls import BRUSHES, SOFT, brushed, twice_as_large
+from styletx.controls import BRUSHES, SOFT, brushed, to_paint_over, twice_as_large
 from styletx.endpoints import DEFAULTS, speaking_plainly
 from styletx.runs import Painter
 from styletx.settings import Limits, Options
@@ -191,6 +191,45 @@ def test_a_photo_that_nothing_is_brushed_over_has_no_masks():
     assert brushed(None) == brushed({"layers": []}) == brushed({"layers": [nothing]}) == [None] * 4
 
 
+def test_strokes_stay_until_there_is_another_photo(files):
+    photo, painting = upload(files, "photo"), upload(files, "painting")
+    shown, loaded = to_paint_over(photo, True, "")
+    assert (shown.size, loaded) == ((96, 64), photo["path"])
+    assert to_paint_over(photo, True, loaded) == (gr.skip(), gr.skip())  # opened again
+    assert to_paint_over(photo, False, loaded) == (gr.skip(), gr.skip())  # closed
+    assert to_paint_over(painting, True, loaded)[1] == painting["path"]
+    assert to_paint_over(painting, False, loaded) == (None, "")
+    assert to_paint_over(painting, False, "") == (gr.skip(), gr.skip())  # never opened
+    assert to_paint_over(None, True, loaded) == (None, "")
+
+
+@pytest.mark.parametrize("sizes", [[(1025, 10)], [(40, 40), (40, 41)]])
+def test_what_was_not_brushed_here_is_refused(sizes):
+    with pytest.raises(gr.Error, match="has another shape than the photo"):
+        brushed({"layers": [Image.new("RGBA", size) for size in sizes]})
+
+
+def test_a_refusal_leaves_the_last_picture_to_go_on_from(painter, files):
+    app = page.build_app(painter)
+    *_, (*_, more, twice, _, kept) = ask(app, "paint", **both(files))
+    assert more.interactive
+    assert twice.interactive
+    with pytest.raises(gr.Error, match="at least one painting"):
+        for shown in ask(app, "paint", content=upload(files, "photo"), go_on=kept):
+            *_, go, stop, more, twice, _, _ = shown
+    assert [b.interactive for b in (go, stop, more, twice)] == [True, False, True, True]
+
+
+def test_a_run_without_a_picture_yet_is_waited_for(painter, files):
+    painter.stylize = lambda **_: (progress(step) for step in range(10**9))
+    app = page.build_app(painter)
+    watching = ask(app, "stylize", **both(files))
+    _, report = next(watching)
+    with pytest.raises(gr.Error, match="has not come to a picture yet"):
+        list(ask(app, "stylize", **both(files), go_on=report["run_id"]))
+    watching.close()
+
+
 def test_choosing_a_preset_turns_every_control(painter):
     app = page.build_app(painter)
     turn = handler(app, "turn")
@@ -227,6 +266,10 @@ def test_page_and_api_refuse_in_the_same_words(painter, files, name):
         ({"go_on": "0" * 32}, "The picture of that run is no longer here"),
         ({"go_on": "../../etc"}, "The picture of that run is no longer here"),
         ({"preset": "Water"}, "There is no preset 'Water'"),
+        ({"preset": 5}, "There is no preset 5"),
+        ({"preset": ["Oil"]}, "There is no preset"),
+        ({"share": -(10**400)}, "The share of painting 1 is -1000"),
+        ({"go_on": 7}, "The picture of that run is no longer here"),
     ],
 )
 def test_what_only_the_api_can_ask_for_is_refused_in_a_sentence(painter, files, given, sentence):

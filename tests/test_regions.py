@@ -96,13 +96,114 @@ def test_regions_add_up_to_what_is_not_kept(sunset, weave):
     ]
 
 
-def test_transparency_stays_and_what_is_invisible_is_not_painted(sunset, weave, eye):
+def test_transparency_stays_and_what_is_invisible_is_not_looked_at(sunset, weave, eye):
     ghost = sunset.copy()
     ghost.putalpha(half(sunset.size, "right"))
     painted = paint(ghost, [Style(weave)], eye)
     assert painted.mode == "RGBA"
     assert painted.getchannel("A").tobytes() == half(sunset.size, "right").tobytes()
     assert np.abs(right(painted)[..., :3] - right(sunset)).mean() > 20
+
+
+def faint(picture, alpha=128):
+    ghost = picture.copy()
+    ghost.putalpha(alpha)
+    return ghost
+
+
+def test_half_transparent_colours_are_painted_as_if_they_were_opaque(sunset, weave, eye):
+    """Their alpha counts once, where the result is laid on something, and not here as well."""
+    plain = paint(sunset, [Style(weave)], eye)
+    painted = paint(faint(sunset), [Style(weave)], eye)
+    assert painted.getchannel("A").getextrema() == (128, 128)
+    assert np.abs(np.asarray(painted)[..., :3].astype(float) - np.asarray(plain)).mean() < 1
+
+
+def test_a_transparent_photo_comes_back_unchanged_at_no_strength(sunset, weave, eye):
+    nothing = Settings(size=96, style_weight=0.0)
+    given = faint(sunset)
+    given.paste((0, 0, 0, 0), (0, 0, 20, 64))
+    painted = np.asarray(paint(given, [Style(weave)], eye, nothing))
+    shows = np.asarray(given)[..., 3] > 0
+    assert (painted[shows] == np.asarray(given)[shows]).all()
+    assert (painted[..., 3] == np.asarray(given)[..., 3]).all()
+
+
+def test_going_on_from_a_transparent_picture_whitens_nothing(sunset, weave, eye):
+    first = paint(faint(sunset), [Style(weave)], eye)
+    *_, result = stylize(
+        faint(sunset),
+        [Style(weave)],
+        Settings(size=96, steps=1, learning_rate=0.001),
+        weights=eye,
+        begun=first,
+    )
+    assert np.abs(np.asarray(result.picture).astype(float) - np.asarray(first)).mean() < 1
+
+
+@pytest.mark.parametrize("colors", ["photo", "luminance"])
+@pytest.mark.parametrize("hidden", ["masked", "transparent"])
+def test_only_what_is_painted_decides_on_the_photos_colours(weave, eye, colors, hidden):
+    """A dark photo, two thirds of which are bright but not to be painted, or invisible."""
+    dark = Image.new("RGB", (96, 64), (30, 40, 60))
+    dark.paste((50, 40, 30), (0, 0, 96, 30))
+    bright = dark.copy()
+    bright.paste((250, 250, 240), (32, 0, 96, 64))
+    mask = Image.new("L", dark.size)
+    mask.paste(255, (0, 0, 32, 64))
+    settings = Settings(size=96, steps=6, colors=colors)
+    if hidden == "masked":
+        painted = paint(bright, [Style(weave, mask=mask)], eye, settings)
+    else:
+        bright.putalpha(mask)
+        painted = paint(bright, [Style(weave)], eye, settings)
+    alone = paint(dark, [Style(weave)], eye, settings)
+    found, wanted = (np.asarray(p)[:, 4:24, :3].astype(float).mean() for p in (painted, alone))
+    assert abs(found - wanted) < 15
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"colors": "luminance"},
+        {"colors": "photo"},
+        {"colors": "only"},
+        {"method": "gatys"},
+        {"optimizer": "adam"},
+        {"style_weight": 0.5},
+        {"style_weight": 0.0},
+        {"init": "noise"},
+        {"seconds": 0.5},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("go_on", [False, True])
+def test_everything_goes_together(sunset, weave, eye, chosen, go_on):
+    """A transparent photo, a painting with a mask, something kept, and every kind of wish."""
+    content = faint(sunset, 200)
+    keep = Image.new("L", sunset.size)
+    keep.paste(255, (0, 0, 96, 16))
+    styles = [Style(weave), Style(sunset.rotate(180), mask=half(sunset.size, "right"))]
+    begun = sunset if go_on else None
+    settings = Settings(**{"size": 96, "steps": 4, **chosen})
+    picture = paint(content, styles, eye, settings, keep=keep, begun=begun)
+    assert (picture.size, picture.mode) == ((96, 64), "RGBA")
+    kept = np.asarray(picture)[:14, :, :3].astype(float) - np.asarray(sunset)[:14]
+    assert np.abs(kept).max() <= (60 if chosen.get("colors") == "luminance" else 1)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "I;16", "1", "P"])
+def test_masks_may_be_of_any_kind(sunset, weave, eye, mode):
+    mask = half(sunset.size)
+    if mode == "RGBA":  # drawn in black on nothing: what is not there does not count
+        mask = Image.merge("RGBA", [mask, mask, mask, mask])
+    elif mode == "I;16":
+        mask = Image.fromarray(np.asarray(mask).astype(np.uint16) * 257)
+    else:
+        mask = mask.convert(mode)
+    kept = paint(sunset, [Style(weave)], eye, keep=mask)
+    assert (left(kept) == left(sunset)).all()
+    assert np.abs(right(kept) - right(sunset)).mean() > 20
 
 
 def test_a_transparent_painting_teaches_white_and_not_what_it_hides(sunset, weave, eye):

@@ -18,6 +18,7 @@ from gradio_client.exceptions import AppError
 from PIL import Image, ImageChops, ImageStat
 
 from styletx import ALLOWED, Settings
+from styletx.endpoints import DEFAULTS
 
 pytestmark = pytest.mark.slow
 
@@ -153,16 +154,33 @@ def test_a_file_that_is_no_picture_comes_back_as_a_sentence(client, tmp_path):
 
 
 @pytest.mark.parametrize("secret", ["/etc/passwd", str(ROOT / "README.md"), "app.py"])
-def test_files_of_the_server_are_out_of_reach(server, secret):
+@pytest.mark.parametrize("name", ["content", "style_2", "mask", "keep", "begun"])
+def test_files_of_the_server_are_out_of_reach(server, secret, name):
     """A client that makes up an upload learns nothing of the file: not even what it is."""
-    upload = {"path": secret, "meta": {"_type": "gradio.FileData"}}
-    chosen = [getattr(Settings(), name) for name in ALLOWED]
+    assert '"error": null' in answer(server, **{name: made_up(secret)})
+
+
+def test_an_upload_that_is_not_made_up_is_in_reach(server, client):
+    """Which shows that the test above asks for what can be had."""
+    path, _ = client.predict(content=PHOTO, style=PAINTING, **QUICK, api_name="/stylize")
+    assert path
+    (uploads,) = {file.parent for file in server.cache.rglob("temple.jpg")}
+    given = {"content": made_up(str(uploads / "temple.jpg")), "style": None}
+    assert "Please choose at least one painting." in answer(server, **given)
+
+
+def made_up(path):
+    return {"path": path, "meta": {"_type": "gradio.FileData"}}
+
+
+def answer(server, **given):
+    """What /stylize says, asked without a client."""
     call = f"{server.url}gradio_api/call/stylize"
-    event = json.load(post(call, {"data": [upload, upload, *chosen]}))["event_id"]
+    event = json.load(post(call, {"data": list({**DEFAULTS, **given}.values())}))["event_id"]
     with urllib.request.urlopen(f"{call}/{event}", timeout=30) as stream:
         told = stream.read().decode()
     assert "event: error" in told
-    assert '"error": null' in told
+    return told
 
 
 def post(url, content):
