@@ -11,8 +11,6 @@ REMEMBERED = 5  # steps whose curvature is known; twenty are no better
 FARTHEST = 4  # times the learning rate that a single number may move
 SOUND = 1e-4  # the least cosine between a step and the change of slope that it brought
 TINY = 1e-12
-USUAL = 0.05  # the learning rate that stands for torch's L-BFGS at its own, which is 1
-HISTORY, ROOM = 100, 2**30  # steps that it remembers, if they fit into so many bytes
 
 
 class Optimizer(Protocol):
@@ -23,35 +21,28 @@ class Optimizer(Protocol):
 
 def optimizer_for(canvas: Tensor, settings: Settings, learning_rate: float) -> Optimizer:
     """As the settings want it; the `learning_rate` may be lower than theirs by now."""
-    if settings.optimizer == "adam":
-        return Plain(torch.optim.Adam([canvas], lr=learning_rate), canvas)
-    if settings.method == "gatys":
-        rate = learning_rate / USUAL
-        history = max(REMEMBERED, min(HISTORY, ROOM // (2 * canvas.nbytes)))
-        plain = torch.optim.LBFGS(
-            [canvas], rate, max_iter=1, history_size=history, tolerance_grad=0, tolerance_change=0
-        )
-        return Plain(plain, canvas)
-    return LBFGS(canvas, learning_rate)
+    kind = Adam if settings.optimizer == "adam" else LBFGS
+    return kind(canvas, learning_rate)
 
 
-class Plain:
-    """One of torch's own optimisers, a step at a time, without leash or limits to the pixels."""
+class Adam:
+    """torch's own, which knows no limits to the pixels."""
 
-    def __init__(self, optimizer: torch.optim.Optimizer, canvas: Tensor) -> None:
-        self.optimizer, self.canvas = optimizer, canvas
+    def __init__(self, canvas: Tensor, learning_rate: float) -> None:
+        self.canvas, self.adam = canvas, torch.optim.Adam([canvas], lr=learning_rate)
 
     def step(self, gradient: Tensor) -> None:
-        self.canvas.grad = gradient.contiguous()
-        self.optimizer.step(lambda: 0.0)  # the value of the loss, which only a line search needs
+        self.canvas.grad = gradient
+        self.adam.step()
 
 
 class LBFGS:
     """Limited-memory BFGS (Nocedal & Wright, 2006, algorithm 7.4) for one picture.
 
-    Gatys et al. (2016) use it as well, with a line search. Here none tries how far to go, which
-    would cost another look through the network: each step is taken at once, but none further than
-    the learning rate: the root mean square of what it changes, in pixel values from 0 to 1.
+    Gatys et al. (2016) use it as well. Here no line search tries how far to go, which would cost
+    another look through the network: each step is taken at once, but none further than the learning
+    rate: the root mean square of what it changes, in pixel values from 0 to 1. Without either,
+    as in torch's own, the classic objective is soon infinite.
 
     Doubtful curvature weighs nothing instead of being tested for: so nothing waits for the device.
     """

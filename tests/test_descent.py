@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from styletx import Settings
-from styletx.descent import FARTHEST, HISTORY, LBFGS, REMEMBERED, ROOM, optimizer_for
+from styletx.descent import FARTHEST, LBFGS, REMEMBERED
 
 
 def bowl(seed=1, pixels=4):
@@ -96,12 +95,3 @@ def test_curvature_that_cannot_be_is_not_believed():
         descent.step(torch.full_like(canvas, slope))
     assert torch.isfinite(canvas).all()
     assert (canvas < 0.5).all()
-
-
-@pytest.mark.parametrize(("side", "remembered"), [(512, HISTORY), (2048, 10), (4096, REMEMBERED)])
-def test_the_classic_method_remembers_what_fits_into_memory(side, remembered):
-    canvas = torch.empty(1, 3, side, side, device="meta")
-    chosen = optimizer_for(canvas, Settings(method="gatys"), 0.05).optimizer
-    history = chosen.param_groups[0]["history_size"]
-    assert history == remembered
-    assert history == REMEMBERED or 2 * history * canvas.nbytes <= ROOM

@@ -51,26 +51,51 @@ def loss(found, photo, painting, alpha, beta):
     return alpha * content + beta * style
 
 
+def steepest(pairs, v):
+    """The inverse curvature of BFGS (Nocedal & Wright, equation 6.17) times v, as it is written."""
+    if not pairs:
+        return v
+    *earlier, (s, y) = pairs
+    rho = 1 / (s * y).sum()
+    inner = steepest(earlier, v - rho * y * (s * v).sum())
+    return inner - rho * s * (y * inner).sum() + rho * s * (s * v).sum()
+
+
+class PlainLBFGS:
+    """The last five pairs, no line search, and no step longer than `lr`."""
+
+    def __init__(self, canvas, lr):
+        self.canvas, self.lr, self.pairs, self.last = canvas, lr, [], None
+
+    @torch.no_grad()
+    def step(self):
+        x, g = self.canvas.clone(), self.canvas.grad.clone()
+        if self.last is None:
+            move = g * self.lr / 2 / g.pow(2).mean().sqrt()
+        else:
+            self.pairs = [*self.pairs, (x - self.last[0], g - self.last[1])][-5:]
+            s, y = self.pairs[-1]
+            assert (s * y).sum() > 1e-4 * s.norm() * y.norm()
+            scale = ((s * y).sum() / y.pow(2).sum()).sqrt()  # H₀ = scale² · 1, half on either side
+            scaled = [(s / scale, y * scale) for s, y in self.pairs]
+            move = scale * steepest(scaled, scale * g)
+        self.last = x, g
+        move = move * min(1, self.lr / move.pow(2).mean().sqrt())
+        self.canvas.copy_((x - move.clamp(-4 * self.lr, 4 * self.lr)).clamp(0, 1))
+
+
 def reference(weights, content, style, start, optimizer, alpha, beta):
     """The losses before each of the first eleven steps."""
-    photo, painting, canvas = seen(weights, content), seen(weights, style), start.contiguous()
-    canvas = canvas.clone().requires_grad_()
-    steps = (
-        torch.optim.Adam([canvas], lr=0.05)
-        if optimizer == "adam"
-        else torch.optim.LBFGS([canvas], lr=1, max_iter=1, history_size=100)
-    )
-    losses = []
-
-    def closure():
-        steps.zero_grad()
+    photo, painting = seen(weights, content), seen(weights, style)
+    canvas, losses = start.clone().requires_grad_(), []
+    kind = torch.optim.Adam if optimizer == "adam" else PlainLBFGS
+    steps = kind([canvas] if optimizer == "adam" else canvas, lr=0.05)
+    for _ in range(11):
+        canvas.grad = None
         value = loss(seen(weights, canvas), photo, painting, alpha, beta)
         value.backward()
         losses.append(value.item())
-        return value
-
-    for _ in range(11):
-        steps.step(closure)
+        steps.step()
     return losses
 
 

@@ -127,9 +127,9 @@ def test_a_clock_that_does_not_move_is_no_trouble():
 def test_the_size_advised_for_going_on_can_be_gone_on_with():
     settings = Settings(size=2048, seconds=10)
     with pytest.raises(StyletxError, match="Choose a size of") as no:
-        Pace(plan(SHAPE, settings, 512), 10).check(0.6, 0.0, SHAPE, settings, 512)
+        Pace(plan(SHAPE, settings, 512), 10).check(3.0, 0.0, SHAPE, settings, 512)
     size = int(str(no.value).split("a size of ")[1].split(",")[0])
-    speed = 0.6 / plan(SHAPE, settings, 512)[0].cost
+    speed = 3.0 / plan(SHAPE, settings, 512)[0].cost
     smaller = Settings(size=size, seconds=10)
     levels = plan(SHAPE, smaller, 512)
     Pace(levels, 10).check(speed * levels[0].cost, 0.0, SHAPE, smaller, 512)

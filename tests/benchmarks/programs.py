@@ -38,7 +38,7 @@ class Program:
 
 PROGRAMS = (
     Program("styletx", Settings().steps, ("-m", "tests.benchmarks.paint"), ours=True),
-    Program("Gatys et al.", 500, ("-m", "tests.benchmarks.paint", "method=gatys", "init=photo")),
+    Program("Gatys et al.", 500, ("-m", "tests.benchmarks.paint", "method=gatys", "init=colors")),
     Program("pastiche", 1000, ("-m", "pastiche")),
 )
 
