@@ -16,13 +16,14 @@ from styletx.controls import (
     Components,
     brushed,
     lay_out_beginnings,
+    lay_out_inputs,
     lay_out_masks,
     lay_out_paintings,
     lay_out_settings,
+    looked_at,
     twice_as_large,
-    upload,
 )
-from styletx.endpoints import DEFAULTS, IN_LINE, LANE, offer_endpoints, work
+from styletx.endpoints import DEFAULTS, IN_LINE, LANE, STYLES, offer_endpoints, work
 from styletx.engine import best_device
 from styletx.features import vgg19
 from styletx.reports import describe
@@ -59,10 +60,15 @@ def build_app(painter: Painter) -> gr.Blocks:
                 photo, painting, go, stop = lay_out_inputs()
             with gr.Column(scale=2, min_width=320):
                 picture, status, download, more, twice = lay_out_outputs()
-        offer_examples(photo, painting, status)
+        for given in (photo, painting):
+            given.upload(
+                looked_at, given, status, queue=False, preprocess=False, api_visibility="private"
+            )
+        examples = lay_out_examples()
         inputs: Components = {"content": photo, "style": painting, **lay_out_paintings()}
         editor, masks = lay_out_masks(photo)
         inputs |= {**masks, **lay_out_settings(), **lay_out_beginnings()}
+        offer_examples(examples, inputs, status)
         shown = {"picture": picture, "download": download, "status": status}
         buttons = {"go": go, "stop": stop, "more": more, "twice": twice}
         connect(painter, inputs, editor, masks, shown, buttons)
@@ -79,36 +85,49 @@ def connect(  # noqa: PLR0913
     buttons: Components,
 ) -> None:
     """Let the buttons paint, go on, and stop."""
-    current = gr.State("")
-    given = list(inputs.values())
-    outputs = [*shown.values(), *buttons.values(), current, inputs["go_on"]]
+    current, size = gr.State(""), inputs["size"]
+    outputs = [*shown.values(), *buttons.values(), current, inputs["go_on"], size]
 
     def paint(*values: Any) -> Iterator[tuple[Any, ...]]:
-        chosen = dict(zip(inputs, values, strict=True))
-        yield from show(painter, {**chosen, "go_on": ""}, had_one=bool(chosen["go_on"]))
+        given = dict(zip(inputs, values, strict=True))
+        yield from show(painter, {**given, "go_on": ""}, had_one=bool(given["go_on"]))
 
     def go_on(*values: Any) -> Iterator[tuple[Any, ...]]:
-        chosen = dict(zip(inputs, values, strict=True))
-        yield from show(painter, {**chosen, "begun": None}, had_one=bool(chosen["go_on"]))
+        yield from show(painter, {**dict(zip(inputs, values, strict=True)), "begun": None})
+
+    def larger(*values: Any) -> Iterator[tuple[Any, ...]]:
+        yield from show(
+            painter, {**dict(zip(inputs, values, strict=True)), "begun": None, "size": None}
+        )
 
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    quick: dict[str, Any] = {"queue": False, **private}
     look = {"inputs": editor, "outputs": list(masks.values()), **LOOK, **private}
-    lane = {"inputs": given, "outputs": outputs, **LANE, **private}
-    buttons["go"].click(brushed, **look).then(paint, api_name="paint", **lane)
-    buttons["more"].click(brushed, **look).then(go_on, api_name="more", **lane)
-    doubled = {"inputs": inputs["go_on"], "outputs": inputs["size"], "queue": False, **private}
-    look_first = buttons["twice"].click(brushed, **look)
-    look_first.then(twice_as_large, **doubled).success(go_on, api_name="larger", **lane)
-    buttons["stop"].click(
-        painter.stop, current, gr.State(), api_name="keep", queue=False, **private
+    lane = {"inputs": list(inputs.values()), "outputs": outputs, **LANE, **private}
+    for name, work_of in (("go", paint), ("more", go_on), ("twice", larger)):
+        begun = buttons[name].click(
+            lambda: ["Starting …", *usable(False, False, False)],
+            outputs=[shown["status"], *buttons.values()],
+            **quick,
+        )
+        begun.then(brushed, **look).then(work_of, api_name=work_of.__name__, **lane)
+    buttons["stop"].click(painter.stop, current, gr.State(), api_name="keep", **quick)
+    forgotten = [buttons["more"], buttons["twice"], inputs["go_on"]]
+    inputs["content"].change(
+        lambda: [*usable(True, False, False)[2:], ""], None, forgotten, **quick
     )
 
 
-def show(painter: Painter, given: dict[str, Any], had_one: bool) -> Iterator[tuple[Any, ...]]:
+def show(
+    painter: Painter, given: dict[str, Any], had_one: bool = True
+) -> Iterator[tuple[Any, ...]]:
     """A run as the page shows it: the picture, the file, a line of words, which buttons can be
-    pressed, the run that can be stopped, and the one that can be gone on from; `had_one` says
-    whether there is one already."""
+    pressed, the run that can be stopped, the one that can be gone on from, and the size, which is
+    twice as large as before where none is given. `had_one` says whether there is a picture."""
+    size: Any = gr.skip()
     try:
+        if given["size"] is None:
+            size = given["size"] = twice_as_large(given["go_on"])
         for path, report in work(painter, {**DEFAULTS, **given}):
             done = report["done"]
             file = gr.DownloadButton(value=path if done else None, interactive=done)
@@ -116,26 +135,17 @@ def show(painter: Painter, given: dict[str, Any], had_one: bool) -> Iterator[tup
             new = (path, file) if path else (gr.skip(), gr.skip())
             kept = report["run_id"] if done and path else gr.skip()
             had_one = had_one or bool(done and path)
-            states = usable(done, done and had_one)
-            yield *new, describe(report), *states, report["run_id"], kept
+            states = usable(done, not done, done and had_one)
+            yield *new, describe(report), *states, report["run_id"], kept, size
     except gr.Error as error:
-        yield gr.skip(), gr.skip(), error.message, *usable(True, had_one), "", gr.skip()
+        states = usable(True, False, had_one)
+        yield gr.skip(), gr.skip(), error.message, *states, "", gr.skip(), gr.skip()
         raise
 
 
-def usable(idle: bool, can_go_on: bool) -> list[gr.Button]:
+def usable(idle: bool, at_work: bool, can_go_on: bool) -> list[gr.Button]:
     """Which of the buttons Paint, Stop, Go on and Twice the size can be pressed."""
-    return [gr.Button(interactive=now) for now in (idle, not idle, can_go_on, can_go_on)]
-
-
-def lay_out_inputs() -> tuple[gr.Image, gr.Image, gr.Button, gr.Button]:
-    """The photo, the painting, and the buttons Paint and Stop."""
-    with gr.Row(elem_id="given"):
-        photo, painting = (upload(label, height=225) for label in ("Photo", "Painting"))
-    with gr.Row():
-        go = gr.Button("Paint", variant="primary", scale=3, min_width=160, elem_id="paint")
-        stop = gr.Button("Stop", interactive=False, scale=1, min_width=90, elem_id="stop")
-    return photo, painting, go, stop
+    return [gr.Button(interactive=now) for now in (idle, at_work, can_go_on, can_go_on)]
 
 
 def lay_out_outputs() -> tuple[gr.Image, gr.Markdown, gr.DownloadButton, gr.Button, gr.Button]:
@@ -155,14 +165,14 @@ def lay_out_outputs() -> tuple[gr.Image, gr.Markdown, gr.DownloadButton, gr.Butt
     return picture, status, download, more, twice
 
 
-def offer_examples(photo: gr.Image, painting: gr.Image, status: gr.Markdown) -> None:
-    """Finished pictures; a click on one brings its photo and its painting."""
+def lay_out_examples() -> gr.Gallery:
+    """Finished pictures to click on."""
     painted = [
         (str(ASSETS / "painted" / f"{photo}-{painting}.jpg"), name)
         for name, (photo, painting) in EXAMPLES.items()
     ]
     gr.Markdown("**Examples**: click one, then press Paint.")
-    gallery = gr.Gallery(
+    return gr.Gallery(
         painted,
         label="Examples",
         show_label=False,
@@ -173,15 +183,23 @@ def offer_examples(photo: gr.Image, painting: gr.Image, status: gr.Markdown) -> 
         elem_id="examples",
     )
 
-    def bring(selected: gr.SelectData) -> tuple[str, str, str]:
-        name, (photo, painting) = list(EXAMPLES.items())[selected.index]
-        photos, paintings = ASSETS / "photos", ASSETS / "paintings"
-        brought = str(photos / f"{photo}.jpg"), str(paintings / f"{painting}.jpg")
-        return *brought, f"{name}: press Paint."
 
-    gallery.select(
-        bring, None, [photo, painting, status], queue=False, api_visibility="private"
-    ).then(None, js="() => document.querySelector('#given').scrollIntoView()")
+def offer_examples(examples: gr.Gallery, inputs: Components, status: gr.Markdown) -> None:
+    """A click on one brings its photo and its painting, and takes all other pictures away."""
+    names = ("content", *STYLES, "begun")
+
+    def bring(selected: gr.SelectData) -> list[str | None]:
+        name, (photo, painting) = list(EXAMPLES.items())[selected.index]
+        brought = [
+            str(ASSETS / "photos" / f"{photo}.jpg"),
+            str(ASSETS / "paintings" / f"{painting}.jpg"),
+        ]
+        return [*brought, *[None] * (len(names) - 2), f"{name}: press Paint."]
+
+    outputs = [*(inputs[name] for name in names), status]
+    examples.select(bring, None, outputs, queue=False, api_visibility="private").then(
+        None, js="() => document.querySelector('#given').scrollIntoView()"
+    )
 
 
 def interrupt(painter: Painter, *_: object) -> None:

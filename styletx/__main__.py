@@ -25,10 +25,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = preset(given.preset, chosen)
         for thing, besides in (("share", given.shares), ("mask", given.masks)):
-            if len(besides) > len(given.paintings):
+            if len(besides) not in (0, len(given.paintings)):
                 raise StyletxError(
-                    f"There are {count(len(besides), thing)} for "
-                    f"{count(len(given.paintings), 'painting')}."
+                    f"For {count(len(given.paintings), 'painting')} you gave "
+                    f"{count(len(besides), thing)}; give as many, or none."
                 )
         paintings = list(zip_longest(given.paintings, given.shares, given.masks))
         paintings = [(p, 1.0 if share is None else share, m) for p, share, m in paintings]
@@ -81,6 +81,22 @@ def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "python -m styletx", description="Repaint a photo in the manner of one or more paintings."
     )
+    add_pictures(parser)
+    parser.add_argument(
+        "--preset", metavar="NAME", help=f"settings to begin with: {', '.join(PRESETS)}"
+    )
+    parser.add_argument(
+        "--weights",
+        help="where VGG19 comes from: embedded (the default), torchvision, hub, "
+        "hub:owner/repo/file@revision, or a .safetensors or .pth file",
+    )
+    for name in ALLOWED:
+        parser.add_argument("--" + name.replace("_", "-"), **described(name))
+    return parser
+
+
+def add_pictures(parser: argparse.ArgumentParser) -> None:
+    """What is read and what is written."""
     parser.add_argument("photo", type=Path, help="the picture to repaint")
     parser.add_argument(
         "paintings", type=Path, nargs="+", metavar="painting", help="the pictures in whose manner"
@@ -93,7 +109,11 @@ def parser() -> argparse.ArgumentParser:
         help="where to write the result (default painted.png)",
     )
     parser.add_argument(
-        "--shares", type=float, nargs="+", default=(), help="how much of each painting (default 1)"
+        "--shares",
+        type=float,
+        nargs="+",
+        default=(),
+        help="how much there is of each painting, beside the others",
     )
     parser.add_argument(
         "--masks",
@@ -104,17 +124,6 @@ def parser() -> argparse.ArgumentParser:
         help="for each painting a picture that is white where it alone paints, or - for none",
     )
     parser.add_argument("--keep", type=Path, help="a picture that is white where the photo stays")
-    parser.add_argument(
-        "--preset", metavar="NAME", help=f"settings to begin with: {', '.join(PRESETS)}"
-    )
-    parser.add_argument(
-        "--weights",
-        help="where VGG19 comes from: embedded (the default), torchvision, hub, "
-        "hub:owner/repo/file@revision, or a .safetensors or .pth file",
-    )
-    for name in ALLOWED:
-        parser.add_argument("--" + name.replace("_", "-"), **described(name))
-    return parser
 
 
 def mask_path(word: str) -> Path | None:

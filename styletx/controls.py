@@ -29,13 +29,23 @@ HOW_TO_BRUSH = """Paint over your photo. **Red** stays the photo.
 **Blue**, **green** and **orange** are where the second, third and fourth painting take over."""
 
 
+def lay_out_inputs() -> tuple[gr.Image, gr.Image, gr.Button, gr.Button]:
+    """The photo, the painting, and the buttons Paint and Stop."""
+    with gr.Row(elem_id="given"):
+        photo, painting = (upload(label, height=225) for label in ("Photo", "Painting"))
+    with gr.Row():
+        go = gr.Button("Paint", variant="primary", scale=3, min_width=160, elem_id="paint")
+        stop = gr.Button("Stop", interactive=False, scale=1, min_width=90, elem_id="stop")
+    return photo, painting, go, stop
+
+
 def lay_out_settings() -> Components:
     """A control for every setting, and the presets that turn many at once."""
     presets = gr.Radio(
         [STANDARD, *PRESETS],
         value=STANDARD,
         label="Preset",
-        info="A set of settings to begin with",
+        info="Turns all settings below at once",
         elem_id="presets",
     )
     with gr.Row():
@@ -77,7 +87,13 @@ def lay_out_paintings() -> Components:
                 if place > 1:
                     components[style] = upload(f"Painting {place}", height=160)
                 components[share] = gr.Slider(
-                    0, 1, 1, step=0.05, label=f"Share of painting {place}", min_width=140
+                    0,
+                    1,
+                    1,
+                    step=0.05,
+                    label=f"Share of painting {place}",
+                    info="Beside the others",
+                    min_width=140,
                 )
     return components
 
@@ -87,6 +103,7 @@ def upload(label: str, height: int) -> gr.Image:
     return gr.Image(
         label=label,
         sources=["upload", "clipboard"],
+        placeholder="Drop a picture here,\nor click",
         height=height,
         min_width=140,
         buttons=[],
@@ -123,14 +140,26 @@ def lay_out_masks(photo: gr.Image) -> tuple[gr.ImageEditor, Components]:
             to_paint_over, [photo, opened, loaded], [editor, loaded], **quiet
         )
     photo.change(to_paint_over, [photo, opened, loaded], [editor, loaded], **quiet)
+    editor.clear(lambda photo: to_paint_over(photo, True, "")[0], photo, editor, **quiet)
     return editor, {name: gr.Image(label=name, visible="hidden") for name in BRUSHES}
 
 
 def lay_out_beginnings() -> Components:
     """A picture to begin with instead of the photo; and, unseen, the last run, to go on from."""
     with gr.Accordion("Begin with another picture", open=False):
+        gr.Markdown("Painting starts from this picture instead of from the photo.")
         picture = upload("Begin with", height=225)
     return {"begun": picture, "go_on": gr.Textbox(value="", label="go_on", visible="hidden")}
+
+
+def looked_at(file: Upload) -> Any:
+    """At once what is wrong with an upload, and not only when it is to be painted."""
+    try:
+        with speaking_plainly():
+            uploaded(file, "picture")
+    except gr.Error as error:
+        return error.message
+    return gr.skip()
 
 
 def twice_as_large(run_id: str) -> int:

@@ -46,8 +46,9 @@ def parse(name: str, text: str) -> Weighted:
     for word in text.replace(",", " ").split():
         layer, _, weight = word.partition("=")
         if layer not in CHOICES:
-            close = get_close_matches(layer.replace("conv", "relu"), CHOICES, n=1, cutoff=0)[0]
-            raise SettingsError(f"{name} names {layer[:40]!r}; did you mean {close}?")
+            close = get_close_matches(layer.replace("conv", "relu"), CHOICES, n=1)
+            advice = f"did you mean {close[0]}?" if close else f"there are {', '.join(CHOICES)}."
+            raise SettingsError(f"{name} names {layer[:40]!r}; {advice}")
         try:
             found[layer] = float(weight or 1)
         except ValueError as error:

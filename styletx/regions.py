@@ -40,7 +40,9 @@ def check_styles(given: Sequence[tuple[object, object, object]]) -> None:
         )
     for place, (picture, share, mask) in enumerate(given, start=1):
         if picture is None and mask is not None:
-            raise StyletxError(f"Painting {place} has a mask, but no picture.")
+            raise StyletxError(
+                f"Painting {place} has a mask, but no picture: add one, or take its part away."
+            )
         if picture is not None:
             SHARE.check(f"The share of painting {place}", share, float)
     if not any(share for picture, share, _ in given if picture is not None):

@@ -86,7 +86,7 @@ def describe(report: dict[str, Any]) -> str:
             f"Stopped after {step} of {steps} steps, {seconds:.0f} s. The picture so far is yours."
         )
     if report["done"]:
-        return f"Done: {count(steps, 'step')} in {seconds:.0f} s."
+        return f"Done: {count(steps, 'step')} in {seconds:.0f} s." if steps else "Done."
     if not report["level"]:
         others = count(report["ahead"], "picture")
         return f"Waiting for {others} to be finished first." if report["ahead"] else "Starting …"

@@ -120,10 +120,10 @@ class Settings:
         "painting",
         Options(
             {
-                "painting": "the painting's",
-                "photo": "the photo's palette",
-                "luminance": "the photo's own; only light and dark are painted",
-                "only": "the painting's, and no strokes",
+                "painting": "the painting's colours",
+                "photo": "the photo's colours",
+                "luminance": "the photo's colours, strokes in light and dark only",
+                "only": "the painting's colours, no strokes",
             },
             "Colours",
             "Whose colours the result has",

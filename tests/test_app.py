@@ -13,7 +13,14 @@ from test_runs import FACTS, PICTURE, progress, result
 
 import app as page
 from styletx import ALLOWED, PRESETS, Settings, StyletxError
-from styletx.controls import BRUSHES, SOFT, brushed, to_paint_over, twice_as_large
+from styletx.controls import (
+    BRUSHES,
+    SOFT,
+    brushed,
+    looked_at,
+    to_paint_over,
+    twice_as_large,
+)
 from styletx.endpoints import DEFAULTS, speaking_plainly
 from styletx.runs import Painter
 from styletx.settings import Limits, Options
@@ -56,14 +63,14 @@ def both(files):
 
 def test_the_page_shows_a_run_from_first_to_last(painter, files):
     *_, last = ask(page.build_app(painter), "paint", **both(files))
-    path, download, words, go, stop, more, twice, run_id, kept = last
+    path, download, words, go, stop, more, twice, run_id, kept, size = last
     assert words == "Done: 3 steps in 0 s."
     assert path.endswith("photo-painting.png")
     assert Path(download.value["path"]).name == "photo-painting.png"
     assert (download.interactive, go.interactive, stop.interactive) == (True, True, False)
     assert (more.interactive, twice.interactive) == (True, True)
     assert len(run_id) == 32
-    assert kept == run_id
+    assert (kept, size) == (run_id, gr.skip())
 
 
 @pytest.mark.parametrize(
@@ -90,9 +97,9 @@ def test_a_run_that_fails_says_so_and_is_never_called_done(painter, files, begun
 def test_a_run_stopped_in_line_leaves_the_last_picture(painter, files):
     painter.thread.submit(time.sleep, 0.5)
     watching = ask(page.build_app(painter), "paint", **both(files))
-    *_, run_id, _ = next(watching)
+    *_, run_id, _, _ = next(watching)
     painter.stop(run_id)
-    *_, (path, download, words, *_, kept) = watching
+    *_, (path, download, words, *_, kept, _) = watching
     assert words == "Stopped before it began."
     assert path == download == kept == gr.skip()
 
@@ -161,8 +168,10 @@ def test_a_run_goes_on_from_what_came_of_another(painter, files, arrived):
     arrived.clear()
     list(ask(app, "paint", **both(files), go_on=report["run_id"]))
     assert "begun" not in arrived  # Paint begins anew
-    list(ask(app, "more", **both(files), go_on=report["run_id"]))
+    list(ask(app, "go_on", **both(files), go_on=report["run_id"]))
     assert arrived["begun"].size == (40, 40)
+    *_, (*_, size) = ask(app, "larger", **both(files), go_on=report["run_id"])
+    assert (arrived["settings"].size, size) == (80, 80)
 
 
 def test_a_picture_that_is_as_large_as_can_be_is_not_doubled(painter, files, arrived):
@@ -191,6 +200,12 @@ def test_a_photo_that_nothing_is_brushed_over_has_no_masks():
     assert brushed(None) == brushed({"layers": []}) == brushed({"layers": [nothing]}) == [None] * 4
 
 
+def test_what_is_no_picture_is_said_as_soon_as_it_is_uploaded(files):
+    (files / "page.png").write_text("<html>")
+    assert "page.png is not a picture" in looked_at(upload(files, "page"))
+    assert looked_at(upload(files, "photo")) == gr.skip()
+
+
 def test_strokes_stay_until_there_is_another_photo(files):
     photo, painting = upload(files, "photo"), upload(files, "painting")
     shown, loaded = to_paint_over(photo, True, "")
@@ -211,12 +226,12 @@ def test_what_was_not_brushed_here_is_refused(sizes):
 
 def test_a_refusal_leaves_the_last_picture_to_go_on_from(painter, files):
     app = page.build_app(painter)
-    *_, (*_, more, twice, _, kept) = ask(app, "paint", **both(files))
+    *_, (*_, more, twice, _, kept, _) = ask(app, "paint", **both(files))
     assert more.interactive
     assert twice.interactive
     with pytest.raises(gr.Error, match="at least one painting"):
         for shown in ask(app, "paint", content=upload(files, "photo"), go_on=kept):
-            *_, go, stop, more, twice, _, _ = shown
+            *_, go, stop, more, twice, _, _, _ = shown
     assert [b.interactive for b in (go, stop, more, twice)] == [True, False, True, True]
 
 
@@ -248,7 +263,7 @@ def test_page_and_api_refuse_in_the_same_words(painter, files, name):
         ({"size": 9999}, "size is 9999, but must lie between 64 and 4096."),
         ({"size": "large"}, "size is 'large', but must be a whole number."),
         ({"style": no_picture}, "page.png is not a picture that can be read here."),
-        ({"mask_2": photo}, "Painting 2 has a mask, but no picture."),
+        ({"mask_2": photo}, "Painting 2 has a mask, but no picture: add one"),
         ({"share": -1}, "The share of painting 1 is -1, but must lie between 0 and 1000."),
         ({"share": "half"}, "The share of painting 1 is 'half', but must be a number."),
         ({"share": 0}, "Every painting has a share of 0; please raise at least one."),

@@ -83,8 +83,8 @@ def test_a_picture_to_go_on_with_takes_the_place_of_a_start(paint, files):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--masks", "-", "-"], "There are 2 masks for 1 painting."),
-        (["--shares", "1", "2"], "There are 2 shares for 1 painting"),
+        (["--masks", "-", "-"], "For 1 painting you gave 2 masks; give as many, or none."),
+        (["--shares", "1", "2"], "For 1 painting you gave 2 shares; give as many, or none."),
         (["--shares", "-1"], "The share of painting 1 is -1.0, but must lie between 0 and 1000."),
         (["--init", "nowhere.png"], "There is no file nowhere.png."),
         (["--init", "nois"], "init is 'nois', but must be colors, photo or noise."),

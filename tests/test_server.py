@@ -134,7 +134,7 @@ def test_stopping_an_unknown_run_says_so(client):
         ({"init": "paper"}, "init is 'paper', but must be colors, photo or noise."),
         ({"detail": None}, "detail is None, but must be a number."),
         ({"content": None}, "Please choose a photo."),
-        ({"mask_3": PAINTING}, "Painting 3 has a mask, but no picture."),
+        ({"mask_3": PAINTING}, "Painting 3 has a mask, but no picture: add one"),
         ({"share": -1}, "The share of painting 1 is -1, but must lie between 0 and 1000."),
         ({"content_layers": "conv4_2"}, "content_layers names 'conv4_2'; did you mean relu4_2?"),
         ({"go_on": "0" * 32}, "The picture of that run is no longer here; please paint it again."),

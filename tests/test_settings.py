@@ -35,6 +35,7 @@ def test_impossible_settings_are_refused_in_a_sentence(chosen, sentence):
     ("text", "sentence"),
     [
         ("conv4_2", "style_layers names 'conv4_2'; did you mean relu4_2?"),
+        ("sky", "style_layers names 'sky'; there are relu1_1, relu1_2, pool1,"),
         ("relu6_1", "style_layers names 'relu6_1'; did you mean relu"),
         (
             "relu1_1=heavy",
