@@ -66,7 +66,7 @@ def divide(
     one that the others share. Where masks overlap, they take turns evenly; grey is in between.
 
     What is white in `keep` belongs to nobody.
-    Raises `StyletxError` where a mask has another shape than the photo, or leaves nothing to do.
+    Raises `StyletxError` where a mask has another shape than the photo.
     """
     own = [style for style in styles if style.mask is not None]
     shared = [style for style in styles if style.mask is None]
