@@ -12,7 +12,7 @@ NARROWEST = 16  # four poolings leave one row, the least that relu5_1 can see
 
 # Time of a step per pixel, by the block of the deepest layer seen, and the pixels' worth of time
 # that a step takes however small it is: as measured on two cores
-SECONDS = (0.2, 0.3, 0.4, 0.75, 1.0)
+SECONDS = (0.25, 0.4, 0.4, 0.75, 1.0)
 LEAST_WORK = 4000
 
 AT_ONCE = 3_000_000  # pixels of a picture; larger ones are looked at in bands of half as many
