@@ -42,7 +42,7 @@ class LBFGS:
     Gatys et al. (2016) use it as well. Here no line search tries how far to go, which would cost
     another look through the network: each step is taken at once, but none further than the learning
     rate: the root mean square of what it changes, in pixel values from 0 to 1. Without either,
-    as in torch's own, the classic objective is soon infinite.
+    as in torch's own, the classic objective is often infinite.
 
     Doubtful curvature weighs nothing instead of being tested for: so nothing waits for the device.
     """
