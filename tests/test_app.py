@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 
 import gradio as gr
@@ -26,12 +27,24 @@ from styletx.runs import Painter
 from styletx.settings import Limits, Options
 
 
-@pytest.fixture
-def painter(tmp_path, monkeypatch):
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "cache"))
-    painter = Painter(scripted)
+@pytest.fixture(scope="module")
+def one_painter():
+    painter = Painter()
     yield painter
     painter.close()
+
+
+@pytest.fixture
+def painter(one_painter, tmp_path, monkeypatch):
+    """Always the same, so that there is one page to build, with a script of its own each time."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "cache"))
+    one_painter.stylize = scripted
+    yield one_painter
+    for run in list(one_painter.runs.values()):
+        run.stop()
+
+
+build_app = cache(page.build_app)
 
 
 def scripted(content, styles, settings):
@@ -62,7 +75,7 @@ def both(files):
 
 
 def test_the_page_shows_a_run_from_first_to_last(painter, files):
-    *_, last = ask(page.build_app(painter), "paint", **both(files))
+    *_, last = ask(build_app(painter), "paint", **both(files))
     path, download, words, go, stop, more, twice, run_id, kept, size = last
     assert words == "Done: 3 steps in 0 s."
     assert path.endswith("photo-painting.png")
@@ -83,7 +96,7 @@ def test_a_run_that_fails_says_so_and_is_never_called_done(painter, files, begun
 
     painter.stylize, told = failing, []
     with pytest.raises(gr.Error, match="It broke"):
-        for shown in ask(page.build_app(painter), "paint", **both(files)):
+        for shown in ask(build_app(painter), "paint", **both(files)):
             told.append(shown)
     path, _, words, go, stop, *_ = told[-1]
     assert words == "It broke."
@@ -96,7 +109,7 @@ def test_a_run_that_fails_says_so_and_is_never_called_done(painter, files, begun
 
 def test_a_run_stopped_in_line_leaves_the_last_picture(painter, files):
     painter.thread.submit(time.sleep, 0.5)
-    watching = ask(page.build_app(painter), "paint", **both(files))
+    watching = ask(build_app(painter), "paint", **both(files))
     *_, run_id, _, _ = next(watching)
     painter.stop(run_id)
     *_, (path, download, words, *_, kept, _) = watching
@@ -108,14 +121,14 @@ def test_long_names_do_not_cost_the_picture(painter, files):
     for name in ("photo", "painting"):
         (files / f"{name}.png").rename(files / f"{'ü' * 100}{name}.png")
     photo, painting = (upload(files, f"{'ü' * 100}{name}") for name in ("photo", "painting"))
-    *_, last = ask(page.build_app(painter), "paint", content=photo, style=painting)
+    *_, last = ask(build_app(painter), "paint", content=photo, style=painting)
     assert Path(last[0]).is_file()
 
 
 def test_an_upload_that_is_gone_is_asked_for_again(painter, files):
     given = {**both(files), "content": upload(files, "gone")}
     with pytest.raises(gr.Error, match="The photo is no longer here; please upload it again"):
-        list(ask(page.build_app(painter), "paint", **given))
+        list(ask(build_app(painter), "paint", **given))
 
 
 @pytest.fixture
@@ -133,7 +146,7 @@ def arrived(painter):
 
 @pytest.mark.parametrize("name", ["paint", "stylize"])
 def test_every_setting_arrives_at_the_engine(painter, files, arrived, name):
-    list(ask(page.build_app(painter), name, **both(files), **OTHER))
+    list(ask(build_app(painter), name, **both(files), **OTHER))
     assert arrived["settings"] == Settings(**OTHER)
     assert arrived["content"].size == (96, 64)
     assert [style.picture.size for style in arrived["styles"]] == [(64, 64)]
@@ -145,7 +158,7 @@ def test_every_picture_arrives_at_the_engine(painter, files, arrived, name):
     Image.new("L", (96, 64), 200).save(files / "mask.png")
     photo, mask = upload(files, "photo"), upload(files, "mask")
     more = {"style_3": photo, "share": 0.25, "share_3": 0.5, "mask_3": mask, "keep": mask}
-    list(ask(page.build_app(painter), name, **both(files), **more, begun=photo))
+    list(ask(build_app(painter), name, **both(files), **more, begun=photo))
     first, third = arrived["styles"]
     assert (first.picture.size, first.share, first.mask) == ((64, 64), 0.25, None)
     assert (third.picture.size, third.share, third.mask.size) == ((96, 64), 0.5, (96, 64))
@@ -154,12 +167,12 @@ def test_every_picture_arrives_at_the_engine(painter, files, arrived, name):
 
 def test_a_preset_fills_in_what_is_left_at_its_default(painter, files, arrived):
     given = {**both(files), "preset": "Pure texture", "size": 300}
-    list(ask(page.build_app(painter), "stylize", **given))
+    list(ask(build_app(painter), "stylize", **given))
     assert arrived["settings"] == replace(PRESETS["Pure texture"], size=300)
 
 
 def test_a_run_goes_on_from_what_came_of_another(painter, files, arrived):
-    app = page.build_app(painter)
+    app = build_app(painter)
     *_, (path, report) = ask(app, "stylize", **both(files))
     assert "begun" not in arrived
     list(ask(app, "stylize", **both(files), go_on=report["run_id"]))
@@ -175,7 +188,7 @@ def test_a_run_goes_on_from_what_came_of_another(painter, files, arrived):
 
 
 def test_a_picture_that_is_as_large_as_can_be_is_not_doubled(painter, files, arrived):
-    *_, (path, report) = ask(page.build_app(painter), "stylize", **both(files))
+    *_, (path, report) = ask(build_app(painter), "stylize", **both(files))
     Image.new("RGB", (4096, 64)).save(path)
     with pytest.raises(gr.Error, match="4096 pixels large, and 4096 are the most"):
         twice_as_large(report["run_id"])
@@ -225,7 +238,7 @@ def test_what_was_not_brushed_here_is_refused(sizes):
 
 
 def test_a_refusal_leaves_the_last_picture_to_go_on_from(painter, files):
-    app = page.build_app(painter)
+    app = build_app(painter)
     *_, (*_, more, twice, _, kept, _) = ask(app, "paint", **both(files))
     assert more.interactive
     assert twice.interactive
@@ -237,7 +250,7 @@ def test_a_refusal_leaves_the_last_picture_to_go_on_from(painter, files):
 
 def test_a_run_without_a_picture_yet_is_waited_for(painter, files):
     painter.stylize = lambda **_: (progress(step) for step in range(10**9))
-    app = page.build_app(painter)
+    app = build_app(painter)
     watching = ask(app, "stylize", **both(files))
     _, report = next(watching)
     with pytest.raises(gr.Error, match="has not come to a picture yet"):
@@ -246,7 +259,7 @@ def test_a_run_without_a_picture_yet_is_waited_for(painter, files):
 
 
 def test_choosing_a_preset_turns_every_control(painter):
-    app = page.build_app(painter)
+    app = build_app(painter)
     turn = handler(app, "turn")
     assert turn("Oil") == list(asdict(PRESETS["Oil"]).values())
     assert turn("Standard") == list(asdict(Settings()).values())
@@ -255,7 +268,7 @@ def test_choosing_a_preset_turns_every_control(painter):
 @pytest.mark.parametrize("name", ["paint", "stylize"])
 def test_page_and_api_refuse_in_the_same_words(painter, files, name):
     (files / "page.png").write_text("<html>")
-    photo, no_picture, app = upload(files, "photo"), upload(files, "page"), page.build_app(painter)
+    photo, no_picture, app = upload(files, "photo"), upload(files, "page"), build_app(painter)
     for given, sentence in [
         ({"content": None}, "Please choose a photo."),
         ({"style": None}, "Please choose at least one painting."),
@@ -289,7 +302,7 @@ def test_page_and_api_refuse_in_the_same_words(painter, files, name):
 )
 def test_what_only_the_api_can_ask_for_is_refused_in_a_sentence(painter, files, given, sentence):
     with pytest.raises(gr.Error, match=sentence):
-        list(ask(page.build_app(painter), "stylize", **both(files), **given))
+        list(ask(build_app(painter), "stylize", **both(files), **given))
 
 
 def test_bugs_are_logged_whole_and_not_shown_to_people(caplog):
@@ -309,7 +322,7 @@ def test_errors_for_people_reach_them_word_for_word():
 
 def test_leaving_the_page_stops_the_run(painter, files):
     painter.stylize = lambda **_: (progress(step) for step in range(10**9))
-    watching = ask(page.build_app(painter), "paint", **both(files))
+    watching = ask(build_app(painter), "paint", **both(files))
     next(watching)
     (run,) = painter.runs.values()
     watching.close()
@@ -317,7 +330,7 @@ def test_leaving_the_page_stops_the_run(painter, files):
 
 
 def test_every_setting_has_a_control_with_its_default_and_limits(painter):
-    app = page.build_app(painter)
+    app = build_app(painter)
     controls = {block.label: block for block in app.blocks.values() if hasattr(block, "info")}
     for name, allowed in ALLOWED.items():
         control = controls[allowed.label]
@@ -330,7 +343,7 @@ def test_every_setting_has_a_control_with_its_default_and_limits(painter):
 
 
 def test_the_api_names_its_arguments_as_the_settings(painter):
-    app = page.build_app(painter)
+    app = build_app(painter)
     endpoints = app.get_api_info()["named_endpoints"]
     assert set(endpoints) == {"/stylize", "/stop"}
     parameters = endpoints["/stylize"]["parameters"]
@@ -341,7 +354,7 @@ def test_the_api_names_its_arguments_as_the_settings(painter):
 
 
 def test_reports_are_plain_json(painter, files):
-    for _, report in ask(page.build_app(painter), "stylize", **both(files)):
+    for _, report in ask(build_app(painter), "stylize", **both(files)):
         json.dumps(report)
     assert report["done"]
     assert report["steps"] == FACTS["steps"]
@@ -360,6 +373,6 @@ def test_every_example_has_its_three_pictures():
 
 def test_a_run_whose_picture_is_small_is_shown_as_it_is(painter, files):
     assert PICTURE.size == (40, 40)
-    *_, last = ask(page.build_app(painter), "paint", **both(files))
+    *_, last = ask(build_app(painter), "paint", **both(files))
     with Image.open(last[0]) as picture:
         assert picture.size == (40, 40)
