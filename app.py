@@ -29,6 +29,7 @@ from styletx.features import vgg19
 from styletx.reports import describe
 from styletx.runs import Painter
 
+Shown = Iterator[tuple[Any, ...]]  # what the page's parts become, as a run goes on
 ASSETS = Path(__file__).parent / "assets"
 EXAMPLES = {  # what the page offers to begin with: name, photo, painting
     "Temple, The Great Wave": ("temple", "great_wave"),
@@ -88,17 +89,16 @@ def connect(  # noqa: PLR0913
     current, size = gr.State(""), inputs["size"]
     outputs = [*shown.values(), *buttons.values(), current, inputs["go_on"], size]
 
-    def paint(*values: Any) -> Iterator[tuple[Any, ...]]:
+    def paint(*values: Any) -> Shown:
         given = dict(zip(inputs, values, strict=True))
         yield from show(painter, {**given, "go_on": ""}, had_one=bool(given["go_on"]))
 
-    def go_on(*values: Any) -> Iterator[tuple[Any, ...]]:
+    def go_on(*values: Any) -> Shown:
         yield from show(painter, {**dict(zip(inputs, values, strict=True)), "begun": None})
 
-    def larger(*values: Any) -> Iterator[tuple[Any, ...]]:
-        yield from show(
-            painter, {**dict(zip(inputs, values, strict=True)), "begun": None, "size": None}
-        )
+    def larger(*values: Any) -> Shown:
+        given = dict(zip(inputs, values, strict=True))
+        yield from show(painter, {**given, "begun": None, "size": None})
 
     private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     quick: dict[str, Any] = {"queue": False, **private}
@@ -118,16 +118,15 @@ def connect(  # noqa: PLR0913
     )
 
 
-def show(
-    painter: Painter, given: dict[str, Any], had_one: bool = True
-) -> Iterator[tuple[Any, ...]]:
-    """A run as the page shows it: the picture, the file, a line of words, which buttons can be
-    pressed, the run that can be stopped, the one that can be gone on from, and the size, which is
-    twice as large as before where none is given. `had_one` says whether there is a picture."""
+def show(painter: Painter, given: dict[str, Any], had_one: bool = True) -> Shown:
+    """A run as the page shows it: the picture, the file, a line of words, the buttons, the run that
+    can be stopped, the one that can be gone on from, and the size, which is doubled where none is
+    given. `had_one` says whether there is a picture already."""
     size: Any = gr.skip()
     try:
         if given["size"] is None:
-            size = given["size"] = twice_as_large(given["go_on"])
+            given = {**given, **twice_as_large(given)}
+            size = given["size"]
         for path, report in work(painter, {**DEFAULTS, **given}):
             done = report["done"]
             file = gr.DownloadButton(value=path if done else None, interactive=done)

@@ -11,9 +11,10 @@ import numpy as np
 from gradio.utils import get_upload_folder
 from PIL import Image, ImageColor, ImageFilter
 
-from .endpoints import MASKS, SHARES, STYLES, Upload, begun, speaking_plainly, uploaded
+from .endpoints import MASKS, SHARES, STYLES, Given, Upload, begun, speaking_plainly, uploaded
 from .errors import StyletxError
 from .images import opaque, read
+from .pyramid import plan
 from .settings import ALLOWED, LARGEST, PRESETS, Limits, Options, Settings
 
 Components = dict[str, gr.components.Component]
@@ -162,20 +163,23 @@ def looked_at(file: Upload) -> Any:
     return gr.skip()
 
 
-def twice_as_large(run_id: str) -> int:
-    """The size that a run's picture has, doubled."""
+def twice_as_large(given: Given) -> dict[str, int]:
+    """The size that the picture to go on with has, doubled, and as many steps as a run from the
+    beginning would take at that size: its share of those chosen."""
     with speaking_plainly():
-        path = begun({"begun": None, "go_on": run_id})
+        path = begun({"begun": None, "go_on": given["go_on"]})
         if path is None:
             raise StyletxError("There is no picture to enlarge yet.")
         with Image.open(path) as picture:
-            size = 2 * max(picture.size)
+            shape = picture.size
+        size = 2 * max(shape)
         if size > LARGEST:
             raise StyletxError(
                 f"The picture is {size // 2} pixels large, and {LARGEST} are the most: it cannot "
                 "be doubled."
             )
-        return size
+        settings = Settings(size=size, steps=given["steps"], method=given["method"])
+        return {"size": size, "steps": plan(shape, settings)[-1].steps}
 
 
 def to_paint_over(photo: Upload, opened: bool, loaded: str) -> tuple[Any, Any]:

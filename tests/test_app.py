@@ -177,7 +177,8 @@ def test_a_run_goes_on_from_what_came_of_another(painter, files, arrived):
     assert "begun" not in arrived
     list(ask(app, "stylize", **both(files), go_on=report["run_id"]))
     assert arrived["begun"].tobytes() == Image.open(path).tobytes()
-    assert twice_as_large(report["run_id"]) == 80
+    asked = {**DEFAULTS, "go_on": report["run_id"]}
+    assert twice_as_large(asked) == {"size": 80, "steps": 48}
     arrived.clear()
     list(ask(app, "paint", **both(files), go_on=report["run_id"]))
     assert "begun" not in arrived  # Paint begins anew
@@ -187,11 +188,19 @@ def test_a_run_goes_on_from_what_came_of_another(painter, files, arrived):
     assert (arrived["settings"].size, size) == (80, 80)
 
 
+def test_doubling_takes_the_steps_that_the_size_would_have_had(painter, files, arrived):
+    *_, (path, report) = ask(build_app(painter), "stylize", **both(files))
+    Image.new("RGB", (512, 341)).save(path)
+    asked = {**DEFAULTS, "go_on": report["run_id"]}
+    assert twice_as_large(asked) == {"size": 1024, "steps": 12}
+    assert twice_as_large({**asked, "method": "gatys"})["steps"] == 48
+
+
 def test_a_picture_that_is_as_large_as_can_be_is_not_doubled(painter, files, arrived):
     *_, (path, report) = ask(build_app(painter), "stylize", **both(files))
     Image.new("RGB", (4096, 64)).save(path)
     with pytest.raises(gr.Error, match="4096 pixels large, and 4096 are the most"):
-        twice_as_large(report["run_id"])
+        twice_as_large({**DEFAULTS, "go_on": report["run_id"]})
 
 
 def test_what_is_brushed_over_the_photo_becomes_masks_with_soft_edges():

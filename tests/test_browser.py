@@ -270,10 +270,11 @@ def test_several_paintings_a_preset_and_going_on(visit, files, tmp_path):
     larger = picture_of(page, tmp_path / "larger.png")
     assert larger.size == (256, 171)
     assert difference(larger, first, LEFT) < 25
+    expect(status(page)).to_have_text(re.compile("Done: 2 steps"))  # of four at two sizes
 
-    choose(page, Steps=2)
+    choose(page, Steps=3)
     press_and_wait(page, "#more")
-    expect(status(page)).to_have_text(re.compile("Done: 2 steps"))
+    expect(status(page)).to_have_text(re.compile("Done: 3 steps"))
 
     page.get_by_label("Classic Gatys", exact=True).check()
     expect(page.get_by_label("number input for Steps")).to_have_value("100")
