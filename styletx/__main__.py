@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +23,15 @@ def main(arguments: list[str] | None = None) -> int:
     begun = chosen.pop("init") if is_picture(chosen.get("init", "")) else None
     try:
         settings = preset(given.preset, chosen)
+        number = len(given.paintings)
         for thing, besides in (("share", given.shares), ("mask", given.masks)):
-            if len(besides) not in (0, len(given.paintings)):
+            if len(besides) not in (0, number):
                 raise StyletxError(
-                    f"For {count(len(given.paintings), 'painting')} you gave "
-                    f"{count(len(besides), thing)}; give as many, or none."
+                    f"For {count(number, 'painting')} you gave {count(len(besides), thing)}; "
+                    "give as many, or none."
                 )
-        paintings = list(zip_longest(given.paintings, given.shares, given.masks))
-        paintings = [(p, 1.0 if share is None else share, m) for p, share, m in paintings]
+        shares, masks = given.shares or [1.0] * number, given.masks or [None] * number
+        paintings = list(zip(given.paintings, shares, masks, strict=True))
         check_styles(paintings)
         read_from = [given.photo, *given.paintings, given.keep, *given.masks, begun]
         check_can_save(given.output, instead_of=[Path(path) for path in read_from if path])

@@ -53,8 +53,8 @@ def bands(height: int, width: int, layer: str) -> list[Band]:
 
 
 class Banded(Function):
-    """Activations seen a band at a time, and once more for their gradient: the same numbers in a
-    third of the memory and a third more time."""
+    """Activations seen a band at a time, and once more for their gradient: the same numbers in
+    less memory and a third more time."""
 
     @staticmethod
     def forward(ctx: Any, image: Tensor, look: Look, layers: Sequence[str]) -> tuple[Tensor, ...]:

@@ -20,7 +20,7 @@ from .objective import Term, evaluate
 from .pace import REHEARSALS
 from .pyramid import Level
 from .settings import Settings
-from .task import Scene, Task, prepare, set_targets, start
+from .task import Scene, Task, longest_side, prepare, set_targets, start
 from .weights import Weights
 
 logger = logging.getLogger(__name__)
@@ -100,8 +100,8 @@ def check_time(levels: Sequence[Level], task: Task, extractor: FeatureExtractor,
             begun = time.monotonic()
             slope(canvas, aim)
             seconds = min(seconds, time.monotonic() - begun)
-    begun_at = 0 if task.begun is None else max(task.begun.size)
-    log.pace.check(seconds, log.seconds, task.content.size, task.settings, begun_at)
+    shape, begun_at = task.content.size, longest_side(task.begun)
+    log.pace.check(seconds, log.seconds, shape, task.settings, begun_at)
 
 
 def descend(

@@ -33,6 +33,11 @@ def fine(layers: Weighted) -> Weighted:
     return tuple((layer, weight) for layer, weight in layers if block(layer) <= FINE_BLOCKS)
 
 
+def names(layers: Weighted) -> tuple[str, ...]:
+    """The layers without what they count for."""
+    return tuple(name for name, _ in layers)
+
+
 def deepest(layers: Iterable[str]) -> str:
     return max(layers, key=LAYERS.index)
 

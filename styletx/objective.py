@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from .features import FeatureExtractor, Features
-from .layers import Weighted, shrunk
+from .layers import Weighted, names, shrunk
 from .losses import blurred, gram, moments, relative_error, roughness
 
 Measure = Callable[[Tensor, Features], Tensor]
@@ -62,7 +62,7 @@ def keep_content(
     content: Features, layers: Weighted, weight: float, compared: Comparison = RELATIVE
 ) -> Term:
     """Show what the photo shows: its features at each of the layers."""
-    targets = {layer: content[layer].float() for layer, _ in layers}
+    targets = {layer: content[layer].float() for layer in names(layers)}
 
     def measure(_: Tensor, features: Features) -> Tensor:
         return mean(
@@ -82,11 +82,10 @@ def follow_style(
 ) -> Term:
     """Have the paintings' statistics, of each as much as the share beside it; in a region only, if
     `where` (1, 1, H, W) says how much of each pixel, from 0 to 1, belongs to it."""
-    names = tuple(name for name, _ in layers)
-    region = by_layer(where, names)
+    region = by_layer(where, names(layers))
 
     def measure(_: Tensor, features: Features) -> Tensor:
-        found = compared.of({name: features[name] for name in names}, region)
+        found = compared.of({name: features[name] for name in names(layers)}, region)
 
         def error(target: Statistics, name: str) -> Tensor:
             return total(map(compared.style_error, found[name], target[name]))
@@ -96,7 +95,7 @@ def follow_style(
             for target, share in targets
         )
 
-    return Term("style", weight, names, measure)
+    return Term("style", weight, names(layers), measure)
 
 
 def by_layer(where: Tensor | None, layers: Iterable[str]) -> dict[str, Tensor]:

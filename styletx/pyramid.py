@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from .errors import SettingsError
-from .layers import Weighted, block, deepest, fine, parse
+from .layers import Weighted, block, deepest, fine, names, parse
 from .settings import LARGEST, Settings
 
 COARSEST = 128  # longest side of the first level, or up to twice that
@@ -37,7 +37,7 @@ class Level:
     def cost(self) -> float:
         """Relative time of one step."""
         width, height = self.size
-        seen = deepest(name for name, _ in (*self.style_layers, *self.content_layers))
+        seen = deepest(names(self.style_layers + self.content_layers))
         twice = LOOKING_TWICE if width * height > AT_ONCE else 1
         return (width * height + LEAST_WORK) * SECONDS[block(seen) - 1] * twice
 
@@ -85,9 +85,8 @@ def level_of(size: tuple[int, int], steps: int, settings: Settings, stands: bool
     large = max(size) > DEEPEST or max(size) == settings.size
     refines = stands and large and settings.method != "gatys"
     if refines:
+        content = fine(content) or fine(style)[-1:] or content  # edges, in what is seen already
         style = fine(style) or style
-        edges = ((deepest(name for name, _ in style), 1.0),)  # which are seen there already
-        content = fine(content) or (edges if fine(style) else content)
     return Level(size, steps, refines, style, content)
 
 

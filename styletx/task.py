@@ -14,6 +14,7 @@ from .color import grey, recolor, to_oklab, with_colors
 from .events import Style
 from .features import FeatureExtractor
 from .images import enlarge, solid, tidy, to_picture, to_tensor
+from .layers import names
 from .objective import (
     CLASSIC,
     RELATIVE,
@@ -134,11 +135,16 @@ def prepare(
     content, styles = tidy(content), ready(styles)
     if begun is not None:
         begun = solid(tidy(begun, "The picture to go on with"))
-    levels = plan(content.size, settings, 0 if begun is None else max(begun.size))
+    levels = plan(content.size, settings, longest_side(begun))
     size = levels[-1].size
     task = Task(content, divide(styles, keep, content, size), begun, settings, size)
     check_regions(task.regions, task.shows)
     return levels, task
+
+
+def longest_side(begun: Image.Image | None) -> int:
+    """Of a picture to go on with; 0 of none."""
+    return 0 if begun is None else max(begun.size)
 
 
 def start(level: Level, scene: Scene, task: Task) -> Tensor:
@@ -191,8 +197,8 @@ def set_targets(
         alpha *= DETAIL * settings.detail
     elif settings.method != "gatys":
         alpha *= CONTENT
-    layers = [name for name, _ in level.style_layers]
-    wanted = {name for name, _ in level.content_layers}.union(layers if toward < 1 else ())
+    layers = names(level.style_layers)
+    wanted = {*names(level.content_layers), *(layers if toward < 1 else ())}
     photo = extractor(scene.photo, wanted)
     terms = [keep_content(photo, level.content_layers, alpha, compared)]
     if level.refines:
