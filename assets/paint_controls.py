@@ -14,8 +14,9 @@ from app import ASSETS
 from assets.paint_examples import painting_of, photo_of
 from styletx import PRESETS, Result, Settings, Style, stylize
 from styletx.images import opaque, save
+from styletx.look import preset_picture
 
-SIZE, TILE, CAPTION, GAP = 384, (360, 240), 26, 6  # pixels
+SIZE, TILE, CAPTION, GAP, PRESET = 384, (360, 240), 26, 6, (264, 176)  # pixels
 WAVE, VILLAGE = ("temple", "great_wave"), ("astronaut", "village_street_in_auvers")
 ALL = Settings().style_layers
 GATYS = {"method": "gatys", "steps": 100}
@@ -77,7 +78,7 @@ SHEETS: Mapping[str, tuple[tuple[str, str], Sequence[Mapping[str, Any]]]] = {
 
 def main(names: Sequence[str]) -> None:
     made = {name: lambda name=name: sheet_of(name) for name in SHEETS}
-    made |= {"paintings": paintings, "masks": masks, "going_on": going_on}
+    made |= {"presets": presets, "paintings": paintings, "masks": masks, "going_on": going_on}
     for name in names or made:
         save(contact_sheet(made[name]()), ASSETS / "controls" / f"{name}.jpg", quality=85)
 
@@ -89,6 +90,15 @@ def sheet_of(name: str) -> Tiles:
     (photo, painting), choices = SHEETS[name]
     styles = [Style(painting_of(painting))]
     return [(caption(chosen), painted(photo, styles, **chosen)) for chosen in choices]
+
+
+def presets() -> Tiles:
+    """The sheet of the presets, each of which is shown on the page as well."""
+    tiles = sheet_of("presets")
+    for name, picture in tiles:
+        tile = ImageOps.fit(picture, PRESET, centering=(0.5, 0.2))
+        save(tile, preset_picture(ASSETS / "presets", name), quality=80)
+    return tiles
 
 
 def caption(chosen: Mapping[str, Any]) -> str:

@@ -7,9 +7,10 @@ import sys
 
 from PIL import Image, ImageOps
 
-from app import ASSETS, EXAMPLES
+from app import ASSETS, EXAMPLES, files_of, painted_of
 from styletx import Result, Settings, Style, stylize
 from styletx.images import read, save
+from styletx.recipe import inputs_of, written
 
 MORE = [("astronaut", "moulin_de_la_galette"), ("cat", "summertime"), ("temple", "the_harvesters")]
 TILE, INSET, GAP = (480, 320), (132, 100), 8  # pixels
@@ -18,18 +19,20 @@ SIZES, DETAIL = (384, 512, 768, 1024), (0.08, 0.28, 0.48, 0.68)  # a part of the
 
 def main() -> None:
     pairs = [*EXAMPLES.values(), *MORE]
-    for photo, painting in pairs:
-        save(painted(photo, painting), ASSETS / "painted" / f"{photo}-{painting}.jpg")
+    for pair in pairs:
+        result = painted(*pair)
+        inputs = inputs_of(dict(zip(("content", "style"), files_of(pair), strict=True)), {})
+        save(result.picture, painted_of(pair), note=written(result, inputs))
     save(grid(pairs, columns=3), ASSETS / "grid.jpg")
     save(sizes(*pairs[0]), ASSETS / "sizes.jpg")
 
 
-def painted(photo: str, painting: str, size: int = Settings().size) -> Image.Image:
+def painted(photo: str, painting: str, size: int = Settings().size) -> Result:
     settings = Settings(size=size)
     *_, result = stylize(photo_of(photo), [Style(painting_of(painting))], settings)
     assert isinstance(result, Result)
     sys.stdout.write(f"{photo} {painting} {size}: {result.seconds:.1f} s\n")
-    return result.picture
+    return result
 
 
 def photo_of(name: str) -> Image.Image:
@@ -59,7 +62,7 @@ def sizes(photo: str, painting: str) -> Image.Image:
     width, height = (side + GAP for side in TILE)
     sheet = Image.new("RGB", (len(SIZES) * width - GAP, 2 * height - GAP), "white")
     for place, size in enumerate(SIZES):
-        picture = painted(photo, painting, size)
+        picture = painted(photo, painting, size).picture
         left, top, right, bottom = DETAIL
         across, down = picture.size
         detail = picture.crop((left * across, top * down, right * across, bottom * down))

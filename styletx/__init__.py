@@ -7,6 +7,7 @@ for event in stylize(content, [Style(picture)], Settings(size=768)):
 from .engine import stylize
 from .errors import StyletxError
 from .events import Event, Progress, Result, Style
+from .recipe import VERSION as __version__
 from .settings import ALLOWED, PRESETS, Settings
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "Settings",
     "Style",
     "StyletxError",
+    "__version__",
     "stylize",
 ]

@@ -12,8 +12,8 @@ from . import ALLOWED, PRESETS, Event, Progress, Result, Settings, Style, Stylet
 from .events import Events
 from .images import check_can_save, read, save
 from .regions import check_styles
-from .reports import count
 from .settings import INITS, Limits, Options, preset
+from .words import count
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,6 +1,5 @@
-"""Runs over Gradio: what programs call, and the page as well."""
+"""Runs over Gradio: what the page and programs have in common."""
 
-import inspect
 import logging
 import re
 from collections.abc import Iterator, Mapping
@@ -13,17 +12,19 @@ from uuid import uuid4
 import gradio as gr
 from gradio.utils import get_upload_folder
 
-from .errors import StyletxError
+from .errors import SettingsError, StyletxError
 from .events import Style
 from .images import check, read
-from .regions import MOST_PAINTINGS, check_styles
-from .reports import Files, Told, tell
+from .recipe import inputs_of
+from .regions import MOST_PAINTINGS, NO_PAINTING, check_styles
+from .reports import KINDS, Files, Told, finished, taken_away, tell
 from .runs import Painter
-from .settings import ALLOWED, LARGEST, Settings, preset
+from .settings import ALLOWED, LARGEST, Settings, preset, shown
 
 logger = logging.getLogger(__name__)
 
 Upload = dict[str, Any] | None  # a file as Gradio describes it, which lies in its cache
+Components = dict[str, gr.components.Component]
 Given = Mapping[str, Any]  # what there is by the names of `DEFAULTS`
 
 STYLES, SHARES, MASKS = (
@@ -43,6 +44,14 @@ DEFAULTS: Given = {
     "go_on": "",
 }
 
+NO_PHOTO = "Please choose a photo."
+NEEDED = {"content": NO_PHOTO, "style": NO_PAINTING}
+PICTURES = {  # what each picture is called in a sentence
+    "content": "photo",
+    **dict.fromkeys(STYLES, "painting"),
+    **dict.fromkeys((*MASKS, "keep"), "mask"),
+    "begun": "picture to go on with",
+}
 AT_ONCE, IN_LINE = 16, 32  # runs that see their place in line, and those that wait for this
 NAME = 30  # letters of a name, of up to 4 bytes each: files have room for 255 bytes
 LANE: dict[str, Any] = {  # Gradio is to hand on what it gets: we say what is wrong with it
@@ -55,20 +64,46 @@ LANE: dict[str, Any] = {  # Gradio is to hand on what it gets: we say what is wr
 def work(painter: Painter, given: Given) -> Iterator[Told]:
     """What page and API have in common: a run, told as it goes, in words for people."""
     with speaking_plainly():
-        settings = wished(given)
-        content = uploaded(given["content"], "photo")
+        settings, paths = wished(given), located(given)
+        content, shares = paths["content"], {name: given[name] for name in SHARES}
         if content is None:
-            raise StyletxError("Please choose a photo.")
+            raise StyletxError(NO_PHOTO)
         paintings = [
-            (uploaded(given[style], "painting"), given[share], uploaded(given[mask], "mask"))
+            (paths[style], shares[share], paths[mask])
             for style, share, mask in zip(STYLES, SHARES, MASKS, strict=True)
         ]
         check_styles(paintings)
-        more = {"keep": uploaded(given["keep"], "mask"), "begun": begun(given)}
+        inputs = inputs_of(paths, shares)
+        more = {name: paths[name] for name in ("keep", "begun")}
         run = painter.start(settings, lambda: pictures(content, paintings, more))
         names = [content, *(path for path, _, _ in paintings if path)][:2]
         name = "-".join(path.stem[:NAME] for path in names)
-        yield from tell(painter, run, Files(folder_of(run.id), name))
+        yield from tell(painter, run, Files(folder_of(run.id), name, content, inputs))
+
+
+def located(given: Given) -> dict[str, Path | None]:
+    """Where each of the pictures lies, by its argument's name."""
+    paths = {name: uploaded(given[name], what) for name, what in PICTURES.items()}
+    return {**paths, "begun": begun(given)}
+
+
+def troubles(given: Given) -> dict[str, str]:
+    """What is wrong with each argument on its own, in a sentence, before anything waits in line."""
+    found = {}
+    for name, what in PICTURES.items():
+        try:
+            if uploaded(given[name], what) is None and name in NEEDED:
+                found[name] = NEEDED[name]
+        except StyletxError as error:
+            found[name] = str(error)
+    for name, allowed in ALLOWED.items():
+        try:
+            allowed.check(name, given[name], type(DEFAULTS[name]))
+        except SettingsError as error:
+            found[name] = str(error)
+    if any(given[style] for style in STYLES[1:]):  # then the first painting is none too few
+        found = {name: told for name, told in found.items() if told != NO_PAINTING}
+    return found
 
 
 def wished(given: Given) -> Settings:
@@ -109,18 +144,31 @@ def uploaded(file: Upload, what: str) -> Path | None:
 
 def begun(given: Given) -> Path | None:
     """The picture to go on with: an upload, or what came of an earlier run."""
-    picture, run_id = uploaded(given["begun"], "picture to go on with"), given["go_on"]
+    picture, run_id = uploaded(given["begun"], PICTURES["begun"]), given["go_on"]
     if not run_id:
         return picture
     if picture:
         raise StyletxError("Please give either a picture to go on with or a run, not both.")
+    return picture_of(run_id)
+
+
+def picture_of(run_id: object) -> Path:
+    """The finished picture of a run. Raises `StyletxError` if there is none, yet or any more."""
     known = isinstance(run_id, str) and re.fullmatch("[0-9a-f]{32}", run_id)
-    if not known or not folder_of(run_id).is_dir():
+    if not known or not folder_of(str(run_id)).is_dir():
         raise StyletxError("The picture of that run is no longer here; please paint it again.")
-    finished = list(folder_of(run_id).glob("*.png"))
-    if not finished:
+    picture = finished(folder_of(str(run_id)))
+    if picture is None:
         raise StyletxError("That run has not come to a picture yet; please wait, or stop it.")
-    return finished[0]
+    return picture
+
+
+def exported(run_id: object, kind: object) -> Path:
+    """The finished picture of a run, or the film of its making, as a file of a kind."""
+    if not isinstance(kind, str) or kind not in KINDS:
+        *others, last = KINDS
+        raise StyletxError(f"kind is {shown(kind)}, but must be {', '.join(others)} or {last}.")
+    return taken_away(picture_of(run_id), kind)
 
 
 def folder_of(run_id: str) -> Path:
@@ -142,39 +190,3 @@ def speaking_plainly() -> Iterator[None]:
             f"Something broke on our side. Please quote {ticket} when you report it.",
             print_exception=False,
         ) from error
-
-
-def offer_endpoints(
-    painter: Painter, inputs: Mapping[str, gr.components.Component], picture: gr.Image
-) -> None:
-    """Within `gr.Blocks`: /stylize with every setting and every picture by its name, and /stop.
-    `inputs` are the page's components; those it lacks are made, unseen."""
-    unseen = {
-        "preset": gr.Textbox(value="", label="preset", visible=False),
-        MASKS[0]: gr.Image(label=MASKS[0], visible=False),
-    }
-    inputs = {**inputs, **unseen}
-
-    def endpoint(*given: Any) -> Iterator[Told]:
-        """Paint `content` in the manner of `style`.
-
-        Streams the path of the picture so far and a report; the last picture is a PNG. Up to four
-        paintings share the work, each in its mask if it has one. `preset` fills in what is left at
-        its default, so a default cannot be chosen beside it. `go_on` is the run_id of a finished
-        run, whose picture is gone on with.
-        """
-        yield from work(painter, dict(zip(DEFAULTS, given, strict=True)))
-
-    def stop(run_id: str) -> dict[str, bool]:
-        """Keep the picture so far as the result of a run. False if no such run is going on."""
-        return {"stopped": painter.stop(run_id)}
-
-    called = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [inspect.Parameter(n, called, default=v) for n, v in DEFAULTS.items()]
-    endpoint.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    ordered = [inputs[name] for name in DEFAULTS]
-    outputs = [picture, gr.JSON(visible=False, label="report")]
-    gr.Button(visible=False).click(endpoint, ordered, outputs, api_name="stylize", **LANE)
-
-    run_id, stopped = gr.Textbox(visible=False, label="run_id"), gr.JSON(visible=False)
-    gr.Button(visible=False).click(stop, run_id, stopped, api_name="stop", queue=False)

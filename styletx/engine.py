@@ -58,6 +58,7 @@ def stylize(  # noqa: PLR0913
     levels, task = prepare(content, styles, settings, keep, begun)
     log, canvas = Log(levels, settings, report_every, task.show), None
     extractor = vgg19(best_device(), weights)
+    log.means = extractor.means
     check_time(levels, task, extractor, log)
     try:
         for level in levels:

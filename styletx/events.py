@@ -29,7 +29,8 @@ class Report:
     """How far the work has come. Plain values only, so it can cross processes and machines.
 
     `level` of `levels` counts from 1, `step` of `steps` from 0, where nothing is painted yet.
-    `losses` are the weighted values that are minimised, by name, with their "total".
+    `losses` are the weighted values that are minimised, by name, with their "total". `weights` and
+    `device` say what paints: the weights' source, and where and how precisely it is computed.
     """
 
     level: int
@@ -39,6 +40,8 @@ class Report:
     losses: dict[str, float]
     seconds: float
     settings: Settings
+    weights: str
+    device: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +89,7 @@ class Log:
         self.levels, self.settings, self.report_every = levels, settings, report_every
         self.show = show
         self.pace = Pace(levels, settings.seconds)
+        self.means: dict[str, str] = {}  # which weights paint, and on what device
         self.step = 0  # of this level
         self.losses: dict[str, Tensor] = {}
         self.started, self.reported = time.monotonic(), -math.inf
@@ -137,4 +141,5 @@ class Log:
             "losses": {name: loss.item() for name, loss in self.losses.items()},
             "seconds": self.seconds,
             "settings": self.settings,
+            **self.means,
         }

@@ -34,6 +34,7 @@ class FeatureExtractor(nn.Module):
 
     def __init__(self, weights: Weights, precision: torch.dtype = torch.float32) -> None:
         super().__init__()
+        self.source = weights.source
         self.register_buffer("mean", torch.tensor(weights.mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(weights.std).view(1, 3, 1, 1))
         names = [name for name in LAYERS if name.startswith("relu")]
@@ -49,6 +50,12 @@ class FeatureExtractor(nn.Module):
     @property
     def precision(self) -> torch.dtype:
         return self.relu1_1_kernel.dtype
+
+    @property
+    def means(self) -> dict[str, str]:
+        """Whose weights, and where and how precisely they are used, in words."""
+        precision = str(self.precision).removeprefix("torch.")
+        return {"weights": self.source, "device": f"{self.device.type}, {precision}"}
 
     def forward(self, image: Tensor, wanted: Collection[str]) -> Features:
         """(1, 3, H, W) in [0, 1] -> the `wanted` layers, going no deeper than the deepest."""

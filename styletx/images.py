@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -26,6 +26,8 @@ SMALLEST_SIDE = 32  # less holds nothing to show and no brush stroke to learn
 DAMAGED = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, TypeError, struct.error)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 DATED = slice(24, 36)  # when a profile was made: now, so that no two files would be the same
+NOTE = "styletx"  # the name of the text in a PNG that says how it was made
+ASCII = b"ASCII\0\0\0"  # how such a text begins where it is EXIF's user comment
 
 
 def read(path: Path | str, longest: int | None = None) -> Image.Image:
@@ -175,18 +177,37 @@ def check_can_save(path: Path, instead_of: Sequence[Path] = ()) -> None:
         raise ImageError(f"{path} would be written over itself; choose another name.")
 
 
-def save(picture: Image.Image, path: Path | str, quality: int = 95) -> None:
+def save(picture: Image.Image, path: Path | str, quality: int = 95, note: str = "") -> None:
     """Write a picture with the sRGB profile, in the format that the name's ending says; on white
-    where that format knows no transparency."""
+    where that format knows no transparency. An ASCII `note` goes with it, as `note_in` finds it."""
+    text, exif = PngImagePlugin.PngInfo(), Image.Exif()
+    if note:
+        text.add_text(NOTE, note)
+        exif[ExifTags.Base.Software] = NOTE
+        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = ASCII + note.encode("ascii")
+    about = {"pnginfo": text} if Path(path).suffix.lower() == ".png" else {"exif": exif}
     try:
         if Path(path).suffix.lower() in (".jpg", ".jpeg"):
             picture = opaque(picture)
         profile = bytearray(SRGB.tobytes())
         profile[DATED] = bytes(12)
-        picture.save(path, icc_profile=bytes(profile), quality=quality)
+        picture.save(path, icc_profile=bytes(profile), quality=quality, **about)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{path} cannot be written: {reason}.") from error
+
+
+def note_in(path: Path) -> str:
+    """What `save` wrote beside the picture in a file; nothing if there is no such note. Raises
+    `ImageError` if it is no picture."""
+    with opened(path) as picture:
+        text = picture.info.get(NOTE)
+        if isinstance(text, str):
+            return text
+        comment = picture.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
+    if not isinstance(comment, bytes) or not comment.startswith(ASCII):
+        return ""
+    return comment[len(ASCII) :].decode("ascii", "replace")
 
 
 def to_tensor(picture: Image.Image, size: tuple[int, int], device: torch.device) -> Tensor:

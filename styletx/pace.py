@@ -88,6 +88,12 @@ class Pace:
         )
 
 
+def effort(settings: Settings) -> float:
+    """The cost of all steps of a square picture, to compare runs of which no more is known."""
+    levels = plan((settings.size, settings.size), settings)
+    return 1 + sum(level.steps * level.cost for level in levels)  # at least something
+
+
 def one_pass(levels: Sequence[Level]) -> float:
     """The cost of one step at each level."""
     return sum((1 + BEGINNING) * level.cost for level in levels)

@@ -15,6 +15,7 @@ from .images import opaque, tidy, to_tensor
 from .settings import Limits
 
 MOST_PAINTINGS = 4
+NO_PAINTING = "Please choose at least one painting."
 SHARE = Limits(0, 1000, 0.05, "Share", "How much of a painting there is beside the others")
 NOTHING = 1e-4  # of the picture: less than this is no region
 ALIKE = 0.02  # how far two shapes that count as the same may differ
@@ -33,7 +34,7 @@ def check_styles(given: Sequence[tuple[object, object, object]]) -> None:
     """Of each painting its picture, its share and its mask, whatever these are: raises
     `StyletxError` where they do not go together."""
     if not given or all(picture is None and mask is None for picture, _, mask in given):
-        raise StyletxError("Please choose at least one painting.")
+        raise StyletxError(NO_PAINTING)
     if len(given) > MOST_PAINTINGS:
         raise StyletxError(
             f"There are {len(given)} paintings, but at most {MOST_PAINTINGS} can be mixed."

@@ -1,7 +1,8 @@
-"""A run as others are told of it: pictures in files, a report in plain values, a line of words."""
+"""A run as others are told of it: pictures in files, and a report in plain values."""
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,64 +10,125 @@ from typing import Any
 from PIL import Image, ImageOps
 
 from .events import Event, Result
-from .images import save
+from .film import make_film
+from .images import note_in, opaque, read, save
+from .recipe import Inputs, written
 from .runs import Painter, Run
 
 Told = tuple[str | None, dict[str, Any]]  # the path of the picture so far, and how far it is
 
 PREVIEW_SIDE, PREVIEW_EVERY, PREVIEWS_KEPT = 768, 0.5, 3  # pixels, seconds, files
+THUMBNAIL_SIDE = 240  # pixels
+FRAMES = 48  # previews at most that a film is made of
+BEFORE, THUMBNAIL, PREVIEWS = "before.jpg", "thumbnail.jpg", "previews"
+KINDS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "film": "-film.webp"}  # to take away
 
 
 class Files:
-    """The pictures of one run in a folder of its own: its latest previews, and the finished one.
+    """The pictures of one run in a folder of its own: its previews, the finished one, the photo as
+    it was, at the same size, and a thumbnail.
 
-    Each preview has another name, since browsers do not fetch the same name again.
+    Each preview has another name, since browsers do not fetch the same name again. However long a
+    run is, no more than `FRAMES` of them stay, as far apart from each other as they can be.
     """
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self.folder, self.name = folder, name
-        folder.mkdir(parents=True, exist_ok=True)
-        self.previews: list[Path] = []
-        self.written = 0.0
+    def __init__(self, folder: Path, name: str, photo: Path, inputs: Inputs) -> None:
+        """`name` is that of the finished picture, whose recipe names the `inputs`."""
+        self.folder, self.name, self.photo, self.inputs = folder, name, photo, inputs
+        (folder / PREVIEWS).mkdir(parents=True, exist_ok=True)
+        self.frames: list[Path] = []  # of the film
+        self.latest: list[Path] = []
+        self.apart, self.number, self.written = 1, 0, 0.0
 
     def show(self, event: Event | None) -> str | None:
         """The path of the newest picture; a preview is written only every `PREVIEW_EVERY`."""
         if isinstance(event, Result):
-            path = self.folder / f"{self.name}.png"
-            wet = self.folder / "wet" / path.name  # where nobody finds half of it
-            wet.parent.mkdir(exist_ok=True)
-            save(event.picture, wet)
-            wet.replace(path)
-            return str(path)
+            return str(self.keep(event))
         if event is not None and time.monotonic() - self.written >= PREVIEW_EVERY:
             self.written = time.monotonic()
-            self.previews.append(self.folder / f"{len(self.previews)}-{event.step}.jpg")
-            save(small(event.preview), self.previews[-1], quality=85)
-            for old in self.previews[:-PREVIEWS_KEPT]:
-                old.unlink(missing_ok=True)
-        return str(self.previews[-1]) if self.previews else None
+            path = self.folder / PREVIEWS / f"{self.number}-{event.step}.jpg"
+            save(small(event.preview, PREVIEW_SIDE), path, quality=85)
+            self.remember(path)
+        return str(self.latest[-1]) if self.latest else None
+
+    def keep(self, result: Result) -> Path:
+        """Write the finished picture and what is shown beside it; the path of the picture, which
+        comes last, so that where it is, all is."""
+        photo = opaque(read(self.photo, max(result.picture.size)))
+        save(photo.resize(result.picture.size), self.folder / BEFORE, quality=90)
+        save(small(result.picture, THUMBNAIL_SIDE), self.folder / THUMBNAIL, quality=85)
+        path = self.folder / f"{self.name}.png"
+        with unseen(path) as wet:
+            save(result.picture, wet, note=written(result, self.inputs))
+        return path
+
+    def remember(self, path: Path) -> None:
+        """Take a preview in, and remove those that are neither of the latest nor in the film."""
+        known = {*self.frames, *self.latest, path}
+        if self.number % self.apart == 0:
+            self.frames.append(path)
+        if len(self.frames) > FRAMES:
+            self.frames, self.apart = self.frames[::2], 2 * self.apart
+        self.latest = [*self.latest, path][-PREVIEWS_KEPT:]
+        self.number += 1
+        for old in known - {*self.frames, *self.latest}:
+            old.unlink(missing_ok=True)
 
 
-def small(picture: Image.Image) -> Image.Image:
-    side = min(PREVIEW_SIDE, max(picture.size))
+@contextmanager
+def unseen(path: Path) -> Iterator[Path]:
+    """Where to write a file so that nobody finds half of it."""
+    wet = path.parent / "wet" / path.name
+    wet.parent.mkdir(exist_ok=True)
+    yield wet
+    wet.replace(path)
+
+
+def small(picture: Image.Image, longest: int) -> Image.Image:
+    side = min(longest, max(picture.size))
     return ImageOps.contain(picture, (side, side))
+
+
+def finished(folder: Path) -> Path | None:
+    """The finished picture in the folder of a run, if there is one."""
+    return next(iter(folder.glob("*.png")), None)
+
+
+def taken_away(picture: Path, kind: str) -> Path:
+    """The finished `picture` of a run as one of `KINDS`, made the first time it is asked for."""
+    path = picture.with_name(picture.stem + KINDS[kind])
+    if path.exists():
+        return path
+    with unseen(path) as wet:
+        if kind == "film":
+            previews = (picture.parent / PREVIEWS).iterdir()
+            ordered = sorted(previews, key=lambda preview: int(preview.name.split("-")[0]))
+            make_film(picture.with_name(BEFORE), ordered, picture, wet)
+        else:
+            save(read(picture), wet, note=note_in(picture))
+    return path
 
 
 def tell(painter: Painter, run: Run, files: Files) -> Iterator[Told]:
     """Tell of a run until it ends; leaving this generator stops the run."""
     try:
         for event in run.watch():
-            yield files.show(event), report(run, event, painter.ahead_of(run))
+            place = painter.ahead_of(run), painter.wait_of(run)
+            yield files.show(event), report(run, event, *place)
     finally:
         run.stop()
 
 
-def report(run: Run, event: Event | None, ahead: int) -> dict[str, Any]:
-    """A run in plain values, as the API tells it. `ahead` runs must end before this one begins."""
+def report(
+    run: Run, event: Event | None, ahead: int = 0, wait: float | None = None
+) -> dict[str, Any]:
+    """A run in plain values, as the API tells it. `ahead` runs must end before this one begins, in
+    about `wait` seconds, where that is known."""
     told = {"level": 0, "levels": 0, "step": 0, "steps": run.settings.steps, "seconds": 0.0}
     return {
         "run_id": run.id,
         "ahead": ahead,
+        "wait": wait,
         **{name: getattr(event, name, value) for name, value in told.items()},
         "seconds_left": getattr(event, "seconds_left", None),
         "losses": getattr(event, "losses", {}),
@@ -74,28 +136,3 @@ def report(run: Run, event: Event | None, ahead: int) -> dict[str, Any]:
         "stopped": event.stopped if isinstance(event, Result) else run.stopping,
         "settings": asdict(run.settings),
     }
-
-
-def describe(report: dict[str, Any]) -> str:
-    """A run in one line, as the page tells it."""
-    step, steps, seconds = report["step"], report["steps"], report["seconds"]
-    if report["stopped"] and not report["level"]:
-        return "Stopped before it began."
-    if report["stopped"]:
-        return (
-            f"Stopped after {step} of {steps} steps, {seconds:.0f} s. The picture so far is yours."
-        )
-    if report["done"]:
-        return f"Done: {count(steps, 'step')} in {seconds:.0f} s." if steps else "Done."
-    if not report["level"]:
-        others = count(report["ahead"], "picture")
-        return f"Waiting for {others} to be finished first." if report["ahead"] else "Starting …"
-    left = report["seconds_left"]
-    return (
-        f"Size {report['level']} of {report['levels']} · step {step} of {steps} · {seconds:.0f} s"
-        + ("" if left is None else f" · about {left:.0f} s left")
-    )
-
-
-def count(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from .engine import stylize
 from .events import Event, Events, Progress, Result
+from .pace import effort
 from .settings import Settings
 
 Pictures = Callable[[], Mapping[str, Any]]  # "content", "styles", … as `stylize` names them
@@ -107,6 +108,18 @@ class Painter:
         """How many runs must end before this one begins."""
         line = list(self.runs)
         return line.index(run.id) if run.id in line else 0
+
+    def wait_of(self, run: Run) -> float | None:
+        """About how many seconds until a run begins, if the one at work knows how long it will
+        take: those between are reckoned by their settings to take as long for as much work."""
+        line = list(self.runs.values())
+        before = line[: line.index(run)] if run in line else []
+        at_work = before[0].latest if before else None
+        if not isinstance(at_work, Progress) or at_work.seconds_left is None:
+            return None
+        whole = at_work.seconds + at_work.seconds_left
+        pace = whole / effort(at_work.settings)
+        return at_work.seconds_left + sum(pace * effort(other.settings) for other in before[1:])
 
     def stop(self, run_id: str) -> bool:
         """Stop a run, waiting or at work; False if there is none of that id."""

@@ -6,7 +6,7 @@ import os
 import pickle
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -45,11 +45,13 @@ class Weights:
     """VGG19's convolutions in order, each (kernel, bias), and the input they were trained on.
 
     They expect (image − mean) / std of an RGB image in [0, 1], whatever the source wanted.
+    `source` is the name they were loaded by; of a file, only that it was one.
     """
 
     convolutions: tuple[tuple[Tensor, Tensor], ...]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    source: str = "given"
 
 
 def chosen(source: str | None = None) -> str:
@@ -69,12 +71,13 @@ def load(source: str) -> Weights:
     """
     try:
         if source == "embedded":
-            return from_oxford(read_embedded())
-        if source == "torchvision":
-            return from_torchvision(download_torchvision())
-        if source == "hub" or source.startswith("hub:"):
-            return from_torchvision(read_file(download_from_hub(source[4:] or HUB_DEFAULT)))
-        return from_torchvision(read_file(Path(source)))
+            found = from_oxford(read_embedded())
+        elif source == "torchvision":
+            found = from_torchvision(download_torchvision())
+        elif source == "hub" or source.startswith("hub:"):
+            found = from_torchvision(read_file(download_from_hub(source[4:] or HUB_DEFAULT)))
+        else:
+            found, source = from_torchvision(read_file(Path(source))), "file"
     except TROUBLE as error:
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         advice = (
@@ -85,6 +88,7 @@ def load(source: str) -> Weights:
         raise WeightsError(
             f"VGG19's weights could not be read from {source!r}: {reason[:300]}. {advice}."
         ) from error
+    return replace(found, source=source)
 
 
 def read_embedded() -> State:

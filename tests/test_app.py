@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import closing
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
@@ -14,14 +15,8 @@ from test_runs import FACTS, PICTURE, progress, result
 
 import app as page
 from styletx import ALLOWED, PRESETS, Settings, StyletxError
-from styletx.controls import (
-    BRUSHES,
-    SOFT,
-    brushed,
-    looked_at,
-    to_paint_over,
-    twice_as_large,
-)
+from styletx.brush import BRUSHES, SOFT, brushed, to_paint_over
+from styletx.controls import looked_at, twice_as_large
 from styletx.endpoints import DEFAULTS, speaking_plainly
 from styletx.runs import Painter
 from styletx.settings import Limits, Options
@@ -61,13 +56,27 @@ def upload(files, name):
 
 
 def ask(app: gr.Blocks, name: str, **given):
-    """Call a handler of the page or the API with what is given, and defaults."""
+    """Call a handler of the page or the API with what is given, and defaults. What the page's
+    change comes by the names of its parts."""
     found, api = (
         next(fn for fn in app.fns.values() if fn.api_name == wanted) for wanted in (name, "stylize")
     )
     names = dict(zip([component._id for component in api.inputs], DEFAULTS, strict=True))
     values = {**DEFAULTS, **given}
-    return found.fn(*(values[names[component._id]] for component in found.inputs))
+    told = found.fn(*(values[names[component._id]] for component in found.inputs))
+    return told if found is api else translated(found.fn.__self__, told)
+
+
+def translated(page, told):
+    with closing(told):
+        for shown in told:
+            yield by_name(page, shown)
+
+
+def by_name(page, told):
+    """What changes on the page, without what is skipped."""
+    names = {part: name for name, part in {**page.inputs, **page.parts}.items()}
+    return {names[part]: value for part, value in told.items() if value != gr.skip()}
 
 
 def both(files):
@@ -76,14 +85,18 @@ def both(files):
 
 def test_the_page_shows_a_run_from_first_to_last(painter, files):
     *_, last = ask(build_app(painter), "paint", **both(files))
-    path, download, words, go, stop, more, twice, run_id, kept, size = last
-    assert words == "Done: 3 steps in 0 s."
-    assert path.endswith("photo-painting.png")
-    assert Path(download.value["path"]).name == "photo-painting.png"
-    assert (download.interactive, go.interactive, stop.interactive) == (True, True, False)
-    assert (more.interactive, twice.interactive) == (True, True)
-    assert len(run_id) == 32
-    assert (kept, size) == (run_id, gr.skip())
+    assert last["status"] == last["said"] == "Done: 3 steps in 0 s."
+    assert last["picture"].endswith("photo-painting.png")
+    assert pressable(last) == ["go", "more", "twice"]
+    assert len(last["go_on"]) == 32
+    assert last["run"]["run_id"] == last["go_on"]
+    assert last["run"]["caption"] == "photo-painting"
+    assert "size" not in last
+
+
+def pressable(shown):
+    """The buttons that can be pressed."""
+    return [n for n in ("go", "stop", "more", "twice") if shown[n].interactive]
 
 
 @pytest.mark.parametrize(
@@ -98,23 +111,22 @@ def test_a_run_that_fails_says_so_and_is_never_called_done(painter, files, begun
     with pytest.raises(gr.Error, match="It broke"):
         for shown in ask(build_app(painter), "paint", **both(files)):
             told.append(shown)
-    path, _, words, go, stop, *_ = told[-1]
-    assert words == "It broke."
-    assert (go.interactive, stop.interactive) == (True, False)
-    assert path == gr.skip()  # what was to be seen stays
-    assert not any("Done" in shown[2] for shown in told)
-    offered = [d.value for _, d, *_ in told if isinstance(d, gr.DownloadButton) and d.value]
-    assert bool(offered) == bool(begun)
+    assert told[-1]["status"] == told[-1]["said"] == "It broke."
+    assert pressable(told[-1])[:1] == ["go"]
+    assert "stop" not in pressable(told[-1])
+    assert "picture" not in told[-1]  # what was to be seen stays
+    assert not any("Done" in shown["status"] for shown in told)
+    kept = [shown for shown in told if shown.get("picture", "").endswith(".png")]
+    assert bool(kept) == bool(begun)
 
 
 def test_a_run_stopped_in_line_leaves_the_last_picture(painter, files):
     painter.thread.submit(time.sleep, 0.5)
     watching = ask(build_app(painter), "paint", **both(files))
-    *_, run_id, _, _ = next(watching)
-    painter.stop(run_id)
-    *_, (path, download, words, *_, kept, _) = watching
-    assert words == "Stopped before it began."
-    assert path == download == kept == gr.skip()
+    painter.stop(next(watching)["run"]["run_id"])
+    *_, last = watching
+    assert last["status"] == "Stopped before it began."
+    assert not {"picture", "go_on"} & set(last)
 
 
 def test_long_names_do_not_cost_the_picture(painter, files):
@@ -122,7 +134,7 @@ def test_long_names_do_not_cost_the_picture(painter, files):
         (files / f"{name}.png").rename(files / f"{'ü' * 100}{name}.png")
     photo, painting = (upload(files, f"{'ü' * 100}{name}") for name in ("photo", "painting"))
     *_, last = ask(build_app(painter), "paint", content=photo, style=painting)
-    assert Path(last[0]).is_file()
+    assert Path(last["picture"]).is_file()
 
 
 def test_an_upload_that_is_gone_is_asked_for_again(painter, files):
@@ -184,8 +196,8 @@ def test_a_run_goes_on_from_what_came_of_another(painter, files, arrived):
     assert "begun" not in arrived  # Paint begins anew
     list(ask(app, "go_on", **both(files), go_on=report["run_id"]))
     assert arrived["begun"].size == (40, 40)
-    *_, (*_, size) = ask(app, "larger", **both(files), go_on=report["run_id"])
-    assert (arrived["settings"].size, size) == (80, 80)
+    first, *_ = ask(app, "larger", **both(files), go_on=report["run_id"])
+    assert (arrived["settings"].size, first["size"]) == (80, 80)
 
 
 def test_doubling_takes_the_steps_that_the_size_would_have_had(painter, files, arrived):
@@ -248,13 +260,12 @@ def test_what_was_not_brushed_here_is_refused(sizes):
 
 def test_a_refusal_leaves_the_last_picture_to_go_on_from(painter, files):
     app = build_app(painter)
-    *_, (*_, more, twice, _, kept, _) = ask(app, "paint", **both(files))
-    assert more.interactive
-    assert twice.interactive
+    *_, last = ask(app, "paint", **both(files))
+    assert pressable(last) == ["go", "more", "twice"]
     with pytest.raises(gr.Error, match="at least one painting"):
-        for shown in ask(app, "paint", content=upload(files, "photo"), go_on=kept):
-            *_, go, stop, more, twice, _, _, _ = shown
-    assert [b.interactive for b in (go, stop, more, twice)] == [True, False, True, True]
+        for shown in ask(app, "paint", content=upload(files, "photo"), go_on=last["go_on"]):
+            last = shown
+    assert pressable(last) == ["go", "more", "twice"]
 
 
 def test_a_run_without_a_picture_yet_is_waited_for(painter, files):
@@ -354,7 +365,7 @@ def test_every_setting_has_a_control_with_its_default_and_limits(painter):
 def test_the_api_names_its_arguments_as_the_settings(painter):
     app = build_app(painter)
     endpoints = app.get_api_info()["named_endpoints"]
-    assert set(endpoints) == {"/stylize", "/stop"}
+    assert set(endpoints) == {"/stylize", "/stop", "/export", "/recipe"}
     parameters = endpoints["/stylize"]["parameters"]
     assert [p["parameter_name"] for p in parameters] == list(DEFAULTS)
     assert list(DEFAULTS)[: 2 + len(ALLOWED)] == ["content", "style", *ALLOWED]
@@ -383,5 +394,5 @@ def test_every_example_has_its_three_pictures():
 def test_a_run_whose_picture_is_small_is_shown_as_it_is(painter, files):
     assert PICTURE.size == (40, 40)
     *_, last = ask(build_app(painter), "paint", **both(files))
-    with Image.open(last[0]) as picture:
+    with Image.open(last["picture"]) as picture:
         assert picture.size == (40, 40)

@@ -27,13 +27,23 @@ ORDER = [
     "objective",
     "descent",
     "events",
+    "recipe",
     "regions",
     "task",
     "engine",
     "runs",
+    "film",
+    "words",
     "reports",
+    "curves",
     "endpoints",
+    "snippets",
+    "programs",
+    "look",
     "controls",
+    "brush",
+    "results",
+    "page",
     "__init__",
     "__main__",
 ]
@@ -47,7 +57,8 @@ def imports(path):
         if isinstance(node, ast.Import):
             yield from ((name.name.split(".")[0], False) for name in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level:
-            yield node.module or "__init__", True
+            names = [node.module] if node.module else [name.name for name in node.names]
+            yield from ((name if name in ORDER else "__init__", True) for name in names)
         elif isinstance(node, ast.ImportFrom):
             yield node.module.split(".")[0], False
 

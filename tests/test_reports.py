@@ -8,7 +8,8 @@ from test_runs import FACTS, PICTURE, SETTINGS, progress, result
 
 import styletx.reports as reports
 from styletx import Progress
-from styletx.reports import Files, describe, report
+from styletx.reports import Files, report
+from styletx.words import described
 
 
 def facts(event, stopping=False, ahead=0):
@@ -87,9 +88,9 @@ def test_reports_have_the_same_names_from_first_to_last():
     ],
 )
 def test_every_state_has_its_words(told, words):
-    assert describe(told) == words
+    assert described(told) == words
 
 
 def test_the_time_left_is_told_when_it_is_known():
     event = Progress(**FACTS, step=2, preview=PICTURE, seconds_left=7.4)
-    assert describe(facts(event)).endswith("· about 7 s left")
+    assert described(facts(event)).endswith("· about 7 s left")

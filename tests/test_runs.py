@@ -9,7 +9,16 @@ from styletx.runs import Painter
 
 PICTURE = Image.new("RGB", (40, 40), (1, 2, 3))
 SETTINGS = Settings()
-FACTS = {"level": 1, "levels": 1, "steps": 3, "losses": {}, "seconds": 0.0, "settings": SETTINGS}
+FACTS = {
+    "level": 1,
+    "levels": 1,
+    "steps": 3,
+    "losses": {},
+    "seconds": 0.0,
+    "settings": SETTINGS,
+    "weights": "embedded",
+    "device": "cpu, float32",
+}
 
 
 def progress(step):

@@ -1,0 +1,182 @@
+"""What happens on the page: its buttons paint, go on, stop, compare, bring back and delete."""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from . import words
+from .brush import BRUSHES, brushed
+from .controls import twice_as_large
+from .curves import Curves
+from .endpoints import DEFAULTS, LANE, Components, Given, troubles, work
+from .programs import LIGHT
+from .results import (
+    QUIET,
+    Visit,
+    Visits,
+    brought_back,
+    caption_of,
+    collected,
+    deleted,
+    no_curves,
+    two_compared,
+)
+from .runs import Painter
+
+Shown = dict[str, Any]  # what the page's parts become, by name
+
+
+def show(painter: Painter, given: Given, had_one: bool = True) -> Generator[Shown, None, None]:
+    """A run as the page shows it. The size is doubled where none is given; `had_one` says whether
+    there is a picture already, which can be gone on from."""
+    curves = Curves()
+    try:
+        if given["size"] is None:
+            doubled = twice_as_large(given)
+            given = {**given, **doubled}
+            yield {"size": doubled["size"]}
+        for path, report in work(painter, given):
+            done = report["done"]
+            had_one = had_one or bool(done and path)
+            shown = {
+                "status": words.described(report),
+                "said": words.announced(report),
+                "run": {"run_id": report["run_id"]},
+                **usable(done, not done, done and had_one),
+            }
+            if path:  # until there is a new picture, the last one stays
+                shown["picture"] = path
+            if drawn := curves.see(report):
+                shown["curves"] = drawn
+            if done and path:
+                caption = caption_of(Path(path).stem, report["settings"])
+                shown["run"] = {**shown["run"], "caption": caption, "given": dict(given)}
+                shown["go_on"] = report["run_id"]
+            yield shown
+    except gr.Error as error:
+        told = {"status": error.message, "said": error.message, "run": {}}
+        yield {**told, **usable(True, False, had_one)}
+        raise
+
+
+def usable(idle: bool, at_work: bool, can_go_on: bool) -> Shown:
+    """Which of the buttons can be pressed."""
+    now = {"go": idle, "stop": at_work, "more": can_go_on, "twice": can_go_on}
+    return {name: gr.Button(interactive=can) for name, can in now.items()}
+
+
+class Page:
+    """The page's components, and what happens when somebody uses them. `inputs` have the names of
+    the API's arguments, `parts` are what changes besides."""
+
+    def __init__(self, painter: Painter, inputs: Components, parts: Components) -> None:
+        self.painter, self.inputs, self.parts = painter, inputs, parts
+
+    @property
+    def everything(self) -> list[gr.components.Component]:
+        return [*self.inputs.values(), *self.parts.values()]
+
+    def named(self, told: Shown) -> dict[Any, Any]:
+        """What changes, by component: with one that is skipped, since Gradio would take {} for a
+        value."""
+        every = {**self.inputs, **self.parts}
+        return {self.parts["said"]: gr.skip(), **{every[name]: told[name] for name in told}}
+
+    def given(self, values: Sequence[Any]) -> dict[str, Any]:
+        """What is given by the names of the API's arguments, with the defaults of those that the
+        page lacks."""
+        return {**DEFAULTS, **dict(zip(self.inputs, values, strict=True))}
+
+    def checked(self, *values: Any) -> list[Any]:
+        """What is wrong, for each field to say."""
+        wrong = troubles(self.given(values))
+        return [gr.validate(name not in wrong, wrong.get(name, "")) for name in self.inputs]
+
+    def complain(self, *values: Any) -> dict[Any, Any]:
+        """The same, for all to read and hear."""
+        told = " ".join(dict.fromkeys(troubles(self.given(values)).values()))
+        return self.named({"status": told, "said": told} if told else {})
+
+    def begin(self, *values: Any) -> dict[Any, Any]:
+        told = {"status": words.STARTING, "said": words.STARTING, "curves": no_curves()}
+        return self.named({**told, **usable(False, False, False)})
+
+    def paint(self, *values: Any) -> Iterator[dict[Any, Any]]:
+        given = self.given(values)
+        yield from self.run({**given, "go_on": ""}, had_one=bool(given["go_on"]))
+
+    def go_on(self, *values: Any) -> Iterator[dict[Any, Any]]:
+        yield from self.run({**self.given(values), "begun": None})
+
+    def larger(self, *values: Any) -> Iterator[dict[Any, Any]]:
+        yield from self.run({**self.given(values), "begun": None, "size": None})
+
+    def run(self, given: Given, had_one: bool = True) -> Iterator[dict[Any, Any]]:
+        with closing(show(self.painter, given, had_one)) as shown:  # who leaves stops the run
+            for told in shown:
+                yield self.named(told)
+
+    def stop(self, run: Visit) -> bool:
+        return self.painter.stop(run.get("run_id", ""))
+
+    def remember(self, run: Visit, visits: Visits) -> dict[Any, Any]:
+        """When a run has come to its end, its picture joins those of the visit."""
+        return self.named(collected(run, visits))
+
+    def forget(self) -> dict[Any, Any]:
+        """With another photo, the last picture is no longer one to go on from."""
+        asleep = {name: gr.Button(interactive=False) for name in ("more", "twice")}
+        return self.named({"go": gr.Button(words.PAINT), "go_on": "", **asleep})
+
+    def bring_back(
+        self, visits: Visits, clicked: Sequence[str], selected: gr.SelectData
+    ) -> dict[Any, Any]:
+        return self.named(brought_back(visits, selected.index, clicked))
+
+    def compare(self, visits: Visits, clicked: Sequence[str]) -> dict[Any, Any]:
+        return self.named(two_compared(visits, clicked))
+
+    def delete(self, visits: Visits, clicked: Sequence[str], run: Visit) -> dict[Any, Any]:
+        return self.named(deleted(visits, clicked, run))
+
+    def connect(self, editor: gr.ImageEditor) -> None:
+        """Let the buttons do what they say."""
+        parts, visits, clicked = self.parts, self.parts["visits"], self.parts["clicked"]
+        everything = self.everything
+        self.let_paint(editor)
+        light = {**LIGHT, **QUIET}
+        quick = {"queue": False, **QUIET}
+        on(parts["stop"], "click")(self.stop, parts["run"], gr.State(), api_name="keep", **quick)
+        on(self.inputs["content"], "input")(self.forget, None, everything, **quick)
+        on(parts["strip"], "select")(self.bring_back, [visits, clicked], everything, **light)
+        on(parts["compare"], "click")(self.compare, [visits, clicked], everything, **light)
+        on(parts["delete"], "click")(
+            self.delete, [visits, clicked, parts["run"]], everything, **light
+        )
+
+    def let_paint(self, editor: gr.ImageEditor) -> None:
+        """What is pressed is checked where it is given; then what was brushed becomes masks; then
+        it is painted; and what comes of it is kept."""
+        parts, ordered = self.parts, list(self.inputs.values())
+        masks = [self.inputs[name] for name in BRUSHES]
+        changed = [*parts.values(), self.inputs["go_on"], self.inputs["size"]]
+        raw = {"inputs": ordered, "outputs": changed, "preprocess": False, **QUIET}
+        for name, work_of in (("go", self.paint), ("more", self.go_on), ("twice", self.larger)):
+            on(parts[name], "click")(self.complain, queue=False, **raw)
+            begun = on(parts[name], "click")(
+                self.begin, validator=self.checked, concurrency_limit=None, **raw
+            )
+            brush = begun.success(brushed, editor, masks, **{**LIGHT, "preprocess": True}, **QUIET)
+            worked = brush.success(work_of, api_name=work_of.__name__, **{**raw, **LANE})
+            worked.then(
+                self.remember, [parts["run"], parts["visits"]], changed, **{**LIGHT, **QUIET}
+            )
+
+
+def on(component: gr.components.Component, event: str) -> Callable[..., Any]:
+    """The listener of a component's event, of which its general type knows nothing."""
+    listener: Callable[..., Any] = getattr(component, event)
+    return listener

@@ -1,0 +1,99 @@
+"""The recipe of a picture: what it takes to paint it again, carried by the picture's own file."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import StyletxError
+from .events import Report
+from .images import note_in
+from .settings import ALLOWED, Settings, shown
+
+VERSION = "1.0.0"  # of the program, and so of what its settings mean
+LONGEST = 20_000  # letters: what is longer was not written here
+
+Inputs = Mapping[str, str | float]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a picture was painted.
+
+    `inputs` are the SHA-256 of each file that was looked at, and the shares, by the names that
+    /stylize gives its arguments. `version`, `weights` and `device` are those it was painted with:
+    with others it will look alike, but not be the same.
+    """
+
+    settings: Settings
+    inputs: Inputs
+    version: str
+    weights: str
+    device: str
+
+
+def written(report: Report, inputs: Inputs) -> str:
+    """The recipe of a run as ASCII. It holds no names, no paths and no picture."""
+    recipe = {
+        "styletx": VERSION,
+        "settings": asdict(report.settings),
+        "step": report.step,
+        "steps": report.steps,
+        "weights": report.weights,
+        "device": report.device,
+        "inputs": dict(inputs),
+    }
+    return json.dumps(recipe)
+
+
+def inputs_of(pictures: Mapping[str, Path | None], shares: Mapping[str, float]) -> Inputs:
+    """The fingerprints of the `pictures` that there are, and the `shares` that are not 1."""
+    fingerprints = {name: fingerprint(path) for name, path in pictures.items() if path}
+    return fingerprints | {name: share for name, share in shares.items() if share != 1}
+
+
+def fingerprint(path: Path) -> str:
+    """The SHA-256 of a file, as `sha256sum` prints it."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe in a picture's file. Raises `StyletxError` if there is none, or if it was written
+    by a version that knows other settings."""
+    note = note_in(path)
+    if not note:
+        raise StyletxError(
+            f"{path.name} holds no recipe. Pictures painted here have one, unless another program "
+            "saved them again, as many that send pictures do."
+        )
+    told = parsed(note, path.name)
+    settings, version = told["settings"], str(told.get("styletx"))[:20]
+    unknown = sorted(set(settings) - set(ALLOWED))
+    if unknown:
+        raise StyletxError(
+            f"{path.name} was painted by styletx {version}, which knows the setting "
+            f"{shown(unknown[0])}; this is {VERSION}."
+        )
+    words = {name: str(told.get(name, "unknown"))[:100] for name in ("weights", "device")}
+    return Recipe(Settings(**settings), told["inputs"], version, **words)
+
+
+def parsed(note: str, name: str) -> dict[str, Any]:
+    """The parts of a note; whoever wrote it, `settings` and `inputs` are mappings."""
+    try:
+        told = json.loads(note) if len(note) <= LONGEST else None
+    except (ValueError, RecursionError):
+        told = None
+    if not isinstance(told, dict) or not all(
+        isinstance(told.get(part), dict) for part in ("settings", "inputs")
+    ):
+        raise StyletxError(f"The recipe in {name} is damaged and cannot be read.")
+    return told
+
+
+def missing(recipe: Recipe, inputs: Inputs) -> list[str]:
+    """What of the recipe's inputs is not the same among `inputs`, by name."""
+    names = [*recipe.inputs, *(name for name in inputs if name not in recipe.inputs)]
+    return [name for name in names if recipe.inputs.get(name) != inputs.get(name)]

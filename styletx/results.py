@@ -1,0 +1,207 @@
+"""What a visitor gets: the picture as it is painted, beside the photo, to take away, and kept."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import gradio as gr
+
+from . import words
+from .endpoints import (
+    MASKS,
+    SHARES,
+    STYLES,
+    Components,
+    exported,
+    folder_of,
+    picture_of,
+    speaking_plainly,
+)
+from .errors import StyletxError
+from .recipe import read_recipe
+from .reports import BEFORE, KINDS, THUMBNAIL
+from .settings import ALLOWED, Settings
+
+Visit = dict[str, Any]  # a run of this visit: its id, its caption, and all that was given for it
+Visits = Sequence[Visit]  # the latest first
+MOST = 24  # pictures in the strip
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+
+
+def lay_out_results() -> Components:
+    """The picture, the same beside the photo, where it stands, and what can be done with it."""
+    parts: Components = {}
+    with gr.Tabs(elem_id="views") as tabs:
+        with gr.Tab(words.PICTURE, id="picture"):
+            parts["picture"] = gr.Image(
+                label=words.PAINTED,
+                show_label=False,
+                interactive=False,
+                buttons=["fullscreen"],
+                alt_text=words.ALTERNATIVE,
+                elem_id="painted",
+            )
+        with gr.Tab(words.BEFORE_AFTER, id="compared"):
+            parts["compared"] = gr.HTML(nothing_compared(), elem_id="compared")
+    parts["tabs"] = tabs
+    parts["status"] = gr.Markdown(words.WELCOME, elem_id="status")
+    parts["said"] = gr.Markdown("", elem_id="said")
+    parts["curves"] = gr.HTML(no_curves(), elem_id="curves")
+    with gr.Row(elem_id="take"):
+        for kind, label in words.TAKE.items():
+            parts[kind] = gr.DownloadButton(
+                label, interactive=False, size="sm", min_width=60, elem_id=f"take-{kind}"
+            )
+    with gr.Row():
+        parts["more"] = gr.Button(words.MORE, interactive=False, size="sm", elem_id="more")
+        parts["twice"] = gr.Button(words.TWICE, interactive=False, size="sm", elem_id="twice")
+    return parts
+
+
+def lay_out_visits() -> Components:
+    """The strip of the pictures of this visit."""
+    gr.Markdown(f"**{words.YOURS}.** {words.KEPT}", elem_id="yours")
+    strip = gr.Gallery(
+        [],
+        label=words.YOURS,
+        show_label=False,
+        columns=8,
+        rows=1,
+        height=170,
+        allow_preview=False,
+        interactive=False,
+        buttons=[],
+        object_fit="cover",
+        elem_id="strip",
+    )
+    with gr.Row():
+        compare = gr.Button(words.COMPARE, size="sm", interactive=False, elem_id="compare")
+        delete = gr.Button(words.DELETE, size="sm", interactive=False, elem_id="delete")
+    return {
+        "strip": strip,
+        "compare": compare,
+        "delete": delete,
+        "visits": gr.State([]),
+        "clicked": gr.State([]),  # the ids of the last two
+    }
+
+
+def no_curves() -> str:
+    return f"<p>{words.CURVES}</p>"
+
+
+def nothing_compared() -> str:
+    return f'<p class="empty">{words.NOTHING_TO_COMPARE}</p>'
+
+
+def compared(left: Path, right: Path, told: str = "") -> str:
+    """Two pictures, one over the other, with a slider that says how much of the left one is seen.
+
+    It is a range input, since the handle of `gr.ImageSlider` cannot be reached with a keyboard.
+    """
+    one, other = (f"gradio_api/file={quote(str(path))}" for path in (left, right))
+    slide = "this.parentNode.style.setProperty('--at', this.value + '%')"
+    return (
+        f'<div class="slider"><img src="{other}" alt="{words.RIGHT}">'
+        f'<img class="left" src="{one}" alt="{words.LEFT}">'
+        f'<input type="range" min="0" max="100" value="50" aria-label="{words.COMPARED}" '
+        f'oninput="{slide}"></div><p>{escape(told)}</p>'
+    )
+
+
+def collected(run: Visit, visits: Visits) -> dict[str, Any]:
+    """Take a run that has come to its end into the visit: what changes on the page, by name."""
+    if not run.get("caption") or any(visit["run_id"] == run["run_id"] for visit in visits):
+        return {}
+    visits = [run, *visits][:MOST]
+    return {"visits": visits, **strip_of(visits), **seen(run)}
+
+
+def strip_of(visits: Visits) -> dict[str, Any]:
+    """The strip with these pictures, as far as they are still there."""
+    thumbnails = [(folder_of(v["run_id"]) / THUMBNAIL, v["caption"]) for v in visits]
+    there = [(str(path), caption) for path, caption in thumbnails if path.is_file()]
+    return {
+        "strip": there,
+        "compare": gr.Button(interactive=len(there) > 1),
+        "delete": gr.Button(interactive=bool(there)),
+    }
+
+
+def seen(run: Visit) -> dict[str, Any]:
+    """A finished picture beside its photo, and as files to take away."""
+    with speaking_plainly():
+        picture = picture_of(run["run_id"])
+        files = {
+            kind: gr.DownloadButton(value=str(exported(run["run_id"], kind)), interactive=True)
+            for kind in KINDS
+        }
+    return {**files, "compared": compared(picture.with_name(BEFORE), picture, words.PHOTO_LEFT)}
+
+
+def brought_back(visits: Visits, place: int, clicked: Sequence[str]) -> dict[str, Any]:
+    """A picture of the strip with all that was given for it: what changes on the page, by name."""
+    with speaking_plainly():
+        run = visit_at(visits, place)
+        picture, given = picture_of(run["run_id"]), run["given"]
+        settings = read_recipe(picture).settings
+    files = {name: (given[name] or {}).get("path", "") for name in ("content", *STYLES, "begun")}
+    return {
+        **{name: path if Path(path).is_file() else None for name, path in files.items()},
+        **{name: given[name] for name in SHARES},
+        **{name: getattr(settings, name) for name in ALLOWED},
+        **seen(run),
+        "picture": str(picture),
+        "status": words.back(run["caption"], any(given[name] for name in (*MASKS, "keep"))),
+        "run": run,
+        "go_on": run["run_id"],
+        "more": gr.Button(interactive=True),
+        "twice": gr.Button(interactive=True),
+        "clicked": [*clicked, run["run_id"]][-2:],
+    }
+
+
+def visit_at(visits: Visits, place: int) -> Visit:
+    """The visit whose picture stands at a place of the strip, which shows those still there."""
+    there = [v for v in visits if (folder_of(v["run_id"]) / THUMBNAIL).is_file()]
+    if not 0 <= place < len(there):
+        raise StyletxError(words.GONE)
+    return there[place]
+
+
+def two_compared(visits: Visits, clicked: Sequence[str]) -> dict[str, Any]:
+    """The last two pictures of the strip that were clicked, one over the other."""
+    captions = {visit["run_id"]: visit["caption"] for visit in visits}
+    two = [run_id for run_id in dict.fromkeys(clicked) if run_id in captions]
+    if len(two) < 2:
+        return {"status": words.CHOOSE_TWO, "said": words.CHOOSE_TWO}
+    with speaking_plainly():
+        left, right = (picture_of(run_id) for run_id in two)
+    told = words.left_and_right([captions[run_id] for run_id in two])
+    return {"compared": compared(left, right, told), "tabs": gr.Tabs(selected="compared")}
+
+
+def deleted(visits: Visits, clicked: Sequence[str], run: Visit) -> dict[str, Any]:
+    """The picture of the strip that was clicked last is gone, here and on the server."""
+    known = {visit["run_id"] for visit in visits}
+    if not clicked or clicked[-1] not in known:
+        return {"status": words.CHOOSE_ONE, "said": words.CHOOSE_ONE}
+    run_id = clicked[-1]
+    shutil.rmtree(folder_of(run_id), ignore_errors=True)
+    left = [visit for visit in visits if visit["run_id"] != run_id]
+    told = {"visits": left, "clicked": [*clicked[:-1]], **strip_of(left)}
+    if run.get("run_id") == run_id:
+        nothing = {kind: gr.DownloadButton(value=None, interactive=False) for kind in KINDS}
+        buttons = {name: gr.Button(interactive=False) for name in ("more", "twice")}
+        told |= {**nothing, **buttons, "picture": None, "compared": nothing_compared(), "go_on": ""}
+    return {**told, "status": words.DELETED, "said": words.DELETED}
+
+
+def caption_of(name: str, settings: Mapping[str, Any]) -> str:
+    """What a picture is called in the strip: its pictures, and what was not left at its default."""
+    defaults = {n: getattr(Settings(), n) for n in ALLOWED}
+    told = words.chosen_settings(settings, defaults)
+    return f"{name} · {told}" if told else name

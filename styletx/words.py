@@ -1,0 +1,160 @@
+"""What the page and the API say, in English; what is said of a setting stands with the setting."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+TITLE = "styletx"
+LINE = "Your photo, repainted in the manner of any painting, while you watch."
+WELCOME = "Choose a photo and a painting, or one of the examples."
+PHOTO, PAINTING, PAINTED = "Photo", "Painting", "Painted"
+DROP = "Drop a picture here,\nor click"
+PAINT, PAINT_AGAIN, STOP, SURPRISE = "Paint", "Paint it again", "Stop", "Surprise me"
+MORE, TWICE = "Go on from here", "Twice the size"
+PICTURE, BEFORE_AFTER = "The picture", "Before and after"
+TAKE = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP", "film": "Film"}
+TAKE_AWAY = "Download"
+ALTERNATIVE = "The photo, repainted in the manner of the painting"
+COMPARED = "How much of the left picture to see"
+LEFT, RIGHT = "The picture on the left", "The picture on the right"
+PHOTO_LEFT = "Left: the photo. Right: the picture."
+NOTHING_TO_COMPARE = "Once there is a picture, you can slide it over the photo here."
+STARTING = "Starting …"
+
+CURVES = "While it is painted, its distance from the painting and from the photo is drawn here."
+EXAMPLES = "Examples: click one to have it at once"
+YOURS = "Your pictures of this visit. Click one to have it back, with its photo and its settings"
+KEPT = "They are deleted from the server an hour after they were painted."
+COMPARE, DELETE = "Compare the last two clicked", "Delete"
+NONE_YET = "Nothing painted yet."
+CHOOSE_TWO = "Click on two of your pictures first; then they can be compared."
+CHOOSE_ONE = "Click on one of your pictures first."
+DELETED = "Deleted, here and on the server."
+GONE = "That picture is no longer here: an hour has passed, or it was deleted."
+
+PRESET, STANDARD = "Preset", "Standard"
+PRESET_HELP = "Turns all settings below at once"
+ADVANCED = "Advanced"
+MORE_PAINTINGS = "More paintings"
+BESIDE = "Beside the others"
+MASKS = "Protect or divide the photo"
+HOW_TO_BRUSH = """Paint over your photo. **Red** stays the photo.
+**Blue**, **green** and **orange** are where the second, third and fourth painting take over."""
+BRUSH = "Brush"
+BEGIN, BEGIN_FIELD = "Begin with another picture", "Begin with"
+BEGIN_HELP = "Painting starts from this picture instead of from the photo."
+REPEAT, REPEAT_FIELD = "Repeat a finished picture", "Painted picture"
+REPEAT_HELP = (
+    "Pictures painted here carry their recipe. Drop one, and all settings are as they were for it; "
+    "photo and painting are yours to bring."
+)
+PICTURE_NAMES = {"content": "photo", "style": "painting"}
+CODE = "The same from code"
+CODE_HELP = "What is chosen now, for a program. File names are those of what you uploaded."
+CODES = {"python": "Python", "curl": "curl", "command-line": "Command line"}
+
+ARGUMENTS = {  # of the API, beside the settings
+    "content": "The photo to repaint: JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF, up to 40 Mpx.",
+    "style": "The painting in whose manner.",
+    "preset": "Settings to begin with, by name; fills in what is left at its default.",
+    "share": "How much of painting {place} there is, beside the others: 0 to 1000.",
+    "mask": "Where painting {place} alone paints: a picture of the photo's shape, white there.",
+    "style_": "Painting {place}, to be mixed in.",
+    "keep": "What stays the photo: a picture of its shape, white there.",
+    "begun": "A picture to go on with instead of beginning anew.",
+    "go_on": "The run_id of a finished run, whose picture is gone on with.",
+    "run_id": "The run_id of a report.",
+    "kind": "png, jpeg, webp, or film.",
+    "painted": "A picture that was painted here.",
+}
+
+
+def argument(name: str) -> str:
+    """What an argument of the API is, where no setting says it."""
+    stem, _, place = name.partition("_")
+    known = ARGUMENTS.get(name) or ARGUMENTS[f"{stem}_" if f"{stem}_" in ARGUMENTS else stem]
+    return known.format(place=place or 1)
+
+
+def described(report: Mapping[str, Any]) -> str:
+    """A run in one line."""
+    step, steps, seconds = report["step"], report["steps"], report["seconds"]
+    if report["stopped"] and not report["level"]:
+        return "Stopped before it began."
+    if report["stopped"]:
+        return (
+            f"Stopped after {step} of {steps} steps, {seconds:.0f} s. The picture so far is yours."
+        )
+    if report["done"]:
+        return f"Done: {count(steps, 'step')} in {seconds:.0f} s." if steps else "Done."
+    if not report["level"]:
+        return waiting(report) if report["ahead"] else STARTING
+    left = report["seconds_left"]
+    return (
+        f"Size {report['level']} of {report['levels']} · step {step} of {steps} · {seconds:.0f} s"
+        + ("" if left is None else f" · about {left:.0f} s left")
+    )
+
+
+def waiting(report: Mapping[str, Any]) -> str:
+    """How many are before this one, and how long they will take, where that is known."""
+    others = f"Waiting for {count(report['ahead'], 'picture')} to be finished first"
+    wait = report["wait"]
+    return f"{others}." if wait is None else f"{others}: about {wait:.0f} s."
+
+
+def announced(report: Mapping[str, Any]) -> str:
+    """The same for who listens: it changes only when something has happened."""
+    if report["done"]:
+        return described(report)
+    if not report["level"]:
+        others = count(report["ahead"], "picture")
+        return f"Waiting for {others} to be finished first." if report["ahead"] else STARTING
+    return f"Painting size {report['level']} of {report['levels']}."
+
+
+def example_shown(name: str) -> str:
+    return f"{name}: painted earlier, with the default settings. Press {PAINT_AGAIN} to watch."
+
+
+def pair_chosen(photo: str, painting: str) -> str:
+    """That these two were chosen, by the names of their files."""
+    return f"{photo} and {painting}".replace("_", " ").capitalize() + f": press {PAINT}."
+
+
+def repeated(name: str, version: str, others: Sequence[str]) -> str:
+    """That settings are back, and which pictures of those chosen are not the ones it was painted
+    from."""
+    back = f"The settings are those of {name}, painted by styletx {version}."
+    if not others:
+        return f"{back} The pictures are those it was painted from: press {PAINT}."
+    return f"{back} To repeat it, choose the same {', '.join(others)}."
+
+
+def back(caption: str, masked: bool) -> str:
+    """That a picture of the strip is there again."""
+    told = f"{caption}: its pictures and settings are back."
+    return f"{told} What was painted over the photo is not." if masked else told
+
+
+def nth_painting(place: int) -> str:
+    return f"{PAINTING} {place}"
+
+
+def nth_share(place: int) -> str:
+    return f"Share of painting {place}"
+
+
+def chosen_settings(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
+    """What differs from the defaults, for a caption."""
+    return ", ".join(
+        f"{name} {value}" for name, value in settings.items() if value != defaults[name]
+    )
+
+
+def left_and_right(captions: Sequence[str]) -> str:
+    left, right = captions
+    return f"Left: {left}. Right: {right}."
+
+
+def count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
