@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 
 from styletx import ALLOWED, StyletxError, words
+from styletx.agents import NEEDS, can_serve, offer_tool
 from styletx.brush import lay_out_masks
 from styletx.controls import (
     lay_out_beginnings,
@@ -22,12 +23,13 @@ from styletx.controls import (
     looked_at,
     repeated,
 )
-from styletx.endpoints import IN_LINE, STYLES, Components
+from styletx.endpoints import IN_LINE, Components
 from styletx.engine import best_device
 from styletx.features import vgg19
 from styletx.look import SPEAKING, THEME, pictures_of_presets
 from styletx.page import Page
 from styletx.programs import offer_endpoints
+from styletx.regions import STYLES
 from styletx.reports import KINDS
 from styletx.results import compared, lay_out_results, lay_out_visits
 from styletx.runs import Painter
@@ -44,8 +46,8 @@ EXAMPLES = {  # what the page offers to begin with: name, photo, painting
 }
 
 
-def build_app(painter: Painter) -> gr.Blocks:
-    """The page and the API, around whoever does the work."""
+def build_app(painter: Painter, for_agents: bool = False) -> gr.Blocks:
+    """The page and the API, around whoever does the work; on request with a tool for agents."""
     gr.set_static_paths([ASSETS])
     with gr.Blocks(title=words.TITLE, analytics_enabled=False, delete_cache=(600, 3600)) as app:
         icon = (ASSETS / "icon.svg").read_text()
@@ -67,6 +69,8 @@ def build_app(painter: Painter) -> gr.Blocks:
         offer_pairs(tiles, page)
         offer_looks(inputs, parts, painted)
         offer_endpoints(painter, inputs, parts["picture"])
+        if for_agents:
+            offer_tool(painter)
     return app.queue(max_size=IN_LINE, api_open=False)
 
 
@@ -162,10 +166,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--host", help="address to listen on (or GRADIO_SERVER_NAME)")
     parser.add_argument("--port", type=int, help="port to listen on (or GRADIO_SERVER_PORT)")
     parser.add_argument("--share", action="store_true", default=None, help="make a public link")
+    parser.add_argument("--mcp", action="store_true", help="offer the tool paint to agents")
     parser.add_argument("--auth", metavar="NAME:PASSWORD", help="ask visitors for these")
     chosen = parser.parse_args(arguments)
     if chosen.auth and ":" not in chosen.auth:
         parser.error("--auth is written NAME:PASSWORD")
+    if chosen.mcp and not can_serve():
+        parser.error(NEEDS)
     logging.basicConfig(format="%(message)s")
     try:
         vgg19(best_device())
@@ -175,7 +182,7 @@ def main(arguments: list[str] | None = None) -> None:
     for sent in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sent, partial(interrupt, painter))
     try:
-        build_app(painter).launch(
+        build_app(painter, chosen.mcp).launch(
             server_name=chosen.host,
             server_port=chosen.port,
             share=chosen.share,
@@ -190,6 +197,7 @@ def main(arguments: list[str] | None = None) -> None:
             run_history=False,
             ssr_mode=False,
             footer_links=["api"],
+            mcp_server=chosen.mcp,
         )
     except OSError as error:  # the port is taken
         parser.exit(1, f"The server could not start. {error}\n")

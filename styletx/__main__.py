@@ -2,7 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from tqdm import tqdm
 from . import ALLOWED, PRESETS, Event, Progress, Result, Settings, Style, StyletxError, stylize
 from .events import Events
 from .images import check_can_save, read, save
-from .regions import check_styles
+from .recipe import Inputs, inputs_of, missing, read_recipe, written
+from .regions import MASKS, SHARES, STYLES, check_styles
 from .settings import INITS, Limits, Options, preset
 from .words import count
 
@@ -20,9 +22,9 @@ def main(arguments: list[str] | None = None) -> int:
     """0 when a picture was painted, 1 with a sentence on stderr; argparse exits with 2."""
     given = parser().parse_args(arguments)
     chosen = {name: value for name, value in vars(given).items() if name in ALLOWED}
-    begun = chosen.pop("init") if is_picture(chosen.get("init", "")) else None
+    begun_at = Path(chosen.pop("init")) if is_picture(chosen.get("init", "")) else None
     try:
-        settings = preset(given.preset, chosen)
+        settings = settings_of(given, chosen)
         number = len(given.paintings)
         for thing, besides in (("share", given.shares), ("mask", given.masks)):
             if len(besides) not in (0, number):
@@ -33,18 +35,50 @@ def main(arguments: list[str] | None = None) -> int:
         shares, masks = given.shares or [1.0] * number, given.masks or [None] * number
         paintings = list(zip(given.paintings, shares, masks, strict=True))
         check_styles(paintings)
-        read_from = [given.photo, *given.paintings, given.keep, *given.masks, begun]
-        check_can_save(given.output, instead_of=[Path(path) for path in read_from if path])
+        read_from = [given.photo, *given.paintings, given.keep, *given.masks, begun_at]
+        check_can_save(given.output, instead_of=[path for path in read_from if path])
         styles = [Style(read(p), share, read(m) if m else None) for p, share, m in paintings]
-        keep, begun = (read(path) if path else None for path in (given.keep, begun))
+        keep, begun = (read(path) if path else None for path in (given.keep, begun_at))
         events = stylize(
             read(given.photo), styles, settings, keep=keep, begun=begun, weights=given.weights
         )
-        follow(events, given.output)
+        inputs = inputs_of(named(given, begun_at), dict(zip(SHARES, shares, strict=False)))
+        if given.recipe:
+            compare(given.recipe, inputs)
+        follow(events, given.output, inputs)
     except StyletxError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
+
+
+def settings_of(given: argparse.Namespace, chosen: Mapping[str, Any]) -> Settings:
+    """Those of the recipe or the preset, with what is `chosen` besides."""
+    if not given.recipe:
+        return preset(given.preset, chosen)
+    if given.preset:
+        raise StyletxError("Please give either a preset or a recipe, not both.")
+    return replace(read_recipe(given.recipe).settings, **chosen)
+
+
+def named(given: argparse.Namespace, begun: Path | None) -> dict[str, Path | None]:
+    """The pictures by the names that the API gives them."""
+    styles, masks = (
+        zip(n, p, strict=False) for n, p in ((STYLES, given.paintings), (MASKS, given.masks))
+    )
+    return {
+        "content": given.photo,
+        **dict(styles),
+        **dict(masks),
+        "keep": given.keep,
+        "begun": begun,
+    }
+
+
+def compare(painted: Path, inputs: Inputs) -> None:
+    """Say which pictures or shares are not those that a picture was painted with."""
+    for name in missing(read_recipe(painted), inputs):
+        sys.stderr.write(f"Note: {name} is not what {painted.name} was painted with.\n")
 
 
 def is_picture(init: str) -> bool:
@@ -54,8 +88,8 @@ def is_picture(init: str) -> bool:
     return Path(init).suffix != "" or Path(init).is_file()
 
 
-def follow(events: Events, output: Path) -> None:
-    """Show how far it is, and save the result; on Ctrl-C, the picture so far."""
+def follow(events: Events, output: Path, inputs: Inputs) -> None:
+    """Show how far it is, and save the result with its recipe; on Ctrl-C, the picture so far."""
     latest: Event | None = None
     with tqdm(unit="step", disable=None) as bar:
         try:
@@ -63,13 +97,13 @@ def follow(events: Events, output: Path) -> None:
                 bar.total = latest.steps
                 bar.update(latest.step - bar.n)
                 if isinstance(latest, Result):
-                    save(latest.picture, output)
+                    save(latest.picture, output, note=written(latest, inputs))
                     width, height = latest.picture.size
                     bar.write(f"{output}: {width}x{height} pixels in {latest.seconds:.0f} s")
         except KeyboardInterrupt as stop:
             if not isinstance(latest, Progress):
                 raise StyletxError("Stopped before anything was painted.") from stop
-            save(latest.preview, output)
+            save(latest.preview, output, note=written(latest, inputs))
             raise StyletxError(
                 f"Stopped after {latest.step} of {latest.steps} steps; {output} holds the picture "
                 "so far."
@@ -84,6 +118,12 @@ def parser() -> argparse.ArgumentParser:
     add_pictures(parser)
     parser.add_argument(
         "--preset", metavar="NAME", help=f"settings to begin with: {', '.join(PRESETS)}"
+    )
+    parser.add_argument(
+        "--recipe",
+        type=Path,
+        metavar="PICTURE",
+        help="a picture painted here, whose settings are to be taken",
     )
     parser.add_argument(
         "--weights",

@@ -11,9 +11,10 @@ from gradio.utils import get_upload_folder
 from PIL import Image, ImageColor, ImageFilter
 
 from . import words
-from .endpoints import MASKS, Components, Upload, speaking_plainly, uploaded
+from .endpoints import Components, Upload, speaking_plainly, uploaded
 from .errors import StyletxError
 from .images import opaque, read
+from .regions import MASKS
 
 BRUSHES = {"keep": "#e11d48", MASKS[1]: "#2563eb", MASKS[2]: "#16a34a", MASKS[3]: "#f59e0b"}
 SEE_THROUGH, LEAST = 0.6, 48  # how dense a brush paints, and what alpha counts as painted

@@ -9,8 +9,6 @@ from PIL import Image
 from . import words
 from .endpoints import (
     PICTURES,
-    SHARES,
-    STYLES,
     Components,
     Given,
     Upload,
@@ -21,6 +19,7 @@ from .endpoints import (
 from .errors import StyletxError
 from .pyramid import plan
 from .recipe import fingerprint, read_recipe
+from .regions import SHARES, STYLES
 from .settings import ALLOWED, LARGEST, PRESETS, Limits, Options, Settings
 
 IN_SIGHT = ("size", "steps", "style_weight", "style_scale", "colors")  # the others are "Advanced"

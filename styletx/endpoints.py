@@ -16,7 +16,7 @@ from .errors import SettingsError, StyletxError
 from .events import Style
 from .images import check, read
 from .recipe import inputs_of
-from .regions import MOST_PAINTINGS, NO_PAINTING, check_styles
+from .regions import MASKS, NO_PAINTING, SHARES, STYLES, check_styles
 from .reports import KINDS, Files, Told, finished, taken_away, tell
 from .runs import Painter
 from .settings import ALLOWED, LARGEST, Settings, preset, shown
@@ -27,10 +27,6 @@ Upload = dict[str, Any] | None  # a file as Gradio describes it, which lies in i
 Components = dict[str, gr.components.Component]
 Given = Mapping[str, Any]  # what there is by the names of `DEFAULTS`
 
-STYLES, SHARES, MASKS = (
-    tuple(name if place == 1 else f"{name}_{place}" for place in range(1, MOST_PAINTINGS + 1))
-    for name in ("style", "share", "mask")
-)
 DEFAULTS: Given = {
     "content": None,
     "style": None,

@@ -7,9 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from .endpoints import DEFAULTS, LANE, MASKS, Upload, exported, speaking_plainly, uploaded, work
+from .endpoints import DEFAULTS, LANE, Upload, exported, speaking_plainly, uploaded, work
 from .errors import StyletxError
 from .recipe import read_recipe
+from .regions import MASKS
 from .reports import Told
 from .runs import Painter
 from .settings import ALLOWED, Limits, Options
@@ -46,7 +47,9 @@ def offer_endpoints(
 
 
 def offer(work: Callable[..., Any], inputs: Any, outputs: Any, **how: Any) -> None:
-    """Have programs call `work`; Gradio wants a button for it, which nobody sees."""
+    """Have programs call `work`; Gradio wants a button for it, which nobody sees. Agents, to whom
+    Gradio shows every endpoint that does not say it is something else, have a tool of their own."""
+    work._mcp_type = "endpoint"  # type: ignore[attr-defined]
     gr.Button(visible=False).click(work, inputs, outputs, **how)
 
 

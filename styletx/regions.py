@@ -15,6 +15,11 @@ from .images import opaque, tidy, to_tensor
 from .settings import Limits
 
 MOST_PAINTINGS = 4
+# What the paintings, their shares and their masks are called where arguments have names
+STYLES, SHARES, MASKS = (
+    tuple(name if place == 1 else f"{name}_{place}" for place in range(1, MOST_PAINTINGS + 1))
+    for name in ("style", "share", "mask")
+)
 NO_PAINTING = "Please choose at least one painting."
 SHARE = Limits(0, 1000, 0.05, "Share", "How much of a painting there is beside the others")
 NOTHING = 1e-4  # of the picture: less than this is no region

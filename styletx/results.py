@@ -11,9 +11,6 @@ import gradio as gr
 
 from . import words
 from .endpoints import (
-    MASKS,
-    SHARES,
-    STYLES,
     Components,
     exported,
     folder_of,
@@ -22,6 +19,7 @@ from .endpoints import (
 )
 from .errors import StyletxError
 from .recipe import read_recipe
+from .regions import MASKS, SHARES, STYLES
 from .reports import BEFORE, KINDS, THUMBNAIL
 from .settings import ALLOWED, Settings
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import gradio as gr
 
-from .endpoints import DEFAULTS, MASKS, PICTURES, SHARES, STYLES, Components
+from .endpoints import DEFAULTS, PICTURES, Components
+from .regions import MASKS, SHARES, STYLES
 from .settings import ALLOWED
 from .words import CODE, CODE_HELP, CODES
 

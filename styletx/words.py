@@ -65,6 +65,8 @@ ARGUMENTS = {  # of the API, beside the settings
     "run_id": "The run_id of a report.",
     "kind": "png, jpeg, webp, or film.",
     "painted": "A picture that was painted here.",
+    "tool": "Repaint a photo in the manner of a painting; this takes from ten seconds to a minute. "
+    "Returns the picture, made small, and the address of the full one.",
 }
 
 

@@ -1,0 +1,68 @@
+"""A tool for agents: /paint over the Model Context Protocol, where its package is installed."""
+
+from importlib.util import find_spec
+from typing import Any
+
+import gradio as gr
+from gradio.route_utils import get_root_url
+
+from .endpoints import DEFAULTS, LANE, speaking_plainly, work
+from .images import opaque, read, save
+from .programs import meaning
+from .reports import small
+from .runs import Painter
+from .settings import PRESETS
+from .words import argument, described
+
+SIDE = 768  # pixels: what an agent looks at need not be larger
+ASKED = ("content", "style", "preset", "size", "style_weight")
+NEEDS = "Agents need one more package: pip install 'gradio[mcp]'."
+
+
+def can_serve() -> bool:
+    """Whether the package that speaks the protocol is installed."""
+    return find_spec("mcp") is not None
+
+
+def offer_tool(painter: Painter) -> None:
+    """Within `gr.Blocks`: the tool `paint`."""
+
+    def paint(  # noqa: PLR0913
+        content: Any,
+        style: Any,
+        preset: str = "",
+        size: int = 512,
+        style_weight: float = 1.0,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+        request: gr.Request | None = None,
+    ) -> tuple[str, str]:
+        told = dict(zip(ASKED, (content, style, preset, size, style_weight), strict=True))
+        path = ""
+        for shown, report in work(painter, {**DEFAULTS, **told}):
+            progress((report["step"], report["steps"]), desc=described(report))
+            path = shown or path
+        with speaking_plainly():
+            picture = read(path)
+            seen = path.removesuffix(".png") + "-small.jpg"
+            save(small(opaque(picture), SIDE), seen, quality=85)
+        width, height = picture.size
+        return seen, f"{described(report)} In full, {width}x{height}: {address_of(path, request)}"
+
+    lines = (f"    {name}: {meaning(name)}" for name in ASKED)
+    paint.__doc__ = "\n".join([argument("tool"), "", "Args:", *lines])
+    inputs = [
+        gr.Image(label="content", visible=False),
+        gr.Image(label="style", visible=False),
+        gr.Dropdown(["", *PRESETS], value="", label="preset", visible=False),
+        gr.Number(DEFAULTS["size"], label="size", precision=0, visible=False),
+        gr.Number(DEFAULTS["style_weight"], label="style_weight", visible=False),
+    ]
+    outputs = [gr.Image(visible=False, label="picture"), gr.Textbox(visible=False, label="told")]
+    gr.Button(visible=False).click(paint, inputs, outputs, api_name="paint_for_agents", **LANE)
+
+
+def address_of(path: str, request: gr.Request | None) -> str:
+    """Where a file can be fetched from, as the one who asked reaches this server."""
+    if request is None or request.request is None:
+        return path
+    return f"{get_root_url(request.request, '/gradio_api/queue/join', None)}/gradio_api/file={path}"
