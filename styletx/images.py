@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -180,21 +181,32 @@ def check_can_save(path: Path, instead_of: Sequence[Path] = ()) -> None:
 def save(picture: Image.Image, path: Path | str, quality: int = 95, note: str = "") -> None:
     """Write a picture with the sRGB profile, in the format that the name's ending says; on white
     where that format knows no transparency. An ASCII `note` goes with it, as `note_in` finds it."""
-    text, exif = PngImagePlugin.PngInfo(), Image.Exif()
-    if note:
-        text.add_text(NOTE, note)
-        exif[ExifTags.Base.Software] = NOTE
-        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = ASCII + note.encode("ascii")
-    about = {"pnginfo": text} if Path(path).suffix.lower() == ".png" else {"exif": exif}
     try:
         if Path(path).suffix.lower() in (".jpg", ".jpeg"):
             picture = opaque(picture)
         profile = bytearray(SRGB.tobytes())
         profile[DATED] = bytes(12)
+        about = noted(note, Path(path).suffix.lower()) if note else {}
         picture.save(path, icc_profile=bytes(profile), quality=quality, **about)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise ImageError(f"{path} cannot be written: {reason}.") from error
+
+
+def noted(note: str, ending: str) -> dict[str, Any]:
+    """What has Pillow write a note into a file of that format: a text of its own in a PNG, a
+    description in a TIFF, in the others EXIF's comment, which no gallery takes for a caption."""
+    text, exif = PngImagePlugin.PngInfo(), Image.Exif()
+    if ending == ".png":
+        text.add_text(NOTE, note)
+        return {"pnginfo": text}
+    exif[ExifTags.Base.Software] = NOTE
+    if ending in (".tif", ".tiff"):  # of which Pillow writes no further directory
+        exif[ExifTags.Base.ImageDescription] = note
+    else:
+        comments = exif.get_ifd(ExifTags.IFD.Exif)
+        comments[ExifTags.Base.UserComment] = ASCII + note.encode("ascii")
+    return {"exif": exif}
 
 
 def note_in(path: Path) -> str:
@@ -204,10 +216,13 @@ def note_in(path: Path) -> str:
         text = picture.info.get(NOTE)
         if isinstance(text, str):
             return text
-        comment = picture.getexif().get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
-    if not isinstance(comment, bytes) or not comment.startswith(ASCII):
+        exif = picture.getexif()
+        comment = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
+    if exif.get(ExifTags.Base.Software) != NOTE:
         return ""
-    return comment[len(ASCII) :].decode("ascii", "replace")
+    if isinstance(comment, bytes) and comment.startswith(ASCII):
+        return comment[len(ASCII) :].decode("ascii", "replace")
+    return str(exif.get(ExifTags.Base.ImageDescription, ""))
 
 
 def to_tensor(picture: Image.Image, size: tuple[int, int], device: torch.device) -> Tensor:

@@ -16,8 +16,10 @@ from test_runs import FACTS, PICTURE, progress, result
 import app as page
 from styletx import ALLOWED, PRESETS, Settings, StyletxError
 from styletx.brush import BRUSHES, SOFT, brushed, to_paint_over
-from styletx.controls import looked_at, twice_as_large
+from styletx.controls import looked_at, repeated, twice_as_large
 from styletx.endpoints import DEFAULTS, speaking_plainly
+from styletx.images import save
+from styletx.recipe import inputs_of, written
 from styletx.runs import Painter
 from styletx.settings import Limits, Options
 
@@ -396,3 +398,43 @@ def test_a_run_whose_picture_is_small_is_shown_as_it_is(painter, files):
     *_, last = ask(build_app(painter), "paint", **both(files))
     with Image.open(last["picture"]) as picture:
         assert picture.size == (40, 40)
+
+
+def test_what_is_wrong_is_said_at_the_field_that_it_is_in(painter, files):
+    app = build_app(painter)
+    (page,) = {fn.fn.__self__ for fn in app.fns.values() if fn.api_name == "paint"}
+    (files / "page.png").write_text("<html>")
+
+    def told(**given):
+        values = {**DEFAULTS, **both(files), **given}
+        checks = page.checked(*(values[name] for name in page.inputs))
+        wrong = {
+            n: c["message"] for n, c in zip(page.inputs, checks, strict=True) if not c["is_valid"]
+        }
+        (words,) = {
+            by_name(page, page.complain(*(values[name] for name in page.inputs))).get(place)
+            for place in ("status", "said")
+        }
+        assert words == (" ".join(wrong.values()) or None)
+        return wrong
+
+    assert told() == {}
+    assert told(content=None) == {"content": "Please choose a photo."}
+    assert told(style=None) == {"style": "Please choose at least one painting."}
+    assert told(style=None, style_2=upload(files, "photo")) == {}
+    assert list(told(mask_2=upload(files, "page"), size=9)) == ["mask_2", "size"]
+    assert "did you mean relu4_2?" in told(style_layers="conv4_2")["style_layers"]
+
+
+def test_a_painted_picture_brings_its_settings_back(files):
+    wanted = Settings(**{**OTHER, "size": 300})
+    kept = files / "painted.png"
+    inputs = inputs_of({"content": files / "photo.png", "style": files / "painting.png"}, {})
+    save(PICTURE, kept, note=written(replace(result(), settings=wanted), inputs))
+    settings, told = repeated({"path": str(kept)}, {**DEFAULTS, **both(files)})
+    assert settings == list(asdict(wanted).values())
+    assert told.endswith("The pictures are those it was painted from: press Paint.")
+    _, told = repeated({"path": str(kept)}, {**DEFAULTS, "content": upload(files, "photo")})
+    assert told.endswith("To repeat it, choose the same painting.")
+    with pytest.raises(gr.Error, match=r"photo.png holds no recipe"):
+        repeated(upload(files, "photo"), dict(DEFAULTS))

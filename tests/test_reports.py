@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -8,13 +9,20 @@ from test_runs import FACTS, PICTURE, SETTINGS, progress, result
 
 import styletx.reports as reports
 from styletx import Progress
-from styletx.reports import Files, report
-from styletx.words import described
+from styletx.recipe import read_recipe
+from styletx.reports import FRAMES, Files, report
+from styletx.words import announced, described
 
 
-def facts(event, stopping=False, ahead=0):
+def facts(event, stopping=False, ahead=0, wait=None):
     run = SimpleNamespace(id="abc", settings=SETTINGS, stopping=stopping)
-    return report(run, event, ahead)
+    return report(run, event, ahead, wait)
+
+
+@pytest.fixture
+def told(files):
+    """The files of a run that has just begun."""
+    return Files(files / "run", "cat-poppies", files / "photo.png", {"content": "ab"})
 
 
 @pytest.fixture
@@ -24,45 +32,53 @@ def clock(monkeypatch):
     return now
 
 
-def test_previews_are_small_jpegs_at_most_two_a_second(tmp_path, clock):
+def test_previews_are_small_jpegs_at_most_two_a_second(told, clock):
     large = Progress(**FACTS, step=1, preview=PICTURE.resize((1600, 800)), seconds_left=None)
-    files = Files(tmp_path / "run", "name")
     paths = []
     for _ in range(11):
-        paths.append(files.show(large))
+        paths.append(told.show(large))
         clock.seconds += 0.125
     assert len(set(paths)) == 3
     with Image.open(paths[0]) as preview:
         assert (preview.format, preview.size) == ("JPEG", (768, 384))
 
 
-def test_old_previews_of_a_run_are_removed(tmp_path, clock):
-    files = Files(tmp_path / "run", "name")
-    for step in range(20):
-        latest = files.show(progress(step))
+def test_the_latest_previews_are_there_and_no_more_than_a_film_needs(told, clock):
+    for step in range(4 * FRAMES):
+        latest = told.show(progress(step))
         clock.seconds += 1
-    left = sorted(str(path) for path in (tmp_path / "run").iterdir())
-    assert len(left) == 3
-    assert latest in left
+    left = {str(path) for path in (told.folder / "previews").iterdir()}
+    assert len(left) <= FRAMES + 3
+    assert {str(path) for path in told.latest} <= left
+    assert latest == str(told.latest[-1])
 
 
-def test_each_preview_has_a_name_of_its_own_so_that_browsers_fetch_it(tmp_path, clock):
-    files, names = Files(tmp_path / "run", "name"), set()
+def test_each_preview_has_a_name_of_its_own_so_that_browsers_fetch_it(told, clock):
+    names = set()
     for _ in range(5):
-        names.add(files.show(progress(7)))
+        names.add(told.show(progress(7)))
         clock.seconds += 1
     assert len(names) == 5
 
 
-def test_the_result_is_a_png_under_the_name_of_its_pictures(tmp_path):
-    path = Files(tmp_path / "run", "cat-poppies").show(result())
+def test_the_result_is_a_png_under_the_name_of_its_pictures_with_its_recipe(told):
+    path = told.show(result())
     assert path.endswith("cat-poppies.png")
     with Image.open(path) as picture:
         assert picture.tobytes() == PICTURE.tobytes()
+    assert read_recipe(Path(path)).inputs == {"content": "ab"}
 
 
-def test_before_the_first_preview_there_is_no_picture(tmp_path):
-    assert Files(tmp_path / "run", "name").show(None) is None
+def test_beside_the_result_lie_the_photo_at_its_size_and_a_thumbnail(told):
+    told.show(replace(result(), picture=PICTURE.resize((600, 400))))
+    with Image.open(told.folder / "before.jpg") as before:
+        assert before.size == (600, 400)
+    with Image.open(told.folder / "thumbnail.jpg") as thumbnail:
+        assert thumbnail.size == (240, 160)
+
+
+def test_before_the_first_preview_there_is_no_picture(told):
+    assert told.show(None) is None
 
 
 def test_reports_have_the_same_names_from_first_to_last():
@@ -80,6 +96,10 @@ def test_reports_have_the_same_names_from_first_to_last():
         (facts(None), "Starting …"),
         (facts(None, ahead=1), "Waiting for 1 picture to be finished first."),
         (facts(None, ahead=3), "Waiting for 3 pictures to be finished first."),
+        (
+            facts(None, ahead=2, wait=34.4),
+            "Waiting for 2 pictures to be finished first: about 34 s.",
+        ),
         (facts(progress(2)), "Size 1 of 1 · step 2 of 3 · 0 s"),
         (facts(result()), "Done: 3 steps in 0 s."),
         (facts(replace(result(step=1), steps=1)), "Done: 1 step in 0 s."),
@@ -94,3 +114,11 @@ def test_every_state_has_its_words(told, words):
 def test_the_time_left_is_told_when_it_is_known():
     event = Progress(**FACTS, step=2, preview=PICTURE, seconds_left=7.4)
     assert described(facts(event)).endswith("· about 7 s left")
+
+
+def test_who_listens_hears_what_happens_and_not_every_step():
+    steps = [facts(progress(step)) for step in range(1, 3)]
+    assert {announced(told) for told in steps} == {"Painting size 1 of 1."}
+    waiting = [facts(None, ahead=1, wait=seconds) for seconds in (None, 3.0, 2.0)]
+    assert {announced(told) for told in waiting} == {"Waiting for 1 picture to be finished first."}
+    assert announced(facts(result())) == "Done: 3 steps in 0 s."

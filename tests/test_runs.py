@@ -1,5 +1,6 @@
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -192,3 +193,24 @@ def test_closing_stops_everything(painter):
     script.go.set()
     assert script.ended.wait(5)
     assert all(run.over for run in runs)
+
+
+def test_who_waits_is_told_how_long_as_far_as_that_is_known(painter):
+    def slowly(seconds_left):
+        yield replace(progress(1), seconds=10.0, seconds_left=seconds_left)
+        time.sleep(2)
+
+    painter.stylize = lambda **given: slowly(given["content"])
+    first, *others = (painter.start(SETTINGS, lambda: {"content": 6.0}) for _ in range(3))
+    assert painter.wait_of(first) is None  # it waits for nobody
+    deadline = time.monotonic() + 5
+    while first.latest is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert painter.wait_of(others[0]) == 6
+    assert painter.wait_of(others[1]) == pytest.approx(6 + 16)  # as long again as the first, in all
+    smaller = painter.start(replace(SETTINGS, size=256), lambda: {"content": 6.0})
+    larger = painter.start(SETTINGS, lambda: {"content": 6.0})
+    for run in others:
+        run.stop()
+    assert painter.wait_of(smaller) == 6
+    assert 6 + 3 < painter.wait_of(larger) < 6 + 12  # a quarter of the pixels, more or less

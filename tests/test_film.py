@@ -1,0 +1,96 @@
+"""The film of the making, from what was kept of a run."""
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from PIL import Image, ImageSequence
+from test_runs import progress, result
+
+import styletx.reports as reports
+from styletx import StyletxError
+from styletx.film import FIRST, FRAME, LAST, make_film
+from styletx.images import note_in
+from styletx.reports import FRAMES, Files, taken_away
+
+RED, GREEN, BLUE = (200, 30, 30), (30, 200, 30), (30, 30, 200)
+
+
+def pictures(folder, *colors, size=(600, 400)):
+    paths = [folder / f"{place}.png" for place in range(len(colors))]
+    for path, color in zip(paths, colors, strict=True):
+        Image.new("RGB", size, color).save(path)
+    return paths
+
+
+def frames_of(path):
+    with Image.open(path) as film:
+        return [
+            (frame.convert("RGB").getpixel((5, 5)), frame.info["duration"], frame.size)
+            for frame in ImageSequence.Iterator(film)
+        ]
+
+
+def near(color, other):
+    return max(abs(a - b) for a, b in zip(color, other, strict=True)) < 12
+
+
+def test_a_film_goes_from_the_photo_through_the_previews_to_the_picture(tmp_path):
+    photo, first, second, last = pictures(tmp_path, RED, GREEN, (99, 99, 99), BLUE)
+    make_film(photo, [first, second], last, tmp_path / "film.webp")
+    shown = frames_of(tmp_path / "film.webp")
+    assert [
+        near(color, wanted)
+        for (color, _, _), wanted in zip(shown, (RED, GREEN, (99, 99, 99), BLUE), strict=True)
+    ] == [True] * 4
+    assert {size for _, _, size in shown} == {(512, 341)}
+    times = [time for _, time, _ in shown]
+    assert times == [FIRST, FRAME, FRAME, LAST]
+
+
+@pytest.fixture
+def run(files, monkeypatch):
+    """A run of 200 previews, a second apart, and its files."""
+    now = SimpleNamespace(seconds=100.0)
+    monkeypatch.setattr(reports.time, "monotonic", lambda: now.seconds)
+    told = Files(files / "run", "photo-painting", files / "photo.png", {})
+    for step in range(200):
+        told.show(
+            replace(progress(step), preview=Image.new("RGB", (40, 40), (step * 37 % 256, 90, 90)))
+        )
+        now.seconds += 1
+    return told, Path(told.show(result()))
+
+
+def test_however_long_a_run_is_its_film_is_short_and_whole(run, files):
+    told, _ = run
+    steps = [int(frame.stem.split("-")[1]) for frame in told.frames]
+    assert FRAMES / 2 < len(steps) <= FRAMES
+    assert steps[0] == 0
+    assert steps[-1] > 190
+    assert len({b - a for a, b in pairwise(steps)}) == 1
+    assert len(list((files / "run" / "previews").iterdir())) <= FRAMES + 3
+
+
+def test_a_finished_picture_is_taken_away_in_every_format_with_its_recipe(run):
+    _, path = run
+    formats = {"png": "PNG", "jpeg": "JPEG", "webp": "WEBP"}
+    for kind, wanted in formats.items():
+        away = taken_away(path, kind)
+        with Image.open(away) as picture:
+            assert (picture.format, picture.size) == (wanted, (40, 40))
+            assert picture.info["icc_profile"]
+        assert note_in(away) == note_in(path) != ""
+    film = taken_away(path, "film")
+    with Image.open(film) as moving:
+        assert moving.n_frames == len(list((path.parent / "previews").iterdir())) + 2
+    made = film.stat().st_mtime_ns
+    assert taken_away(path, "film").stat().st_mtime_ns == made  # once is enough
+
+
+def test_a_film_that_cannot_be_written_says_so(tmp_path):
+    photo, last = pictures(tmp_path, RED, BLUE)
+    with pytest.raises(StyletxError, match="The film cannot be written"):
+        make_film(photo, [], last, tmp_path / "nowhere" / "film.webp")

@@ -1,0 +1,134 @@
+"""Pictures say how they were painted, and nothing else."""
+
+import hashlib
+import json
+from dataclasses import replace
+
+import pytest
+from conftest import OTHER
+from PIL import Image
+from test_runs import PICTURE, result
+
+from styletx import Settings, StyletxError
+from styletx.errors import ImageError, SettingsError
+from styletx.images import ENDINGS, note_in, save
+from styletx.recipe import VERSION, fingerprint, inputs_of, missing, read_recipe, written
+
+INPUTS = {"content": "ab" * 32, "style": "cd" * 32, "share_2": 0.5}
+
+
+def painted(folder, ending=".png", **chosen):
+    path = folder / f"painted{ending}"
+    save(PICTURE, path, note=written(replace(result(), settings=Settings(**chosen)), INPUTS))
+    return path
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_picture_tells_how_it_was_painted_in_every_format(tmp_path, ending):
+    recipe = read_recipe(painted(tmp_path, ending, **OTHER))
+    assert recipe.settings == Settings(**OTHER)
+    assert recipe.inputs == INPUTS
+    assert (recipe.version, recipe.weights, recipe.device) == (VERSION, "embedded", "cpu, float32")
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_recipe_changes_no_pixel_and_leaves_the_profile(tmp_path, ending):
+    save(PICTURE, tmp_path / f"plain{ending}")
+    with (
+        Image.open(painted(tmp_path, ending)) as one,
+        Image.open(tmp_path / f"plain{ending}") as two,
+    ):
+        assert one.tobytes() == two.tobytes()
+        assert one.info["icc_profile"] == two.info["icc_profile"]
+
+
+def test_a_recipe_holds_settings_fingerprints_and_what_painted_but_no_names_and_no_paths(tmp_path):
+    path = tmp_path / "secret photo.png"
+    PICTURE.save(path)
+    inputs = inputs_of({"content": path, "style": None}, {"share": 1.0, "share_2": 0.25})
+    assert inputs == {
+        "content": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "share_2": 0.25,
+    }
+    note = written(result(), inputs)
+    assert set(json.loads(note)) == {
+        "styletx",
+        "settings",
+        "step",
+        "steps",
+        "weights",
+        "device",
+        "inputs",
+    }
+    assert "secret" not in note
+    assert str(tmp_path) not in note
+    assert note.isascii()
+
+
+def test_a_fingerprint_is_the_one_that_sha256sum_prints(tmp_path):
+    (tmp_path / "file").write_bytes(b"abc")
+    assert fingerprint(tmp_path / "file") == (
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )
+
+
+def test_a_picture_without_a_recipe_says_so(tmp_path):
+    PICTURE.save(tmp_path / "plain.png")
+    with pytest.raises(StyletxError, match="plain.png holds no recipe. Pictures painted here have"):
+        read_recipe(tmp_path / "plain.png")
+    (tmp_path / "page.png").write_text("<html>")
+    with pytest.raises(ImageError, match="page.png is not a picture that can be read"):
+        read_recipe(tmp_path / "page.png")
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "{",
+        "[]",
+        "7",
+        '{"settings": 1, "inputs": {}}',
+        '{"settings": {}}',
+        "[" * 15_000,
+        '{"settings": {}, "inputs": {}}' + " " * 20_000,
+    ],
+)
+@pytest.mark.parametrize("ending", [".png", ".jpg"])
+def test_a_recipe_that_is_damaged_says_so(tmp_path, note, ending):
+    save(PICTURE, tmp_path / f"odd{ending}", note=note)
+    with pytest.raises(StyletxError, match=f"The recipe in odd{ending} is damaged"):
+        read_recipe(tmp_path / f"odd{ending}")
+
+
+def test_a_recipe_with_impossible_settings_is_refused_in_the_usual_words(tmp_path):
+    save(PICTURE, tmp_path / "odd.png", note='{"settings": {"size": 9}, "inputs": {}}')
+    with pytest.raises(SettingsError, match="size is 9, but must lie between 64 and 4096"):
+        read_recipe(tmp_path / "odd.png")
+
+
+def test_a_recipe_of_a_version_that_knows_more_says_which(tmp_path):
+    note = {"styletx": "9.1", "settings": {"glaze": 2}, "inputs": {}}
+    save(PICTURE, tmp_path / "new.png", note=json.dumps(note))
+    with pytest.raises(
+        StyletxError, match=r"painted by styletx 9.1, which knows the setting 'glaze'"
+    ):
+        read_recipe(tmp_path / "new.png")
+
+
+def test_a_recipe_of_before_a_setting_leaves_it_at_its_default(tmp_path):
+    save(PICTURE, tmp_path / "old.png", note='{"settings": {"size": 300}, "inputs": {}}')
+    assert read_recipe(tmp_path / "old.png").settings == Settings(size=300)
+
+
+def test_a_comment_that_is_not_ours_is_no_recipe(tmp_path):
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0hello"
+    PICTURE.save(tmp_path / "other.jpg", exif=exif)
+    assert note_in(tmp_path / "other.jpg") == ""
+
+
+def test_what_is_not_the_same_is_named(tmp_path):
+    recipe = read_recipe(painted(tmp_path))
+    assert missing(recipe, INPUTS) == []
+    other = {"content": INPUTS["content"], "style": "ee" * 32, "keep": "ff" * 32}
+    assert missing(recipe, other) == ["style", "share_2", "keep"]

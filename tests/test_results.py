@@ -1,0 +1,188 @@
+"""What a visitor has of the pictures of this visit: beside the photo, to take away, back again."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import gradio as gr
+import pytest
+from conftest import OTHER
+from PIL import Image
+from test_app import ask, both, build_app, one_painter, painter, upload  # noqa: F401
+from test_runs import progress, result
+
+import app as page
+from styletx import ALLOWED, Settings
+from styletx.endpoints import folder_of
+from styletx.recipe import inputs_of, read_recipe
+from styletx.results import (
+    MOST,
+    brought_back,
+    caption_of,
+    collected,
+    compared,
+    deleted,
+    two_compared,
+)
+
+
+@pytest.fixture
+def visit(painter, files):  # noqa: F811
+    """Paint, and take the picture into the visit; `visit.visits` are those so far."""
+
+    def paint(**given):
+        def scripted(content, styles, settings, **more):
+            facts = {"settings": settings, "steps": settings.steps, "step": settings.steps}
+            yield progress(1)
+            yield replace(result(), **facts)
+
+        painter.stylize = scripted
+        *_, last = ask(build_app(painter), "paint", **{**both(files), **given})
+        told = collected(last["run"], paint.visits)
+        paint.visits = told["visits"]
+        return last["run"], told
+
+    paint.visits = []
+    return paint
+
+
+def test_a_finished_picture_joins_those_of_the_visit_once(visit):
+    run, told = visit(size=300)
+    assert [caption for _, caption in told["strip"]] == ["photo-painting · size 300"]
+    with Image.open(told["strip"][0][0]) as thumbnail:
+        assert max(thumbnail.size) <= 240
+    assert told["delete"].interactive
+    assert not told["compare"].interactive  # there is nothing to compare it with
+    assert collected(run, visit.visits) == {}
+    _, told = visit()
+    assert [caption for _, caption in told["strip"]] == [
+        "photo-painting",
+        "photo-painting · size 300",
+    ]
+    assert told["compare"].interactive
+
+
+def test_a_run_without_a_picture_joins_nothing():
+    assert collected({}, []) == collected({"run_id": "ab" * 16}, []) == {}
+
+
+def test_it_can_be_taken_away_in_four_kinds_with_its_name(visit):
+    _, told = visit()
+    names = {kind: Path(told[kind].value["path"]).name for kind in ("png", "jpeg", "webp", "film")}
+    assert names == {
+        "png": "photo-painting.png",
+        "jpeg": "photo-painting.jpg",
+        "webp": "photo-painting.webp",
+        "film": "photo-painting-film.webp",
+    }
+    assert all(told[kind].interactive for kind in names)
+
+
+def test_the_strip_holds_so_many_and_no_more(visit):
+    visit()
+    many = [{**visit.visits[0], "run_id": f"{k:032x}"} for k in range(MOST + 5)]
+    run, _ = visit()
+    assert len(collected(run, many)["visits"]) == MOST
+
+
+def test_a_click_brings_back_picture_inputs_and_settings(visit, files):
+    wanted = {name: value for name, value in OTHER.items() if name != "init"}
+    run, _ = visit(**wanted, style_2=upload(files, "photo"), share_2=0.5)
+    visit()
+    told = brought_back(visit.visits, 1, [])
+    assert {name: told[name] for name in wanted} == wanted
+    assert told["content"] == str(files / "photo.png")
+    assert (told["style"], told["style_2"]) == (
+        str(files / "painting.png"),
+        str(files / "photo.png"),
+    )
+    assert (told["share_2"], told["begun"], told["style_3"]) == (0.5, None, None)
+    assert Path(told["picture"]).parent == folder_of(run["run_id"])
+    assert (told["go_on"], told["run"], told["clicked"]) == (run["run_id"], run, [run["run_id"]])
+    assert told["more"].interactive
+
+
+def test_what_was_brushed_is_not_brought_back_and_that_is_said(visit, files):
+    visit(keep=upload(files, "photo"))
+    told = brought_back(visit.visits, 0, [])
+    assert told["status"].endswith("What was painted over the photo is not.")
+    assert "keep" not in told
+
+
+def test_a_picture_that_is_gone_says_so(visit):
+    visit()
+    deleted(visit.visits, [visit.visits[0]["run_id"]], {})
+    with pytest.raises(gr.Error, match="That picture is no longer here: an hour has passed, or it"):
+        brought_back(visit.visits, 0, [])
+
+
+def test_the_last_two_that_were_clicked_are_compared(visit):
+    one, _ = visit(size=300)
+    other, _ = visit()
+    clicked = [other["run_id"], one["run_id"]]
+    told = two_compared(visit.visits, clicked)["compared"]
+    assert "Left: photo-painting. Right: photo-painting · size 300." in told
+    assert told.index(one["run_id"]) < told.index(other["run_id"])  # the left one lies on top
+    assert (
+        "Click on two of your pictures first" in two_compared(visit.visits, clicked[:1])["status"]
+    )
+    twice = two_compared(visit.visits, [one["run_id"]] * 2)
+    assert "Click on two" in twice["said"]
+
+
+def test_a_deleted_picture_is_gone_from_page_and_server(visit):
+    run, _ = visit()
+    assert folder_of(run["run_id"]).is_dir()
+    told = deleted(visit.visits, [run["run_id"]], run)
+    assert not folder_of(run["run_id"]).exists()
+    assert (told["visits"], told["strip"], told["picture"], told["go_on"]) == ([], [], None, "")
+    assert not any(told[kind].interactive for kind in ("png", "film", "more", "delete"))
+
+
+def test_only_a_picture_of_this_visit_can_be_deleted(visit):
+    run, _ = visit()
+    told = deleted([], [run["run_id"]], run)
+    assert told["status"] == "Click on one of your pictures first."
+    assert folder_of(run["run_id"]).is_dir()
+
+
+def test_the_slider_is_one_for_keyboards_and_screen_readers(tmp_path):
+    told = compared(tmp_path / "a b.jpg", tmp_path / 'c"d.png', "<b>x</b>")
+    assert '<input type="range"' in told
+    assert 'aria-label="How much of the left picture to see"' in told
+    assert "a%20b.jpg" in told
+    assert 'c%22d.png"' in told
+    assert "&lt;b&gt;" in told
+
+
+def test_a_caption_tells_what_was_not_left_at_its_default():
+    defaults = {name: getattr(Settings(), name) for name in ALLOWED}
+    assert caption_of("cat-poppies", defaults) == "cat-poppies"
+    assert (
+        caption_of("a", {**defaults, "size": 300, "colors": "photo"})
+        == "a · size 300, colors photo"
+    )
+
+
+def test_the_examples_are_what_the_defaults_paint_of_their_pictures():
+    for pair in page.EXAMPLES.values():
+        recipe = read_recipe(page.painted_of(pair))
+        assert recipe.settings == Settings()
+        inputs = dict(zip(("content", "style"), page.files_of(pair), strict=True))
+        assert recipe.inputs == inputs_of(inputs, {})
+
+
+def test_an_example_is_there_at_once():
+    for name, pair in page.EXAMPLES.items():
+        told = page.example(name)
+        assert told["picture"] == str(page.painted_of(pair))
+        assert (told["content"], told["style"]) == tuple(map(str, page.files_of(pair)))
+        assert told["jpeg"].interactive
+        assert not told["png"].interactive
+        assert told["go"].value == "Paint it again"
+        assert {told[n] for n in ("style_2", "style_3", "style_4", "begun")} == {None}
+
+
+def test_a_surprise_is_a_pair_that_exists():
+    pairs = {tuple(page.surprise()[name] for name in ("content", "style")) for _ in range(30)}
+    assert len(pairs) > 5
+    assert all(Path(path).is_file() for pair in pairs for path in pair)

@@ -1,0 +1,95 @@
+"""A run as code says all that was chosen, and nothing that was not."""
+
+import ast
+import shlex
+
+import pytest
+from conftest import OTHER
+
+import styletx.__main__ as command_line
+from styletx import ALLOWED
+from styletx.endpoints import DEFAULTS
+from styletx.snippets import LANGUAGES, curl, python
+
+URL = "http://127.0.0.1:7860/"
+
+
+def file(name):
+    return {"path": f"/tmp/cache/8f/{name}", "orig_name": name}
+
+
+GIVEN = {**DEFAULTS, "content": file("my cat.jpg"), "style": file("it's.png")}
+ALL = {
+    **GIVEN,
+    **OTHER,
+    "style_3": file("three.png"),
+    "share_3": 0.25,
+    "mask_3": file("mask.png"),
+    "keep": file("keep.png"),
+    "begun": file("begun.png"),
+    "go_on": "ab" * 16,
+}
+
+
+def arguments_of(code):
+    """What the call of `client.predict` in Python code is given, files by their names."""
+    (call,) = (
+        node
+        for node in ast.walk(ast.parse(code))
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "predict"
+    )
+    return {
+        word.arg: ast.literal_eval(
+            word.value.args[0] if isinstance(word.value, ast.Call) else word.value
+        )
+        for word in call.keywords
+    }
+
+
+def parsed(line):
+    words = shlex.split(line)
+    assert words[:3] == ["python", "-m", "styletx"]
+    return command_line.parser().parse_args(words[3:])
+
+
+def test_what_is_at_its_default_is_left_out():
+    assert arguments_of(python(GIVEN, URL)) == {
+        "content": "my cat.jpg",
+        "style": "it's.png",
+        "api_name": "/stylize",
+    }
+    given = parsed(LANGUAGES["command-line"](GIVEN, URL))
+    assert not [name for name in vars(given) if name in ALLOWED]
+    assert [str(path) for path in (given.photo, *given.paintings)] == ["my cat.jpg", "it's.png"]
+
+
+def test_everything_that_was_chosen_is_there():
+    told = arguments_of(python(ALL, URL))
+    assert {name: told[name] for name in OTHER} == OTHER
+    assert (told["style_3"], told["share_3"], told["mask_3"]) == ("three.png", 0.25, "mask.png")
+    assert (told["keep"], told["begun"]) == ("keep.png", "begun.png")
+    given = parsed(LANGUAGES["command-line"](ALL, URL))
+    assert {name: getattr(given, name) for name in OTHER if name != "init"} == {
+        name: value for name, value in OTHER.items() if name != "init"
+    }
+    assert given.init == "begun.png"  # which decides instead
+    assert [str(path) for path in given.paintings] == ["it's.png", "three.png"]
+    assert (given.shares, [str(mask) for mask in given.masks]) == (
+        [1.0, 0.25],
+        ["None", "mask.png"],
+    )
+    assert str(given.keep) == "keep.png"
+
+
+@pytest.mark.parametrize("write", LANGUAGES.values(), ids=LANGUAGES)
+def test_no_paths_of_the_server_are_told_and_what_is_missing_has_a_name(write):
+    assert "/tmp" not in write(ALL, URL)
+    assert "ab" * 16 not in write(ALL, URL)
+    assert "photo.jpg" in write(dict(DEFAULTS), URL)
+
+
+def test_the_address_is_that_of_the_page():
+    assert 'Client("https://me-styletx.hf.space/")' in python(GIVEN, "https://me-styletx.hf.space/")
+    assert "url=https://me-styletx.hf.space/gradio_api\n" in curl(
+        GIVEN, "https://me-styletx.hf.space/"
+    )
