@@ -26,12 +26,12 @@ from styletx.controls import (
 from styletx.endpoints import IN_LINE, Components
 from styletx.engine import best_device
 from styletx.features import vgg19
-from styletx.look import SPEAKING, THEME, pictures_of_presets
+from styletx.look import THEME, pictures_of_presets
 from styletx.page import Page
 from styletx.programs import offer_endpoints
 from styletx.regions import STYLES
 from styletx.reports import KINDS
-from styletx.results import compared, lay_out_results, lay_out_visits
+from styletx.results import QUIET, compared, lay_out_results, lay_out_visits
 from styletx.runs import Painter
 from styletx.snippets import lay_out_code
 
@@ -125,7 +125,7 @@ def surprise() -> dict[str, Any]:
 
 def offer_pairs(tiles: dict[str, gr.Button], page: Page) -> None:
     """A click on an example brings it; *Surprise me* any pair."""
-    light: dict[str, Any] = {"queue": False, "api_visibility": "private"}
+    light: dict[str, Any] = {"queue": False, **QUIET}
 
     def bring(work: Callable[[], dict[str, Any]]) -> Any:
         return page.named(work())
@@ -141,7 +141,7 @@ def offer_pairs(tiles: dict[str, gr.Button], page: Page) -> None:
 
 def offer_looks(inputs: Components, parts: Components, painted: gr.Image) -> None:
     """What is uploaded is looked at at once; of a painted picture, its recipe is followed."""
-    raw: dict[str, Any] = {"queue": False, "preprocess": False, "api_visibility": "private"}
+    raw: dict[str, Any] = {"queue": False, "preprocess": False, **QUIET}
     for name in ("content", "style"):
         upload = inputs[name].upload  # type: ignore[attr-defined]
         upload(looked_at, inputs[name], parts["status"], **raw)
@@ -190,7 +190,7 @@ def main(arguments: list[str] | None = None) -> None:
             theme=THEME,
             css_paths=ASSETS / "page.css",
             css=pictures_of_presets(ASSETS / "presets"),
-            js=SPEAKING,
+            js=(ASSETS / "page.js").read_text(),
             favicon_path=ASSETS / "icon.png",
             max_file_size="40mb",
             enable_monitoring=False,

@@ -1,4 +1,4 @@
-"""How the page looks and speaks: its colours, its pictures of presets, and who reads it out."""
+"""How the page looks: its colours and letters, and the pictures of its presets."""
 
 from pathlib import Path
 
@@ -39,12 +39,6 @@ THEME = gr.themes.Default(
     button_primary_background_fill_hover_dark="*primary_500",
     button_primary_text_color="white",
 )
-SPEAKING = """() => {
-  document.documentElement.lang = "en";
-  const said = document.querySelector("#said");
-  said.setAttribute("role", "status");
-  said.setAttribute("aria-live", "polite");
-}"""  # what changes there is read out to those who listen
 
 
 def pictures_of_presets(folder: Path) -> str:

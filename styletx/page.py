@@ -22,6 +22,7 @@ from .results import (
     collected,
     deleted,
     no_curves,
+    png_to_take,
     two_compared,
 )
 from .runs import Painter
@@ -48,7 +49,7 @@ def show(painter: Painter, given: Given, had_one: bool = True) -> Generator[Show
                 **usable(done, not done, done and had_one),
             }
             if path:  # until there is a new picture, the last one stays
-                shown["picture"] = path
+                shown |= {"picture": path, **png_to_take(path if done else None)}
             if drawn := curves.see(report):
                 shown["curves"] = drawn
             if done and path:
@@ -96,9 +97,9 @@ class Page:
         return [gr.validate(name not in wrong, wrong.get(name, "")) for name in self.inputs]
 
     def complain(self, *values: Any) -> dict[Any, Any]:
-        """The same, for all to read and hear."""
+        """The same in one place; Gradio itself reads out what fields say."""
         told = " ".join(dict.fromkeys(troubles(self.given(values)).values()))
-        return self.named({"status": told, "said": told} if told else {})
+        return self.named({"status": told} if told else {})
 
     def begin(self, *values: Any) -> dict[Any, Any]:
         told = {"status": words.STARTING, "said": words.STARTING, "curves": no_curves()}

@@ -118,6 +118,12 @@ def collected(run: Visit, visits: Visits) -> dict[str, Any]:
     return {"visits": visits, **strip_of(visits), **seen(run)}
 
 
+def png_to_take(path: str | None) -> dict[str, Any]:
+    """The picture as a PNG, or nothing, to take away; the other kinds are not made yet."""
+    files = {kind: gr.DownloadButton(interactive=False) for kind in KINDS}
+    return {**files, "png": gr.DownloadButton(value=path, interactive=path is not None)}
+
+
 def strip_of(visits: Visits) -> dict[str, Any]:
     """The strip with these pictures, as far as they are still there."""
     thumbnails = [(folder_of(v["run_id"]) / THUMBNAIL, v["caption"]) for v in visits]

@@ -19,7 +19,9 @@ Chosen = Mapping[str, Any]  # what differs from the defaults, pictures by the na
 def chosen(given: Mapping[str, Any]) -> dict[str, Any]:
     """What of the API's arguments is not at its default. Pictures are named as they were when they
     were uploaded; one that goes on from a run is left out, since only the page has it."""
-    found = {name: given[name] for name in DEFAULTS if given.get(name) != DEFAULTS[name]}
+    found = {
+        name: given[name] for name in DEFAULTS if given.get(name, DEFAULTS[name]) != DEFAULTS[name]
+    }
     found.pop("go_on", None)
     for name in set(found) & set(PICTURES):
         found[name] = Path(found[name].get("orig_name") or found[name]["path"]).name

@@ -1,6 +1,7 @@
 """Pictures to paint, and a VGG a thousandth of the size to see them with."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -80,7 +81,7 @@ def files(tmp_path, sunset, weave):
 class Server:
     """`python app.py` as people start it, in a process of its own, with a cache of its own."""
 
-    def __init__(self, cache: Path, *options: str) -> None:
+    def __init__(self, cache: Path, *options: str, **variables: str) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -90,7 +91,8 @@ class Server:
             self.process = subprocess.Popen(
                 [sys.executable, ROOT / "app.py", "--port", str(port), *options],
                 cwd=cache.parent,  # anywhere: the app must not depend on where it is started
-                env=os.environ | {"GRADIO_TEMP_DIR": str(cache), "PYTHONUNBUFFERED": "1"},
+                env=os.environ
+                | {"GRADIO_TEMP_DIR": str(cache), "PYTHONUNBUFFERED": "1", **variables},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
@@ -113,6 +115,19 @@ class Server:
             return self.process.wait(20)
         finally:
             self.process.kill()
+
+
+@pytest.fixture(scope="session")
+def node_modules(tmp_path_factory):
+    """What the tests need from npm."""
+    if shutil.which("npm") is None:
+        assert "CI" not in os.environ, "CI must have npm"
+        pytest.skip("npm is not installed on this machine")
+    folder = tmp_path_factory.mktemp("npm")
+    shutil.copy(ROOT / "tests" / "package.json", folder)
+    command = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error"]
+    subprocess.run(command, cwd=folder, check=True, timeout=300)
+    return folder / "node_modules"
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from styletx.controls import looked_at, repeated, twice_as_large
 from styletx.endpoints import DEFAULTS, speaking_plainly
 from styletx.images import save
 from styletx.recipe import inputs_of, written
+from styletx.reports import KINDS
 from styletx.runs import Painter
 from styletx.settings import Limits, Options
 
@@ -89,6 +90,8 @@ def test_the_page_shows_a_run_from_first_to_last(painter, files):
     *_, last = ask(build_app(painter), "paint", **both(files))
     assert last["status"] == last["said"] == "Done: 3 steps in 0 s."
     assert last["picture"].endswith("photo-painting.png")
+    assert last["png"].value["path"] == last["picture"]
+    assert [kind for kind in KINDS if last[kind].interactive] == ["png"]  # the others follow
     assert pressable(last) == ["go", "more", "twice"]
     assert len(last["go_on"]) == 32
     assert last["run"]["run_id"] == last["go_on"]
@@ -411,11 +414,8 @@ def test_what_is_wrong_is_said_at_the_field_that_it_is_in(painter, files):
         wrong = {
             n: c["message"] for n, c in zip(page.inputs, checks, strict=True) if not c["is_valid"]
         }
-        (words,) = {
-            by_name(page, page.complain(*(values[name] for name in page.inputs))).get(place)
-            for place in ("status", "said")
-        }
-        assert words == (" ".join(wrong.values()) or None)
+        words = by_name(page, page.complain(*(values[name] for name in page.inputs)))
+        assert words.get("status", "") == " ".join(wrong.values())
         return wrong
 
     assert told() == {}

@@ -10,6 +10,9 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 from playwright.sync_api import expect, sync_playwright
 
+from styletx.reports import KINDS
+from styletx.words import COMPARED
+
 pytestmark = pytest.mark.slow
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -50,7 +53,8 @@ def visit(browser, server):
 
 
 def choose_example(page, number=0):
-    page.locator("#examples button.thumbnail-item").nth(number).click()
+    page.locator("#examples button").nth(number).click()
+    expect(page.locator("#painted img")).to_be_visible(timeout=15_000)
     for name in ("photo", "painting"):
         expect(page.locator(f"#{name} img")).to_be_visible(timeout=15_000)
 
@@ -64,38 +68,204 @@ def shown(page):
     return page.locator("#painted img").get_attribute("src")
 
 
-def test_from_an_example_to_a_picture_to_keep(visit, tmp_path):
-    page = visit(**DESKTOP, accept_downloads=True)
-    choose_example(page)
-    expect(status(page)).to_have_text("Temple, The Great Wave: press Paint.")
-    page.click("#paint")
-    expect(status(page)).to_have_text(re.compile("step [1-9]"), timeout=20_000)
-    expect(page.locator("#painted img")).to_be_visible()
-    expect(page.locator("#paint")).to_be_disabled()
+SCREENS = {
+    "desktop": {**DESKTOP, "color_scheme": "light"},
+    "desktop-dark": {**DESKTOP, "color_scheme": "dark"},
+    "phone": {**PHONE, "color_scheme": "light"},
+    "phone-dark": {**PHONE, "color_scheme": "dark"},
+}
 
+
+@pytest.mark.parametrize("screen", SCREENS.values(), ids=SCREENS)
+def test_a_newcomer_finds_the_way_without_reading_anything(visit, screen, tmp_path):
+    page = visit(**screen, accept_downloads=True)
+
+    # an example is there at once
+    page.locator("#examples button").first.click()
+    expect(page.locator("#painted img")).to_be_visible(timeout=2000)
+    expect(page.locator("#paint")).to_have_text("Paint it again")
+    example = shown(page)
+
+    # it is painted while one watches
+    page.click("#paint")
+    expect(page.locator("#painted img")).not_to_have_attribute("src", example, timeout=20_000)
+    expect(status(page)).to_have_text(
+        re.compile(r"Size \d of 3 · step \d+ of 48 · \d+ s · about \d+ s left"), timeout=20_000
+    )
     pictures, deadline = {shown(page)}, time.monotonic() + 20
-    while len(pictures) < 4 and time.monotonic() < deadline:
+    while len(pictures) < 3 and time.monotonic() < deadline:
         page.wait_for_timeout(200)
         pictures.add(shown(page))
-    assert len(pictures) >= 4
-    expect(status(page)).to_have_text(
-        re.compile(r"Size \d of 3 · step \d+ of 48 · \d+ s · about \d+ s left")
-    )
+    assert len(pictures) >= 3
+    expect(page.get_by_role("img", name=re.compile("Errors so far: style"))).to_be_visible()
 
+    # it is stopped, and kept
     started = time.monotonic()
     page.click("#stop")
     expect(status(page)).to_have_text(re.compile(r"Stopped after \d+ of 48 steps"))
     assert time.monotonic() - started < 1  # the answer takes half a second at most; a look, 0.1
     expect(page.locator("#painted img")).to_have_attribute("src", re.compile(r"\.png"))
-    expect(page.locator("#stop")).to_be_disabled()
-    expect(page.locator("#paint")).to_be_enabled()
-
-    with page.expect_download() as download:
-        page.click("#download")
-    assert download.value.suggested_filename == "temple-great_wave.png"
-    download.value.save_as(tmp_path / "kept.png")
+    page.screenshot(path=tmp_path / "stopped.png", full_page=True)
+    for kind, ending in KINDS.items():
+        expect(page.locator(f"#take-{kind}")).to_be_enabled(timeout=15_000)
+        with page.expect_download() as download:
+            page.click(f"#take-{kind}")
+        assert download.value.suggested_filename == f"temple-great_wave{ending}"
+        download.value.save_as(tmp_path / f"kept{ending}")
     with Image.open(tmp_path / "kept.png") as picture:
         assert (picture.format, picture.size) == ("PNG", (512, 342))
+    with Image.open(tmp_path / "kept-film.webp") as film:
+        assert film.n_frames >= 4
+
+    # it is in the strip, and comes back from there
+    page.get_by_label("number input for Size").fill("256")
+    page.locator("#surprise").click()
+    expect(status(page)).to_have_text(re.compile("press Paint"))
+    page.locator("#strip button").first.click()
+    expect(status(page)).to_have_text(
+        re.compile("temple-great_wave: its pictures and settings are back."), timeout=15_000
+    )
+    expect(page.get_by_label("number input for Size")).to_have_value("512")
+    expect(page.locator("#painted img")).to_have_attribute("src", re.compile(r"\.png"))
+
+    # and so does its recipe
+    page.get_by_label("number input for Steps").fill("7")
+    page.get_by_text("Repeat a finished picture").click()
+    page.set_input_files("#repeated input[type=file]", str(tmp_path / "kept.jpg"))
+    expect(page.get_by_label("number input for Steps")).to_have_value("48", timeout=15_000)
+    expect(status(page)).to_contain_text("The pictures are those it was painted from")
+    assert page.evaluate("document.documentElement.scrollWidth") <= screen["viewport"]["width"]
+
+
+def test_the_first_changed_picture_is_there_within_two_seconds(visit):
+    page = visit(**DESKTOP)
+    choose_example(page)
+    page.wait_for_timeout(1500)  # until the page has come to rest
+    page.evaluate(WATCH_THE_PICTURE)
+    page.click("#paint")
+    page.wait_for_function("window.changed !== undefined", timeout=20_000)
+    seconds = page.evaluate("window.changed / 1000")
+    page.click("#stop")
+    assert seconds < 2
+
+
+WATCH_THE_PICTURE = """() => {
+  const picture = () => document.querySelector("#painted img");
+  const before = picture()?.src;
+  document.querySelector("#paint").addEventListener("click", () => {
+    const pressed = performance.now();
+    const look = () => {
+      const now = picture();
+      if (now && now.src !== before && now.complete && now.naturalWidth) {
+        window.changed = performance.now() - pressed;
+      } else requestAnimationFrame(look);
+    };
+    look();
+  }, { once: true });
+}"""  # from the click until another picture is decoded
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_in_the_way_of_anybody(visit, node_modules, scheme):
+    """As far as axe-core can tell: at first, with everything unfolded, and with a result."""
+    page = visit(**DESKTOP, color_scheme=scheme, reduced_motion="reduce")
+    page.wait_for_timeout(1000)
+    judge(page, node_modules)
+    choose_example(page, 3)
+    for box in page.locator("button.label-wrap").all():
+        box.click()
+    expect(page.locator("#code-python")).to_contain_text("handle_file('cat.jpg')", timeout=15_000)
+    page.wait_for_timeout(1000)
+    judge(page, node_modules)
+    choose(page, Size=64, Steps=3)
+    page.click("#paint")
+    expect(page.locator("#take-film")).to_be_enabled(timeout=60_000)
+    page.get_by_role("tab", name="Before and after").click()
+    expect(page.get_by_role("slider", name=COMPARED)).to_be_visible()
+    judge(page, node_modules)
+
+
+def judge(page, node_modules):
+    page.add_script_tag(path=node_modules / "axe-core" / "axe.min.js")
+    violations = page.evaluate("axe.run().then(result => result.violations)")
+    told = [(v["id"], [node["html"][:120] for node in v["nodes"]]) for v in violations]
+    assert not told
+
+
+def test_everything_can_be_done_with_the_keyboard_alone(visit):
+    page = visit(**DESKTOP)
+
+    def go_to(name, role="button", back=False):
+        """Tab until something of that role and name has the focus, and can be seen to."""
+        for _ in range(150):
+            page.keyboard.press("Shift+Tab" if back else "Tab")
+            focused = page.evaluate(FOCUSED)
+            if (focused["role"], focused["name"]) == (role, name):
+                assert focused["seen"], f"{name} does not show that it has the focus"
+                return
+        raise AssertionError(f"the keyboard does not reach {name}")
+
+    go_to("Cat, Poppies")
+    page.keyboard.press("Enter")
+    expect(page.locator("#painted img")).to_be_visible(timeout=15_000)
+    go_to("number input for Size", "input")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("64")
+    go_to("Paint it again", back=True)
+    page.keyboard.press("Enter")
+    expect(page.locator("#stop")).to_be_enabled(timeout=15_000)
+    go_to("Stop")
+    page.keyboard.press("Enter")
+    expect(page.locator("#take-film")).to_be_enabled(timeout=30_000)
+    go_to("The picture", "tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    go_to(COMPARED, "input")
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
+    at = page.locator(".slider").evaluate("element => element.style.getPropertyValue('--at')")
+    assert at == "60%"
+    go_to("cat-poppies · size 64")
+    page.keyboard.press("Enter")
+    expect(status(page)).to_have_text(re.compile("are back"), timeout=15_000)
+    go_to("Delete")
+    page.keyboard.press("Enter")
+    expect(status(page)).to_have_text(re.compile("Deleted, here and on the server."))
+    expect(page.locator("#strip button")).to_have_count(0)
+
+
+FOCUSED = """() => {
+  const at = document.activeElement, style = getComputedStyle(at);
+  const ring = [at, at.parentElement].some(element => {
+    const its = getComputedStyle(element);
+    return its.outlineStyle !== "none" || its.boxShadow !== "none";
+  });
+  return {
+    role: at.getAttribute("role") ?? at.tagName.toLowerCase(),
+    name: at.getAttribute("aria-label") ?? at.innerText.trim(),
+    seen: ring,
+  };
+}"""
+
+
+def test_nothing_jumps_while_the_picture_is_painted(visit):
+    page = visit(**DESKTOP)
+    choose_example(page)
+    page.wait_for_timeout(500)
+    names = ("#status", "#curves", "#take-png", "#examples", "#presets")
+    places = "names => names.map(name => document.querySelector(name).getBoundingClientRect().top)"
+    page.evaluate("window.scrollTo(0, 0)")
+    before = page.evaluate(places, names)
+    choose(page, Size=128)
+    page.evaluate("window.scrollTo(0, 0)")
+    page.click("#paint")
+    moved, deadline = set(), time.monotonic() + 30
+    while "Done" not in status(page).inner_text() and time.monotonic() < deadline:
+        moved |= {now - was for now, was in zip(page.evaluate(places, names), before, strict=True)}
+        page.wait_for_timeout(100)
+    expect(page.locator("#take-film")).to_be_enabled(timeout=15_000)
+    moved |= {now - was for now, was in zip(page.evaluate(places, names), before, strict=True)}
+    assert moved == {0}
 
 
 def test_own_pictures_are_painted_to_the_end(visit, files):
@@ -107,16 +277,19 @@ def test_own_pictures_are_painted_to_the_end(visit, files):
     page.get_by_label("number input for Steps").fill("5")
     page.click("#paint")
     expect(status(page)).to_have_text(re.compile("Done: 5 steps"), timeout=30_000)
-    expect(page.locator("#download")).to_be_enabled()
+    expect(page.locator("#take-png")).to_be_enabled()
 
 
 def test_what_is_missing_is_said_on_the_page(visit):
     page = visit(**DESKTOP)
     page.click("#paint")
-    expect(page.get_by_test_id("toast-body")).to_contain_text("Please choose a photo.")
-    expect(status(page)).to_contain_text("Please choose a photo.")  # which stays
+    expect(page.locator("#photo")).to_contain_text("Please choose a photo.")  # where it is missing
+    expect(page.locator("#painting")).to_contain_text("Please choose at least one painting.")
+    expect(status(page)).to_contain_text("Please choose a photo.")
+    read_out = page.get_by_role("status").filter(has_text="Please choose a photo.")
+    expect(read_out).to_have_count(1)
     expect(page.locator("#paint")).to_be_enabled()
-    expect(page.locator("#download")).to_be_disabled()
+    expect(page.locator("#take-png")).to_be_disabled()
 
 
 def test_a_file_that_is_no_picture_is_explained_on_the_page(visit, files):
@@ -127,6 +300,7 @@ def test_a_file_that_is_no_picture_is_explained_on_the_page(visit, files):
     expect(page.locator("#painting img")).to_be_visible(timeout=15_000)
     page.click("#paint")
     expect(status(page)).to_contain_text("broken.png is not a picture that can be read")
+    expect(page.locator("#photo")).to_contain_text("broken.png is not a picture that can be read")
 
 
 def test_a_run_that_cannot_begin_leaves_the_last_picture(visit, files, sunset):
@@ -147,7 +321,7 @@ def test_a_run_that_cannot_begin_leaves_the_last_picture(visit, files, sunset):
     page.click("#paint")
     expect(status(page)).to_contain_text("Choose a size of at least 160.", timeout=15_000)
     assert shown(page) == kept
-    expect(page.locator("#download")).to_be_enabled()
+    expect(page.locator("#take-png")).to_be_enabled()
     expect(page.locator("#paint")).to_be_enabled()
 
 
@@ -221,7 +395,7 @@ def brush_over(page, box, part):
 
 def picture_of(page, path):
     with page.expect_download() as download:
-        page.click("#download")
+        page.click("#take-png")
     download.value.save_as(path)
     return Image.open(path).convert("RGB")
 
@@ -275,6 +449,14 @@ def test_several_paintings_a_preset_and_going_on(visit, files, tmp_path):
     choose(page, Steps=3)
     press_and_wait(page, "#more")
     expect(status(page)).to_have_text(re.compile("Done: 3 steps"))
+
+    tiles = page.locator("#strip button")
+    expect(tiles).to_have_count(3, timeout=15_000)
+    for place in (2, 0):
+        tiles.nth(place).click()
+        expect(status(page)).to_contain_text("are back", timeout=15_000)
+    page.click("#compare")
+    expect(page.locator("#compared")).to_contain_text("Right: photo-painting · size 256, steps 3")
 
     page.get_by_label("Classic Gatys", exact=True).check()
     expect(page.get_by_label("number input for Steps")).to_have_value("100")

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from PIL import Image, ImageChops, ImageStat
 
 from styletx import ALLOWED, Settings
 from styletx.endpoints import DEFAULTS
+from styletx.snippets import LANGUAGES
 
 pytestmark = pytest.mark.slow
 
@@ -124,6 +127,123 @@ def test_stop_gives_the_picture_so_far_at_once(client, server):
 
 def test_stopping_an_unknown_run_says_so(client):
     assert client.predict("0" * 32, api_name="/stop") == {"stopped": False}
+
+
+def test_a_finished_run_is_had_in_every_kind_and_its_settings_from_each(client):
+    _, report = client.predict(content=PHOTO, style=PAINTING, **QUICK, api_name="/stylize")
+    for kind, format in {"png": "PNG", "jpeg": "JPEG", "webp": "WEBP", "film": "WEBP"}.items():
+        path = client.predict(report["run_id"], kind, api_name="/export")
+        with Image.open(path) as picture:
+            assert picture.format == format
+            assert getattr(picture, "n_frames", 1) > 1 if kind == "film" else True
+        if kind != "film":
+            assert client.predict(handle_file(path), api_name="/recipe") == report["settings"]
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "sentence"),
+    [
+        (["0" * 32, "png"], "/export", "The picture of that run is no longer here"),
+        (["../../etc", "png"], "/export", "The picture of that run is no longer here"),
+        (["0" * 32, "tiff"], "/export", "kind is 'tiff', but must be png, jpeg, webp or film."),
+        ([PHOTO], "/recipe", "temple.jpg holds no recipe."),
+        ([None], "/recipe", "Please give a painted picture."),
+    ],
+)
+def test_what_cannot_be_exported_or_read_is_a_sentence(client, given, name, sentence):
+    with pytest.raises(AppError) as refused:
+        client.predict(*given, api_name=name)
+    assert sentence in str(refused.value)
+
+
+def test_a_run_as_code_gives_the_same_picture_from_python_curl_and_the_command_line(
+    client, server, tmp_path
+):
+    """On one thread less or more, the last bit of a number may differ: so all have the same."""
+    for file in (PHOTO, PAINTING):
+        shutil.copy(file["path"], tmp_path)
+    given = {"content": PHOTO, "style": PAINTING, "style_2": PHOTO, "share_2": 0.25}
+    chosen = {**QUICK, "detail": 0.5, "colors": "luminance"}
+    wanted, _ = client.predict(**given, **chosen, api_name="/stylize")
+    shells = {
+        "python": [sys.executable, "-c"],
+        "curl": ["bash", "-ec"],
+        "command-line": ["bash", "-ec"],
+    }
+    for language, write in LANGUAGES.items():
+        code = write({**DEFAULTS, **given, **chosen}, server.url)
+        done = subprocess.run(
+            [*shells[language], code],
+            cwd=tmp_path,
+            env=os.environ
+            | {
+                "PYTHONPATH": str(ROOT),
+                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            },
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        painted = done.stdout.splitlines()[-1] if language == "python" else tmp_path / "painted.png"
+        with Image.open(painted) as one, Image.open(wanted) as other:
+            assert one.tobytes() == other.tobytes(), language
+        Path(painted).unlink()
+
+
+def test_the_tool_for_agents_paints_tells_and_refuses_in_sentences(tmp_path):
+    """With the package that speaks their protocol beside the others, in a folder of its own."""
+    packages = tmp_path / "packages"
+    (extra,) = re.findall(r'^mcp = \["(.+)"\]', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--target",
+        packages,
+        extra,
+    ]
+    subprocess.run(install, check=True, timeout=600)
+    with_packages = {"PYTHONPATH": str(packages)}
+    server = Server(tmp_path / "cache", "--mcp", **with_packages).wait()
+    try:
+        url = f"{server.url}gradio_api/mcp/"
+        command = [
+            sys.executable,
+            ROOT / "tests" / "agent.py",
+            url,
+            PHOTO["path"],
+            PAINTING["path"],
+        ]
+        done = subprocess.run(
+            command, env=os.environ | with_packages, capture_output=True, text=True, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)
+        assert told["tools"] == ["paint"]
+        assert list(told["arguments"]) == ["content", "style", "preset", "size", "style_weight"]
+        assert all(told["arguments"].values())
+        assert told["picture"] == ["JPEG", 512, 342]
+        assert re.search(
+            r"^Done: 48 steps in \d+ s\. In full, 512x342: http://.*\.png$", told["words"]
+        )
+        with urllib.request.urlopen(told["words"].split()[-1], timeout=10) as file:
+            assert Image.open(file).size == (512, 342)
+        assert told["seconds"] < 60
+        assert any("step" in message for message in told["progress"])
+        assert told["refusal"] == "size is 9999, but must lie between 64 and 4096."
+    finally:
+        server.close()
+
+
+def test_without_that_package_it_says_what_to_install(tmp_path):
+    done = subprocess.run(
+        [sys.executable, ROOT / "app.py", "--mcp"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2
+    assert "Agents need one more package: pip install 'gradio[mcp]'." in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,29 @@
+// What Gradio leaves unsaid to those who listen instead of look: which field a button belongs to,
+// what a thumbnail shows, and that the line #said is to be read out whenever it changes.
+() => {
+  document.documentElement.lang = "en";
+  const said = document.querySelector("#said");
+  said.setAttribute("role", "status");
+  said.setAttribute("aria-live", "polite");
+
+  const set = (element, name, value) => {
+    if (element && element.getAttribute(name) !== value) element.setAttribute(name, value);
+  };
+  const name = () => {
+    for (const field of document.querySelectorAll(".block:has(> [data-testid='block-label'])")) {
+      const label = field.querySelector("[data-testid='block-label']").innerText.trim();
+      for (const button of field.querySelectorAll("button[aria-label]")) {
+        button.dataset.own ??= button.getAttribute("aria-label");
+        const shown = button.innerText.replace(/\s+/g, " ").trim();
+        set(button, "aria-label", `${label}: ${shown || button.dataset.own}`);
+      }
+    }
+    for (const empty of document.querySelectorAll("div.empty[aria-label]")) set(empty, "role", "img");
+    for (const thumbnail of document.querySelectorAll("#strip .thumbnail-item")) {
+      set(thumbnail, "aria-label", thumbnail.innerText.trim());
+      set(thumbnail.querySelector("img"), "alt", "");
+    }
+  };
+  new MutationObserver(name).observe(document.body, { childList: true, subtree: true });
+  name();
+}
