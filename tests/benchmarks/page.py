@@ -1,0 +1,143 @@
+"""How heavy the page is, how soon it answers, what a film costs; and the pictures of it.
+
+python -m tests.benchmarks.page
+"""
+
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from styletx import Settings
+from styletx.images import save
+from styletx.reports import taken_away
+from tests.conftest import ROOT, Server
+from tests.test_browser import DESKTOP, PHONE, WATCH_THE_PICTURE
+
+TIMES = 5
+HIGH = {"desktop": 980, "phone": 1560}  # pixels of the page that are shown in the README
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        server = Server(Path(folder) / "cache").wait()
+        chromium = shutil.which("chromium")
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        try:
+            rows = {**weight(browser, server.url), **answers(browser, server.url)}
+            rows |= film(server.cache)
+            show(browser, server.url)
+        finally:
+            browser.close()
+            server.close()
+    sys.stdout.write("| what | figure |\n|---|---|\n")
+    sys.stdout.writelines(f"| {what} | {figure} |\n" for what, figure in rows.items())
+
+
+def weight(browser: Browser, url: str) -> dict[str, str]:
+    """What a first visit fetches, and how long it takes, each time with nothing kept."""
+    seconds, sizes, requests = [], [], []
+    for _ in range(TIMES):
+        page = browser.new_context(**DESKTOP).new_page()
+        session = page.context.new_cdp_session(page)
+        session.send("Network.enable")
+        received: list[float] = []
+        session.on(
+            "Network.loadingFinished", lambda e, r=received: r.append(e["encodedDataLength"])
+        )
+        started = time.monotonic()
+        page.goto(url)
+        expect(page.locator("#paint")).to_be_enabled()
+        seconds.append(time.monotonic() - started)
+        page.wait_for_timeout(3000)  # for the pictures
+        sizes.append(sum(received) / 1e6)
+        requests.append(len(received))
+        page.context.close()
+    return {
+        "fetched by a first visit, pictures included": f"{median(sizes):.1f} MB "
+        f"in {median(requests):.0f} requests",
+        "until Paint can be pressed": f"{median(seconds):.1f} s",
+    }
+
+
+def answers(browser: Browser, url: str) -> dict[str, str]:
+    """From the click on Paint to the first changed picture on the screen."""
+    page = browser.new_context(**DESKTOP).new_page()
+    page.goto(url)
+    seconds = []
+    for _ in range(TIMES):
+        page.locator("#examples button").first.click()
+        page.wait_for_timeout(1500)
+        page.evaluate(f"window.changed = undefined; ({WATCH_THE_PICTURE})()")
+        page.click("#paint")
+        page.wait_for_function("window.changed !== undefined")
+        seconds.append(page.evaluate("window.changed / 1000"))
+        page.click("#stop")
+        expect(page.locator("#take-film")).to_be_enabled(timeout=30_000)
+    page.context.close()
+    return {
+        "from the click on Paint to the first changed picture": f"{median(seconds):.2f} s "
+        f"({min(seconds):.2f} to {max(seconds):.2f})"
+    }
+
+
+def film(cache: Path) -> dict[str, str]:
+    """The making of a film of a whole run, in this process, against what that run took."""
+    from styletx import Style, stylize
+    from styletx.images import read
+    from styletx.reports import Files
+
+    photo = ROOT / "assets/photos/temple.jpg"
+    painting = ROOT / "assets/paintings/great_wave.jpg"
+    files = Files(cache / "film", "film", photo, {})
+    for event in stylize(read(photo), [Style(read(painting))], Settings()):
+        path = files.show(event)
+    started = time.monotonic()
+    made = taken_away(Path(str(path)), "film")
+    seconds = time.monotonic() - started
+    with Image.open(made) as moving:
+        frames = moving.n_frames
+    return {
+        "making the film of a run with default settings": f"{seconds:.2f} s, "
+        f"{seconds / event.seconds:.1%} of the run; {frames} frames, "
+        f"{made.stat().st_size / 1e6:.1f} MB"
+    }
+
+
+def show(browser: Browser, url: str) -> None:
+    """The pictures of the page in the README: a desktop in daylight, a phone in the dark."""
+    for name, screen in {"desktop": DESKTOP, "phone": {**PHONE, "color_scheme": "dark"}}.items():
+        page = browser.new_context(**screen).new_page()
+        page.goto(url)
+        paint(page, 1)
+        if name == "desktop":
+            paint(page, 0)
+        page.evaluate("window.scrollTo(0, 0)")
+        page.wait_for_timeout(1000)
+        shot = Path(tempfile.mkdtemp()) / "page.png"
+        page.screenshot(path=shot, full_page=True)
+        with Image.open(shot) as picture:
+            shown = picture.convert("RGB").crop((0, 0, picture.width, HIGH[name]))
+            save(shown, ROOT / "assets" / f"page-{name}.jpg", quality=85)
+        page.context.close()
+
+
+def paint(page: Page, example: int) -> None:
+    page.locator("#examples button").nth(example).click()
+    page.wait_for_timeout(1000)
+    page.click("#paint")
+    page.wait_for_timeout(1000)
+    expect(page.locator("#take-film")).to_be_enabled(timeout=90_000)
+
+
+def median(values: list[float]) -> float:
+    return statistics.median(values)
+
+
+if __name__ == "__main__":
+    main()
