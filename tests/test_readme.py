@@ -1,5 +1,6 @@
 """What the README says is so."""
 
+import os
 import re
 import subprocess
 import sys
@@ -30,7 +31,7 @@ def test_the_figures_of_the_comparison_are_those_that_its_script_wrote():
 
 
 def test_every_link_to_a_file_leads_to_one():
-    links = re.findall(r"\]\((?!http)([^)]+)\)", README)
+    links = re.findall(r"\]\((?!http)([^)]+)\)", README) + re.findall(r'src="([^"]+)"', README)
     assert links
     assert all((ROOT / link).is_file() for link in links)
 
@@ -58,21 +59,45 @@ def test_the_api_in_ten_lines_works_as_written(server, tmp_path):
 
 
 @pytest.mark.slow
+def test_stopping_the_film_and_the_recipe_work_as_written(server, tmp_path):
+    told = run(blocks("python")[1].replace("http://127.0.0.1:7860/", server.url), tmp_path)
+    assert re.search(r"^True .*/cat-poppies-film\.webp 48$", told, re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_curl_works_as_written(server, tmp_path):
+    code = blocks("bash")[0].replace("http://127.0.0.1:7860/", server.url)
+    told = run(code, tmp_path, "bash", "-ec")
+    assert told.rstrip().splitlines()[-2] == "event: complete"
+    assert re.search(r'"url": ?"http://[^"]*/cat-poppies\.png"', told)
+
+
+@pytest.mark.slow
+def test_javascript_works_as_written(server, node_modules):
+    script = node_modules.parent / "readme.mjs"
+    script.write_text(blocks("js")[0].replace("http://127.0.0.1:7860/", server.url))
+    told = run(str(script), node_modules.parent, "node")
+    assert re.search(r"^\d+ of 48 http://.*\.jpg$", told, re.MULTILINE)
+    assert re.search(r"^48 of 48 http://.*\.png$", told, re.MULTILINE)
+
+
+@pytest.mark.slow
 def test_the_loop_without_a_server_works_as_written(tmp_path):
-    told = run(blocks("python")[1], tmp_path)
+    told = run(blocks("python")[2], tmp_path)
     assert told.splitlines()[0].startswith("0 ")
     assert (tmp_path / "painted.png").is_file()
 
 
-def run(code, folder):
+def run(code, folder, *interpreter):
     """Run as a reader would, with the clone's files at hand; the output."""
     (folder / "assets").symlink_to(ROOT / "assets")
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [*(interpreter or (sys.executable, "-c")), code],
         cwd=folder,
-        env={"PYTHONPATH": str(ROOT), "PATH": "", "HOME": str(folder)},
+        env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "HOME": str(folder)},
         capture_output=True,
         text=True,
+        timeout=180,
     )
     assert not done.returncode, done.stderr
     return done.stdout
