@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import gradio as gr
@@ -34,6 +35,7 @@ from styletx.reports import KINDS
 from styletx.results import QUIET, compared, lay_out_results, lay_out_visits
 from styletx.runs import Painter
 from styletx.snippets import lay_out_code
+from styletx.storage import EVERY, KEPT, keep_sweeping
 
 ASSETS = Path(__file__).parent / "assets"
 EXAMPLES = {  # what the page offers to begin with: name, photo, painting
@@ -49,7 +51,7 @@ EXAMPLES = {  # what the page offers to begin with: name, photo, painting
 def build_app(painter: Painter, for_agents: bool = False) -> gr.Blocks:
     """The page and the API, around whoever does the work; on request with a tool for agents."""
     gr.set_static_paths([ASSETS])
-    with gr.Blocks(title=words.TITLE, analytics_enabled=False, delete_cache=(600, 3600)) as app:
+    with gr.Blocks(title=words.TITLE, analytics_enabled=False, delete_cache=(EVERY, KEPT)) as app:
         icon = (ASSETS / "icon.svg").read_text()
         gr.HTML(f"{icon}<div><h1>{words.TITLE}</h1><p>{words.LINE}</p></div>", elem_id="heading")
         with gr.Row():
@@ -160,14 +162,19 @@ def interrupt(painter: Painter, *_: object) -> None:
     raise KeyboardInterrupt
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Load the network, then serve the page until it is interrupted or terminated."""
+def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", help="address to listen on (or GRADIO_SERVER_NAME)")
     parser.add_argument("--port", type=int, help="port to listen on (or GRADIO_SERVER_PORT)")
     parser.add_argument("--share", action="store_true", default=None, help="make a public link")
     parser.add_argument("--mcp", action="store_true", help="offer the tool paint to agents")
     parser.add_argument("--auth", metavar="NAME:PASSWORD", help="ask visitors for these")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Load the network, then serve the page until it is interrupted or terminated."""
+    parser = options()
     chosen = parser.parse_args(arguments)
     if chosen.auth and ":" not in chosen.auth:
         parser.error("--auth is written NAME:PASSWORD")
@@ -178,7 +185,8 @@ def main(arguments: list[str] | None = None) -> None:
         vgg19(best_device())
     except StyletxError as error:
         parser.exit(1, f"{error}\n")
-    painter = Painter()
+    painter, over = Painter(), Event()
+    keep_sweeping(until=over)
     for sent in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sent, partial(interrupt, painter))
     try:
@@ -202,6 +210,7 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:  # the port is taken
         parser.exit(1, f"The server could not start. {error}\n")
     finally:
+        over.set()
         painter.close()
 
 

@@ -1,13 +1,11 @@
 """The brush: what is painted over the photo becomes masks."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import gradio as gr
 import numpy as np
-from gradio.utils import get_upload_folder
 from PIL import Image, ImageColor, ImageFilter
 
 from . import words
@@ -15,6 +13,7 @@ from .endpoints import Components, Upload, speaking_plainly, uploaded
 from .errors import StyletxError
 from .images import opaque, read
 from .regions import MASKS
+from .storage import folder_of
 
 BRUSHES = {"keep": "#e11d48", MASKS[1]: "#2563eb", MASKS[2]: "#16a34a", MASKS[3]: "#f59e0b"}
 SEE_THROUGH, LEAST = 0.6, 48  # how dense a brush paints, and what alpha counts as painted
@@ -90,7 +89,7 @@ def brushed(drawn: dict[str, Any] | None) -> list[str | None]:
 
 def kept(mask: np.ndarray[Any, np.dtype[np.bool_]]) -> str:
     """The path of a mask (H, W), its edges made soft, in a file among the uploads."""
-    folder = Path(get_upload_folder()) / uuid4().hex
+    folder = folder_of(uuid4().hex)
     folder.mkdir(parents=True)
     picture = Image.fromarray(mask.astype(np.uint8) * 255)
     picture.filter(ImageFilter.GaussianBlur(SOFT * max(picture.size))).save(folder / "mask.png")

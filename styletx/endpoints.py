@@ -10,7 +10,6 @@ from typing import Any
 from uuid import uuid4
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
 from .errors import SettingsError, StyletxError
 from .events import Style
@@ -20,6 +19,7 @@ from .regions import MASKS, NO_PAINTING, SHARES, STYLES, check_styles
 from .reports import KINDS, Files, Told, finished, taken_away, tell
 from .runs import Painter
 from .settings import ALLOWED, LARGEST, Settings, preset, shown
+from .storage import folder_of
 
 logger = logging.getLogger(__name__)
 
@@ -165,11 +165,6 @@ def exported(run_id: object, kind: object) -> Path:
         *others, last = KINDS
         raise StyletxError(f"kind is {shown(kind)}, but must be {', '.join(others)} or {last}.")
     return taken_away(picture_of(run_id), kind)
-
-
-def folder_of(run_id: str) -> Path:
-    """Where the pictures of a run lie."""
-    return Path(get_upload_folder()) / run_id
 
 
 @contextmanager

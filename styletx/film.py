@@ -9,7 +9,7 @@ from .errors import ImageError
 from .images import opaque, read
 
 LONGEST = 512  # pixels on the longer side
-FRAME, FIRST, LAST = 100, 800, 2500  # milliseconds that each is to be seen
+FRAME, FIRST, LAST = 150, 800, 2500  # milliseconds that each is to be seen
 QUALITY, EFFORT = 75, 0  # of WebP; more effort saves a sixth of the bytes and takes twice as long
 
 

@@ -13,7 +13,6 @@ from . import words
 from .endpoints import (
     Components,
     exported,
-    folder_of,
     picture_of,
     speaking_plainly,
 )
@@ -22,6 +21,7 @@ from .recipe import read_recipe
 from .regions import MASKS, SHARES, STYLES
 from .reports import BEFORE, KINDS, THUMBNAIL
 from .settings import ALLOWED, Settings
+from .storage import folder_of
 
 Visit = dict[str, Any]  # a run of this visit: its id, its caption, and all that was given for it
 Visits = Sequence[Visit]  # the latest first

@@ -79,14 +79,22 @@ SCREENS = {
 @pytest.mark.parametrize("screen", SCREENS.values(), ids=SCREENS)
 def test_a_newcomer_finds_the_way_without_reading_anything(visit, screen, tmp_path):
     page = visit(**screen, accept_downloads=True)
+    have_an_example_at_once(page)
+    watch_it_being_painted(page)
+    stop_and_keep_it(page, tmp_path)
+    find_it_in_the_strip(page)
+    repeat_it_from_its_recipe(page, tmp_path)
+    assert page.evaluate("document.documentElement.scrollWidth") <= screen["viewport"]["width"]
 
-    # an example is there at once
+
+def have_an_example_at_once(page):
     page.locator("#examples button").first.click()
     expect(page.locator("#painted img")).to_be_visible(timeout=2000)
     expect(page.locator("#paint")).to_have_text("Paint it again")
-    example = shown(page)
 
-    # it is painted while one watches
+
+def watch_it_being_painted(page):
+    example = shown(page)
     page.click("#paint")
     expect(page.locator("#painted img")).not_to_have_attribute("src", example, timeout=20_000)
     expect(status(page)).to_have_text(
@@ -99,25 +107,27 @@ def test_a_newcomer_finds_the_way_without_reading_anything(visit, screen, tmp_pa
     assert len(pictures) >= 3
     expect(page.get_by_role("img", name=re.compile("Errors so far: style"))).to_be_visible()
 
-    # it is stopped, and kept
+
+def stop_and_keep_it(page, folder):
     started = time.monotonic()
     page.click("#stop")
     expect(status(page)).to_have_text(re.compile(r"Stopped after \d+ of 48 steps"))
     assert time.monotonic() - started < 1  # the answer takes half a second at most; a look, 0.1
     expect(page.locator("#painted img")).to_have_attribute("src", re.compile(r"\.png"))
-    page.screenshot(path=tmp_path / "stopped.png", full_page=True)
+    page.screenshot(path=folder / "stopped.png", full_page=True)
     for kind, ending in KINDS.items():
         expect(page.locator(f"#take-{kind}")).to_be_enabled(timeout=15_000)
         with page.expect_download() as download:
             page.click(f"#take-{kind}")
         assert download.value.suggested_filename == f"temple-great_wave{ending}"
-        download.value.save_as(tmp_path / f"kept{ending}")
-    with Image.open(tmp_path / "kept.png") as picture:
+        download.value.save_as(folder / f"kept{ending}")
+    with Image.open(folder / "kept.png") as picture:
         assert (picture.format, picture.size) == ("PNG", (512, 342))
-    with Image.open(tmp_path / "kept-film.webp") as film:
+    with Image.open(folder / "kept-film.webp") as film:
         assert film.n_frames >= 4
 
-    # it is in the strip, and comes back from there
+
+def find_it_in_the_strip(page):
     page.get_by_label("number input for Size").fill("256")
     page.locator("#surprise").click()
     expect(status(page)).to_have_text(re.compile("press Paint"))
@@ -128,13 +138,13 @@ def test_a_newcomer_finds_the_way_without_reading_anything(visit, screen, tmp_pa
     expect(page.get_by_label("number input for Size")).to_have_value("512")
     expect(page.locator("#painted img")).to_have_attribute("src", re.compile(r"\.png"))
 
-    # and so does its recipe
+
+def repeat_it_from_its_recipe(page, folder):
     page.get_by_label("number input for Steps").fill("7")
     page.get_by_text("Repeat a finished picture").click()
-    page.set_input_files("#repeated input[type=file]", str(tmp_path / "kept.jpg"))
+    page.set_input_files("#repeated input[type=file]", str(folder / "kept.jpg"))
     expect(page.get_by_label("number input for Steps")).to_have_value("48", timeout=15_000)
     expect(status(page)).to_contain_text("The pictures are those it was painted from")
-    assert page.evaluate("document.documentElement.scrollWidth") <= screen["viewport"]["width"]
 
 
 def test_the_first_changed_picture_is_there_within_two_seconds(visit):

@@ -12,7 +12,6 @@ from test_runs import progress, result
 
 import app as page
 from styletx import ALLOWED, Settings
-from styletx.endpoints import folder_of
 from styletx.recipe import inputs_of, read_recipe
 from styletx.results import (
     MOST,
@@ -23,6 +22,7 @@ from styletx.results import (
     deleted,
     two_compared,
 )
+from styletx.storage import folder_of
 
 
 @pytest.fixture

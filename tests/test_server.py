@@ -21,6 +21,7 @@ from PIL import Image, ImageChops, ImageStat
 
 from styletx import ALLOWED, Settings
 from styletx.endpoints import DEFAULTS
+from styletx.reports import FRAMES
 from styletx.snippets import LANGUAGES
 
 pytestmark = pytest.mark.slow
@@ -365,9 +366,13 @@ def seconds_until_free(server):
 
 def test_previews_of_a_finished_run_do_not_pile_up(client, server):
     *_, (_, report) = paint(client, size=256, steps=60)
-    kept = sorted(path.suffix for path in (server.cache / report["run_id"]).iterdir())
-    assert kept.count(".jpg") <= 3
-    assert kept.count(".png") == 1
+    folder = server.cache / "styletx" / report["run_id"]
+    assert len(list((folder / "previews").iterdir())) <= FRAMES
+    assert sorted(path.name for path in folder.glob("*.*")) == [
+        "before.jpg",
+        "temple-great_wave.png",
+        "thumbnail.jpg",
+    ]
 
 
 def test_terminating_stops_the_run_and_ends_the_server(tmp_path):
