@@ -4,7 +4,6 @@ import argparse
 import logging
 import random
 import signal
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from threading import Event
@@ -12,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from styletx import ALLOWED, StyletxError, words
+from styletx import StyletxError, words
 from styletx.agents import NEEDS, can_serve, offer_tool
 from styletx.brush import lay_out_masks
 from styletx.controls import (
@@ -24,15 +23,14 @@ from styletx.controls import (
     looked_at,
     repeated,
 )
-from styletx.endpoints import IN_LINE, Components
+from styletx.endpoints import IN_LINE, QUIET, Components
 from styletx.engine import best_device
 from styletx.features import vgg19
 from styletx.look import THEME, pictures_of_presets
-from styletx.page import Page
+from styletx.page import Page, on
 from styletx.programs import offer_endpoints
 from styletx.regions import STYLES
-from styletx.reports import KINDS
-from styletx.results import QUIET, compared, lay_out_results, lay_out_visits
+from styletx.results import compared, lay_out_results, lay_out_visits, not_to_go_on, to_take
 from styletx.runs import Painter
 from styletx.snippets import lay_out_code
 from styletx.storage import EVERY, KEPT, keep_sweeping
@@ -69,7 +67,7 @@ def build_app(painter: Painter, for_agents: bool = False) -> gr.Blocks:
         page = Page(painter, inputs, parts)
         page.connect(editor)
         offer_pairs(tiles, page)
-        offer_looks(inputs, parts, painted)
+        offer_looks(page, painted)
         offer_endpoints(painter, inputs, parts["picture"])
         if for_agents:
             offer_tool(painter)
@@ -98,21 +96,19 @@ def files_of(pair: tuple[str, str]) -> tuple[Path, Path]:
 def brought(pair: tuple[str, str], told: str, press: str) -> dict[str, Any]:
     """A photo and a painting as what is given, and no other picture: what changes, by name."""
     photo, painting = files_of(pair)
-    given = {"content": str(photo), "style": str(painting), "begun": None, "go_on": ""}
-    asleep = {name: gr.Button(interactive=False) for name in ("more", "twice")}
-    words = {"status": told, "said": told, "go": gr.Button(press)}
-    return {**given, **dict.fromkeys(STYLES[1:]), **asleep, **words}
+    given = {"content": str(photo), "style": str(painting), "begun": None}
+    given |= dict.fromkeys(STYLES[1:])
+    said = {"status": told, "said": told, "go": gr.Button(press)}
+    return {**given, **not_to_go_on(), **said, "run": {}, "clicked": []}
 
 
 def example(name: str) -> dict[str, Any]:
     """An example with what became of it, which can be taken away as it lies here, as a JPEG."""
     pair = EXAMPLES[name]
     done = painted_of(pair)
-    files = {kind: gr.DownloadButton(interactive=False) for kind in KINDS}
     return {
         **brought(pair, words.example_shown(name), words.PAINT_AGAIN),
-        **files,
-        "jpeg": gr.DownloadButton(value=str(done), interactive=True),
+        **to_take(jpeg=done),
         "picture": str(done),
         "compared": compared(files_of(pair)[0], done, words.PHOTO_LEFT),
     }
@@ -127,33 +123,27 @@ def surprise() -> dict[str, Any]:
 
 def offer_pairs(tiles: dict[str, gr.Button], page: Page) -> None:
     """A click on an example brings it; *Surprise me* any pair."""
-    light: dict[str, Any] = {"queue": False, **QUIET}
-
-    def bring(work: Callable[[], dict[str, Any]]) -> Any:
-        return page.named(work())
-
+    quick: dict[str, Any] = {"queue": False, **QUIET}
+    run = page.parts["run"]
     for name, tile in tiles.items():
-        work = partial(bring, partial(example, name))
-        tile.click(work, None, page.everything, **light).then(
+        work = page.unless_busy(partial(example, name))
+        tile.click(work, run, page.everything, **quick).then(
             None, js="() => document.querySelector('#given').scrollIntoView()"
         )
-    press = page.parts["surprise"].click  # type: ignore[attr-defined]
-    press(partial(bring, surprise), None, page.everything, **light)
+    on(page.parts["surprise"], "click")(page.unless_busy(surprise), run, page.everything, **quick)
 
 
-def offer_looks(inputs: Components, parts: Components, painted: gr.Image) -> None:
+def offer_looks(page: Page, painted: gr.Image) -> None:
     """What is uploaded is looked at at once; of a painted picture, its recipe is followed."""
-    raw: dict[str, Any] = {"queue": False, "preprocess": False, **QUIET}
+    quick: dict[str, Any] = {"queue": False, "preprocess": False, **QUIET}
     for name in ("content", "style"):
-        upload = inputs[name].upload  # type: ignore[attr-defined]
-        upload(looked_at, inputs[name], parts["status"], **raw)
+        field = page.inputs[name]
+        on(field, "upload")(looked_at, field, page.parts["status"], **quick)
 
-    def repeat(file: Any, *values: Any) -> list[Any]:
-        settings, told = repeated(file, dict(zip(inputs, values, strict=True)))
-        return [*settings, told, told]
+    def repeat(file: Any, *values: Any) -> Any:
+        return page.named(repeated(file, page.given(values)))
 
-    outputs = [*(inputs[name] for name in ALLOWED), parts["status"], parts["said"]]
-    painted.upload(repeat, [painted, *inputs.values()], outputs, **raw)
+    painted.upload(repeat, [painted, *page.inputs.values()], page.everything, **quick)
 
 
 def interrupt(painter: Painter, *_: object) -> None:

@@ -15,7 +15,7 @@ from .images import check_can_save, read, save
 from .recipe import Inputs, inputs_of, missing, read_recipe, written
 from .regions import MASKS, SHARES, STYLES, check_styles
 from .settings import INITS, Limits, Options, preset
-from .words import count
+from .words import count, picture
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,7 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
         shares, masks = given.shares or [1.0] * number, given.masks or [None] * number
         paintings = list(zip(given.paintings, shares, masks, strict=True))
         check_styles(paintings)
-        read_from = [given.photo, *given.paintings, given.keep, *given.masks, begun_at]
+        others = (given.keep, begun_at, given.recipe)
+        read_from = [given.photo, *given.paintings, *given.masks, *others]
         check_can_save(given.output, instead_of=[path for path in read_from if path])
         styles = [Style(read(p), share, read(m) if m else None) for p, share, m in paintings]
         keep, begun = (read(path) if path else None for path in (given.keep, begun_at))
@@ -78,7 +79,7 @@ def named(given: argparse.Namespace, begun: Path | None) -> dict[str, Path | Non
 def compare(painted: Path, inputs: Inputs) -> None:
     """Say which pictures or shares are not those that a picture was painted with."""
     for name in missing(read_recipe(painted), inputs):
-        sys.stderr.write(f"Note: {name} is not what {painted.name} was painted with.\n")
+        sys.stderr.write(f"Note: {picture(name)} is not what {painted.name} was painted with.\n")
 
 
 def is_picture(init: str) -> bool:

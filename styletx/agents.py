@@ -2,11 +2,13 @@
 
 from importlib.util import find_spec
 from typing import Any
+from urllib.parse import quote
 
 import gradio as gr
 from gradio.route_utils import get_root_url
 
 from .endpoints import DEFAULTS, LANE, speaking_plainly, work
+from .errors import StyletxError
 from .images import opaque, read, save
 from .programs import meaning
 from .reports import small
@@ -31,8 +33,8 @@ def offer_tool(painter: Painter) -> None:
         content: Any,
         style: Any,
         preset: str = "",
-        size: int = 512,
-        style_weight: float = 1.0,
+        size: int = DEFAULTS["size"],
+        style_weight: float = DEFAULTS["style_weight"],
         progress: gr.Progress = gr.Progress(),  # noqa: B008
         request: gr.Request | None = None,
     ) -> tuple[str, str]:
@@ -42,6 +44,8 @@ def offer_tool(painter: Painter) -> None:
             progress((report["step"], report["steps"]), desc=described(report))
             path = shown or path
         with speaking_plainly():
+            if not path:
+                raise StyletxError(described(report))
             picture = read(path)
             seen = path.removesuffix(".png") + "-small.jpg"
             save(small(opaque(picture), SIDE), seen, quality=85)
@@ -65,4 +69,5 @@ def address_of(path: str, request: gr.Request | None) -> str:
     """Where a file can be fetched from, as the one who asked reaches this server."""
     if request is None or request.request is None:
         return path
-    return f"{get_root_url(request.request, '/gradio_api/queue/join', None)}/gradio_api/file={path}"
+    root = get_root_url(request.request, "/gradio_api/queue/join", None)
+    return f"{root}/gradio_api/file={quote(path)}"

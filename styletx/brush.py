@@ -84,13 +84,14 @@ def brushed(drawn: dict[str, Any] | None) -> list[str | None]:
         ]
         nearest, seen = np.argmin(apart, axis=0), pixels[..., 3] > LEAST
         masks = [(nearest == place) & seen for place in range(len(BRUSHES))]
-        return [kept(mask) if mask.any() else None for mask in masks]
+        named = zip(BRUSHES, masks, strict=True)
+        return [kept(name, mask) if mask.any() else None for name, mask in named]
 
 
-def kept(mask: np.ndarray[Any, np.dtype[np.bool_]]) -> str:
+def kept(name: str, mask: np.ndarray[Any, np.dtype[np.bool_]]) -> str:
     """The path of a mask (H, W), its edges made soft, in a file among the uploads."""
     folder = folder_of(uuid4().hex)
     folder.mkdir(parents=True)
     picture = Image.fromarray(mask.astype(np.uint8) * 255)
-    picture.filter(ImageFilter.GaussianBlur(SOFT * max(picture.size))).save(folder / "mask.png")
-    return str(folder / "mask.png")
+    picture.filter(ImageFilter.GaussianBlur(SOFT * max(picture.size))).save(folder / f"{name}.png")
+    return str(folder / f"{name}.png")

@@ -8,17 +8,17 @@ from PIL import Image
 
 from . import words
 from .endpoints import (
-    PICTURES,
     Components,
     Given,
     Upload,
     begun,
+    located,
     speaking_plainly,
     uploaded,
 )
 from .errors import StyletxError
 from .pyramid import plan
-from .recipe import fingerprint, read_recipe
+from .recipe import inputs_of, missing, read_recipe
 from .regions import SHARES, STYLES
 from .settings import ALLOWED, LARGEST, PRESETS, Limits, Options, Settings
 
@@ -125,22 +125,19 @@ def lay_out_repeat() -> gr.Image:
         return upload(words.REPEAT_FIELD, "repeated", height=160)
 
 
-def repeated(painted: Upload, given: Given) -> tuple[list[Any], str]:
-    """The settings in a painted picture's recipe, in the order of `ALLOWED`, and what there is to
-    say: also whether the `given` pictures are those that it was painted from."""
+def repeated(painted: Upload, given: Given) -> dict[str, Any]:
+    """The settings and shares in a painted picture's recipe, and what there is to say: also what of
+    all that is `given` now is not what it was painted with. What changes on the page, by name."""
     with speaking_plainly():
         path = uploaded(painted, "picture")
         if path is None:
-            return [gr.skip()] * len(ALLOWED), words.WELCOME
+            raise StyletxError("There is no painted picture to repeat.")
         recipe = read_recipe(path)
-        known = {name: sha for name, sha in recipe.inputs.items() if name in PICTURES}
-        others = [
-            words.PICTURE_NAMES.get(name, name)
-            for name, sha in known.items()
-            if not (file := uploaded(given[name], PICTURES[name])) or fingerprint(file) != sha
-        ]
-        told = words.repeated(path.name, recipe.version, others)
-        return list(asdict(recipe.settings).values()), told
+        now = located({**given, "go_on": ""})
+        others = missing(recipe, inputs_of(now, {}))
+    shares = {name: recipe.inputs.get(name, 1.0) for name in SHARES}
+    told = words.repeated(path.name, recipe.version, [n for n in others if n not in SHARES])
+    return {**asdict(recipe.settings), **shares, "status": told, "said": told}
 
 
 def looked_at(file: Upload) -> Any:

@@ -9,7 +9,7 @@ WIDTH, HEIGHT, MARGIN = 400.0, 64.0, 4.0  # of the drawing, in units of its own
 MOST = 400  # points: beyond, every second one is left out
 EVERY = 1.0  # second between two drawings
 FLOOR = 1e-6  # what is smaller is drawn as this, since the scale is logarithmic
-SHOWN = {"style": "style", "content": "content"}  # losses, and what they are called
+SHOWN = ("style", "content")  # of the losses
 
 
 class Point(NamedTuple):
@@ -63,9 +63,9 @@ def draw(points: Sequence[Point]) -> str:
         curves.append(f'<path class="{name}" d="{" ".join(parts)}"/>')
     told = {name: points[-1].errors[name] for name in names if name in points[-1].errors}
     legend = " ".join(
-        f'<span class="{name}">{SHOWN[name]} {value:.3g}</span>' for name, value in told.items()
+        f'<span class="{name}">{name} {value:.3g}</span>' for name, value in told.items()
     )
-    said = ", ".join(f"{SHOWN[name]} {value:.3g}" for name, value in told.items())
+    said = ", ".join(f"{name} {value:.3g}" for name, value in told.items())
     return (
         f'<svg viewBox="0 0 {WIDTH:g} {HEIGHT:g}" preserveAspectRatio="none" role="img" '
         f'aria-label="Errors so far: {said}">{"".join(curves)}</svg><p>{legend}</p>'

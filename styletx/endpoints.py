@@ -50,6 +50,8 @@ PICTURES = {  # what each picture is called in a sentence
 }
 AT_ONCE, IN_LINE = 16, 32  # runs that see their place in line, and those that wait for this
 NAME = 30  # letters of a name, of up to 4 bytes each: files have room for 255 bytes
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+LIGHT: dict[str, Any] = {"concurrency_id": "light", "concurrency_limit": 2, "preprocess": False}
 LANE: dict[str, Any] = {  # Gradio is to hand on what it gets: we say what is wrong with it
     "concurrency_id": "paint",
     "concurrency_limit": AT_ONCE,
@@ -73,7 +75,7 @@ def work(painter: Painter, given: Given) -> Iterator[Told]:
         more = {name: paths[name] for name in ("keep", "begun")}
         run = painter.start(settings, lambda: pictures(content, paintings, more))
         names = [content, *(path for path, _, _ in paintings if path)][:2]
-        name = "-".join(path.stem[:NAME] for path in names)
+        name = "-".join(re.sub(r"[^\w.]+", "_", path.stem)[:NAME] for path in names)
         yield from tell(painter, run, Files(folder_of(run.id), name, content, inputs))
 
 

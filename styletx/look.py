@@ -5,6 +5,7 @@ from pathlib import Path
 import gradio as gr
 
 from .settings import PRESETS
+from .words import STANDARD
 
 ULTRAMARINE = gr.themes.Color(
     c50="#eef1fb",
@@ -46,7 +47,7 @@ def pictures_of_presets(folder: Path) -> str:
     return "\n".join(
         f"#presets label:nth-of-type({place}) "
         f"{{ background-image: url('gradio_api/file={preset_picture(folder, name)}') }}"
-        for place, name in enumerate(("Standard", *PRESETS), start=1)
+        for place, name in enumerate((STANDARD, *PRESETS), start=1)
     )
 
 

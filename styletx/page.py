@@ -11,10 +11,8 @@ from . import words
 from .brush import BRUSHES, brushed
 from .controls import twice_as_large
 from .curves import Curves
-from .endpoints import DEFAULTS, LANE, Components, Given, troubles, work
-from .programs import LIGHT
+from .endpoints import DEFAULTS, LANE, LIGHT, QUIET, Components, Given, Upload, troubles, work
 from .results import (
-    QUIET,
     Visit,
     Visits,
     brought_back,
@@ -22,12 +20,15 @@ from .results import (
     collected,
     deleted,
     no_curves,
-    png_to_take,
+    not_to_go_on,
+    seen,
+    to_take,
     two_compared,
 )
 from .runs import Painter
 
 Shown = dict[str, Any]  # what the page's parts become, by name
+BRUSHING: dict[str, Any] = {"concurrency_id": "brush", "concurrency_limit": 2}
 
 
 def show(painter: Painter, given: Given, had_one: bool = True) -> Generator[Shown, None, None]:
@@ -49,7 +50,7 @@ def show(painter: Painter, given: Given, had_one: bool = True) -> Generator[Show
                 **usable(done, not done, done and had_one),
             }
             if path:  # until there is a new picture, the last one stays
-                shown |= {"picture": path, **png_to_take(path if done else None)}
+                shown |= {"picture": path, **to_take(png=path if done else None)}
             if drawn := curves.see(report):
                 shown["curves"] = drawn
             if done and path:
@@ -58,7 +59,7 @@ def show(painter: Painter, given: Given, had_one: bool = True) -> Generator[Show
                 shown["go_on"] = report["run_id"]
             yield shown
     except gr.Error as error:
-        told = {"status": error.message, "said": error.message, "run": {}}
+        told = {"status": error.message, "said": error.message}
         yield {**told, **usable(True, False, had_one)}
         raise
 
@@ -105,6 +106,10 @@ class Page:
         told = {"status": words.STARTING, "said": words.STARTING, "curves": no_curves()}
         return self.named({**told, **usable(False, False, False)})
 
+    def recover(self, go_on: str) -> dict[Any, Any]:
+        """Something broke off before there was a run, as a message says: all is as it was."""
+        return self.named({"status": words.NOT_BEGUN, **usable(True, False, bool(go_on))})
+
     def paint(self, *values: Any) -> Iterator[dict[Any, Any]]:
         given = self.given(values)
         yield from self.run({**given, "go_on": ""}, had_one=bool(given["go_on"]))
@@ -123,25 +128,41 @@ class Page:
     def stop(self, run: Visit) -> bool:
         return self.painter.stop(run.get("run_id", ""))
 
-    def remember(self, run: Visit, visits: Visits) -> dict[Any, Any]:
-        """When a run has come to its end, its picture joins those of the visit."""
-        return self.named(collected(run, visits))
+    def remember(self, run: Visit, visits: Visits, content: Upload) -> dict[Any, Any]:
+        """When a run has come to its end, its picture joins those of the visit at once …"""
+        return self.named(collected(run, visits, content))
+
+    def make_ready(self, finished: Visit) -> dict[Any, Any]:
+        """… and is made ready to be taken away and compared."""
+        return self.named(seen(finished) if finished else {})
 
     def forget(self) -> dict[Any, Any]:
-        """With another photo, the last picture is no longer one to go on from."""
-        asleep = {name: gr.Button(interactive=False) for name in ("more", "twice")}
-        return self.named({"go": gr.Button(words.PAINT), "go_on": "", **asleep})
+        """With another photo, the last picture is no longer one to go on from, nor are the masks
+        those of this photo."""
+        masks = dict.fromkeys(BRUSHES)
+        return self.named({"go": gr.Button(words.PAINT), **masks, **not_to_go_on()})
 
     def bring_back(
-        self, visits: Visits, clicked: Sequence[str], selected: gr.SelectData
+        self, run: Visit, visits: Visits, clicked: Sequence[str], selected: gr.SelectData
     ) -> dict[Any, Any]:
-        return self.named(brought_back(visits, selected.index, clicked))
+        return self.unless_busy(brought_back)(run, visits, selected.index, clicked)
 
     def compare(self, visits: Visits, clicked: Sequence[str]) -> dict[Any, Any]:
         return self.named(two_compared(visits, clicked))
 
-    def delete(self, visits: Visits, clicked: Sequence[str], run: Visit) -> dict[Any, Any]:
-        return self.named(deleted(visits, clicked, run))
+    def delete(self, visits: Visits, clicked: Sequence[str], go_on: str) -> dict[Any, Any]:
+        return self.named(deleted(visits, clicked, go_on))
+
+    def unless_busy(self, work: Callable[..., Shown]) -> Callable[..., dict[Any, Any]]:
+        """`work`, but not while a run of this visitor would paint over what it brings."""
+
+        def careful(run: Visit, *values: Any) -> dict[Any, Any]:
+            if run.get("run_id") in self.painter.runs:
+                gr.Info(words.BUSY)
+                return self.named({})
+            return self.named(work(*values))
+
+        return careful
 
     def connect(self, editor: gr.ImageEditor) -> None:
         """Let the buttons do what they say."""
@@ -152,29 +173,40 @@ class Page:
         quick = {"queue": False, **QUIET}
         on(parts["stop"], "click")(self.stop, parts["run"], gr.State(), api_name="keep", **quick)
         on(self.inputs["content"], "input")(self.forget, None, everything, **quick)
-        on(parts["strip"], "select")(self.bring_back, [visits, clicked], everything, **light)
+        on(parts["strip"], "select")(
+            self.bring_back, [parts["run"], visits, clicked], everything, **light
+        )
         on(parts["compare"], "click")(self.compare, [visits, clicked], everything, **light)
         on(parts["delete"], "click")(
-            self.delete, [visits, clicked, parts["run"]], everything, **light
+            self.delete, [visits, clicked, self.inputs["go_on"]], everything, **light
         )
 
     def let_paint(self, editor: gr.ImageEditor) -> None:
         """What is pressed is checked where it is given; then what was brushed becomes masks; then
-        it is painted; and what comes of it is kept."""
-        parts, ordered = self.parts, list(self.inputs.values())
-        masks = [self.inputs[name] for name in BRUSHES]
-        changed = [*parts.values(), self.inputs["go_on"], self.inputs["size"]]
-        raw = {"inputs": ordered, "outputs": changed, "preprocess": False, **QUIET}
+        it is painted; and what comes of it is kept. Gradio goes on after an error by `failure`
+        alone."""
+        parts, content, go_on = self.parts, self.inputs["content"], self.inputs["go_on"]
+        everything, quick = self.everything, {"queue": False, **QUIET}
+        raw = {"inputs": list(self.inputs.values()), "outputs": everything, **QUIET}
         for name, work_of in (("go", self.paint), ("more", self.go_on), ("twice", self.larger)):
-            on(parts[name], "click")(self.complain, queue=False, **raw)
+            on(parts[name], "click")(self.complain, queue=False, preprocess=False, **raw)
             begun = on(parts[name], "click")(
-                self.begin, validator=self.checked, concurrency_limit=None, **raw
+                self.begin, validator=self.checked, concurrency_limit=None, preprocess=False, **raw
             )
-            brush = begun.success(brushed, editor, masks, **{**LIGHT, "preprocess": True}, **QUIET)
+            masks = [self.inputs[mask] for mask in BRUSHES]
+            brush = begun.success(brushed, editor, masks, **BRUSHING, **QUIET)
+            brush.failure(self.recover, go_on, everything, **quick)
             worked = brush.success(work_of, api_name=work_of.__name__, **{**raw, **LANE})
-            worked.then(
-                self.remember, [parts["run"], parts["visits"]], changed, **{**LIGHT, **QUIET}
-            )
+            for ended in (worked.success, worked.failure):
+                kept = ended(
+                    self.remember,
+                    [parts["run"], parts["visits"], content],
+                    everything,
+                    preprocess=False,
+                    trigger_mode="multiple",
+                    **quick,
+                )
+                kept.success(self.make_ready, parts["finished"], everything, **{**LIGHT, **QUIET})
 
 
 def on(component: gr.components.Component, event: str) -> Callable[..., Any]:

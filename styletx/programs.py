@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from .endpoints import DEFAULTS, LANE, Upload, exported, speaking_plainly, uploaded, work
+from .endpoints import DEFAULTS, LANE, LIGHT, Upload, exported, speaking_plainly, uploaded, work
 from .errors import StyletxError
 from .recipe import read_recipe
 from .regions import MASKS
@@ -15,8 +15,6 @@ from .reports import Told
 from .runs import Painter
 from .settings import ALLOWED, Limits, Options
 from .words import argument
-
-LIGHT: dict[str, Any] = {"concurrency_id": "look", "concurrency_limit": 2, "preprocess": False}
 
 
 def offer_endpoints(

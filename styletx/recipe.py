@@ -2,15 +2,16 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import StyletxError
+from .errors import SettingsError, StyletxError
 from .events import Report
 from .images import note_in
-from .settings import ALLOWED, Settings, shown
+from .settings import ALLOWED, Settings
 
 VERSION = "1.0.0"  # of the program, and so of what its settings mean
 LONGEST = 20_000  # letters: what is longer was not written here
@@ -69,15 +70,34 @@ def read_recipe(path: Path) -> Recipe:
             "saved them again, as many that send pictures do."
         )
     told = parsed(note, path.name)
-    settings, version = told["settings"], str(told.get("styletx"))[:20]
-    unknown = sorted(set(settings) - set(ALLOWED))
+    version, weights, device = (plain(told.get(name)) for name in ("styletx", "weights", "device"))
+    unknown = sorted(set(told["settings"]) - set(ALLOWED))
     if unknown:
         raise StyletxError(
             f"{path.name} was painted by styletx {version}, which knows the setting "
-            f"{shown(unknown[0])}; this is {VERSION}."
+            f"{plain(unknown[0])}; this is {VERSION}."
         )
-    words = {name: str(told.get(name, "unknown"))[:100] for name in ("weights", "device")}
-    return Recipe(Settings(**settings), told["inputs"], version, **words)
+    try:
+        settings = Settings(**told["settings"])
+    except SettingsError as error:  # which would quote what somebody wrote there
+        raise StyletxError(f"The recipe in {path.name} asks for what cannot be painted.") from error
+    inputs = {name: value for name, value in told["inputs"].items() if is_input(name, value)}
+    return Recipe(settings, inputs, version, weights, device)
+
+
+def plain(word: object) -> str:
+    """A word of a recipe as it can be shown: whoever wrote it, it is neither HTML nor Markdown."""
+    return (
+        word if isinstance(word, str) and re.fullmatch(r"[\w.,:/@ +-]{1,100}", word) else "unknown"
+    )
+
+
+def is_input(name: str, value: object) -> bool:
+    """Whether that is a fingerprint or a share."""
+    if re.fullmatch(r"share(_\d)?", name):
+        return isinstance(value, int | float) and 0 <= value <= 1000
+    known = re.fullmatch(r"content|keep|begun|(style|mask)(_\d)?", name)
+    return bool(known) and bool(re.fullmatch("[0-9a-f]{64}", str(value)))
 
 
 def parsed(note: str, name: str) -> dict[str, Any]:

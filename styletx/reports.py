@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from PIL import Image, ImageOps
 
@@ -20,13 +21,14 @@ Told = tuple[str | None, dict[str, Any]]  # the path of the picture so far, and 
 PREVIEW_SIDE, PREVIEW_EVERY, PREVIEWS_KEPT = 768, 0.5, 3  # pixels, seconds, files
 THUMBNAIL_SIDE = 240  # pixels
 FRAMES = 48  # previews at most that a film is made of
-BEFORE, THUMBNAIL, PREVIEWS = "before.jpg", "thumbnail.jpg", "previews"
+BEFORE, THUMBNAIL = "before.jpg", "thumbnail.jpg"
 KINDS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "film": "-film.webp"}  # to take away
 
 
 class Files:
-    """The pictures of one run in a folder of its own: its previews, the finished one, the photo as
-    it was, at the same size, and a thumbnail.
+    """The pictures of one run in a folder of its own: the finished one and a thumbnail; and in a
+    folder within it, whose name nobody guesses who knows the address of the picture, what shows the
+    photo: the photo itself, at the size of the result, the previews, and the film.
 
     Each preview has another name, since browsers do not fetch the same name again. However long a
     run is, no more than `FRAMES` of them stay, as far apart from each other as they can be.
@@ -35,18 +37,21 @@ class Files:
     def __init__(self, folder: Path, name: str, photo: Path, inputs: Inputs) -> None:
         """`name` is that of the finished picture, whose recipe names the `inputs`."""
         self.folder, self.name, self.photo, self.inputs = folder, name, photo, inputs
-        (folder / PREVIEWS).mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.private = folder / f"private-{uuid4().hex}"
         self.frames: list[Path] = []  # of the film
         self.latest: list[Path] = []
         self.apart, self.number, self.written = 1, 0, 0.0
 
     def show(self, event: Event | None) -> str | None:
         """The path of the newest picture; a preview is written only every `PREVIEW_EVERY`."""
+        if event is not None and not self.private.exists():
+            self.begin(event)
         if isinstance(event, Result):
             return str(self.keep(event))
         if event is not None and time.monotonic() - self.written >= PREVIEW_EVERY:
             self.written = time.monotonic()
-            path = self.folder / PREVIEWS / f"{self.number}-{event.step}.jpg"
+            path = self.private / f"{self.number}-{event.step}.jpg"
             save(small(event.preview, PREVIEW_SIDE), path, quality=85)
             self.remember(path)
         return str(self.latest[-1]) if self.latest else None
@@ -54,13 +59,18 @@ class Files:
     def keep(self, result: Result) -> Path:
         """Write the finished picture and what is shown beside it; the path of the picture, which
         comes last, so that where it is, all is."""
-        photo = opaque(read(self.photo, max(result.picture.size)))
-        save(photo.resize(result.picture.size), self.folder / BEFORE, quality=90)
         save(small(result.picture, THUMBNAIL_SIDE), self.folder / THUMBNAIL, quality=85)
         path = self.folder / f"{self.name}.png"
         with unseen(path) as wet:
             save(result.picture, wet, note=written(result, self.inputs))
         return path
+
+    def begin(self, event: Event) -> None:
+        """Write the photo as it was: now, since an upload may be gone when a long run ends."""
+        self.private.mkdir(parents=True)
+        size = (event.picture if isinstance(event, Result) else event.preview).size
+        photo = opaque(read(self.photo, max(size))).resize(size)
+        save(photo, self.private / BEFORE, quality=90)
 
     def remember(self, path: Path) -> None:
         """Take a preview in, and remove those that are neither of the latest nor in the film."""
@@ -78,10 +88,13 @@ class Files:
 @contextmanager
 def unseen(path: Path) -> Iterator[Path]:
     """Where to write a file so that nobody finds half of it."""
-    wet = path.parent / "wet" / path.name
+    wet = path.parent / "wet" / f"{uuid4().hex}{path.suffix}"  # also if two want it at once
     wet.parent.mkdir(exist_ok=True)
-    yield wet
-    wet.replace(path)
+    try:
+        yield wet
+        wet.replace(path)
+    finally:
+        wet.unlink(missing_ok=True)
 
 
 def small(picture: Image.Image, longest: int) -> Image.Image:
@@ -94,16 +107,23 @@ def finished(folder: Path) -> Path | None:
     return next(iter(folder.glob("*.png")), None)
 
 
+def private_of(picture: Path) -> Path:
+    """The folder beside a finished picture that holds what shows the photo."""
+    return next(picture.parent.glob("private-*"))
+
+
 def taken_away(picture: Path, kind: str) -> Path:
     """The finished `picture` of a run as one of `KINDS`, made the first time it is asked for."""
-    path = picture.with_name(picture.stem + KINDS[kind])
+    folder = private_of(picture) if kind == "film" else picture.parent
+    path = folder / f"{picture.stem}{KINDS[kind]}"
     if path.exists():
         return path
     with unseen(path) as wet:
         if kind == "film":
-            previews = (picture.parent / PREVIEWS).iterdir()
-            ordered = sorted(previews, key=lambda preview: int(preview.name.split("-")[0]))
-            make_film(picture.with_name(BEFORE), ordered, picture, wet)
+            previews = sorted(
+                folder.glob("[0-9]*.jpg"), key=lambda path: int(path.stem.split("-")[0])
+            )
+            make_film(folder / BEFORE, previews, picture, wet)
         else:
             save(read(picture), wet, note=note_in(picture))
     return path

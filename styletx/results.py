@@ -12,6 +12,7 @@ import gradio as gr
 from . import words
 from .endpoints import (
     Components,
+    Upload,
     exported,
     picture_of,
     speaking_plainly,
@@ -19,14 +20,13 @@ from .endpoints import (
 from .errors import StyletxError
 from .recipe import read_recipe
 from .regions import MASKS, SHARES, STYLES
-from .reports import BEFORE, KINDS, THUMBNAIL
+from .reports import BEFORE, KINDS, THUMBNAIL, private_of
 from .settings import ALLOWED, Settings
 from .storage import folder_of
 
 Visit = dict[str, Any]  # a run of this visit: its id, its caption, and all that was given for it
 Visits = Sequence[Visit]  # the latest first
 MOST = 24  # pictures in the strip
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
 def lay_out_results() -> Components:
@@ -83,6 +83,7 @@ def lay_out_visits() -> Components:
         "compare": compare,
         "delete": delete,
         "visits": gr.State([]),
+        "finished": gr.State({}),  # the last run that was
         "clicked": gr.State([]),  # the ids of the last two
     }
 
@@ -110,18 +111,32 @@ def compared(left: Path, right: Path, told: str = "") -> str:
     )
 
 
-def collected(run: Visit, visits: Visits) -> dict[str, Any]:
-    """Take a run that has come to its end into the visit: what changes on the page, by name."""
+def collected(run: Visit, visits: Visits, content: Upload) -> dict[str, Any]:
+    """Take a run that has come to its end into the visit: what changes on the page, by name. Where
+    there is another photo by now, its picture is not one to go on from."""
     if not run.get("caption") or any(visit["run_id"] == run["run_id"] for visit in visits):
         return {}
     visits = [run, *visits][:MOST]
-    return {"visits": visits, **strip_of(visits), **seen(run)}
+    told = {"visits": visits, "finished": run, **strip_of(visits)}
+    same = (content or {}).get("path") == run["given"]["content"]["path"]
+    return told if same else {**told, **not_to_go_on()}
 
 
-def png_to_take(path: str | None) -> dict[str, Any]:
-    """The picture as a PNG, or nothing, to take away; the other kinds are not made yet."""
-    files = {kind: gr.DownloadButton(interactive=False) for kind in KINDS}
-    return {**files, "png": gr.DownloadButton(value=path, interactive=path is not None)}
+def not_to_go_on() -> dict[str, Any]:
+    """There is no picture that the next run could begin with."""
+    asleep = {name: gr.Button(interactive=False) for name in ("more", "twice")}
+    return {**asleep, "go_on": ""}
+
+
+def to_take(**paths: Path | str | None) -> dict[str, Any]:
+    """The kinds of a picture that can be taken away now, and the others that cannot."""
+    asleep = {kind: gr.DownloadButton(interactive=False) for kind in KINDS}
+    there = {
+        kind: gr.DownloadButton(value=str(path), interactive=True)
+        for kind, path in paths.items()
+        if path
+    }
+    return {**asleep, **there}
 
 
 def strip_of(visits: Visits) -> dict[str, Any]:
@@ -139,11 +154,9 @@ def seen(run: Visit) -> dict[str, Any]:
     """A finished picture beside its photo, and as files to take away."""
     with speaking_plainly():
         picture = picture_of(run["run_id"])
-        files = {
-            kind: gr.DownloadButton(value=str(exported(run["run_id"], kind)), interactive=True)
-            for kind in KINDS
-        }
-    return {**files, "compared": compared(picture.with_name(BEFORE), picture, words.PHOTO_LEFT)}
+        files = to_take(**{kind: exported(run["run_id"], kind) for kind in KINDS})
+    slider = compared(private_of(picture) / BEFORE, picture, words.PHOTO_LEFT)
+    return {**files, "compared": slider}
 
 
 def brought_back(visits: Visits, place: int, clicked: Sequence[str]) -> dict[str, Any]:
@@ -152,14 +165,17 @@ def brought_back(visits: Visits, place: int, clicked: Sequence[str]) -> dict[str
         run = visit_at(visits, place)
         picture, given = picture_of(run["run_id"]), run["given"]
         settings = read_recipe(picture).settings
-    files = {name: (given[name] or {}).get("path", "") for name in ("content", *STYLES, "begun")}
+    paths = {name: (given[name] or {}).get("path") for name in ("content", *STYLES, "begun")}
+    there = {name: path for name, path in paths.items() if path and Path(path).is_file()}
+    gone = [words.picture(name) for name, path in paths.items() if path and name not in there]
+    masked = any(given[name] for name in (*MASKS, "keep"))
     return {
-        **{name: path if Path(path).is_file() else None for name, path in files.items()},
+        **{name: there.get(name) for name in paths},
         **{name: given[name] for name in SHARES},
         **{name: getattr(settings, name) for name in ALLOWED},
         **seen(run),
         "picture": str(picture),
-        "status": words.back(run["caption"], any(given[name] for name in (*MASKS, "keep"))),
+        "status": words.back(run["caption"], gone, masked),
         "run": run,
         "go_on": run["run_id"],
         "more": gr.Button(interactive=True),
@@ -188,19 +204,20 @@ def two_compared(visits: Visits, clicked: Sequence[str]) -> dict[str, Any]:
     return {"compared": compared(left, right, told), "tabs": gr.Tabs(selected="compared")}
 
 
-def deleted(visits: Visits, clicked: Sequence[str], run: Visit) -> dict[str, Any]:
-    """The picture of the strip that was clicked last is gone, here and on the server."""
+def deleted(visits: Visits, clicked: Sequence[str], go_on: str) -> dict[str, Any]:
+    """The picture of the strip that was clicked last is gone, here and on the server; also from the
+    page, if it is the one to `go_on` from."""
     known = {visit["run_id"] for visit in visits}
     if not clicked or clicked[-1] not in known:
         return {"status": words.CHOOSE_ONE, "said": words.CHOOSE_ONE}
     run_id = clicked[-1]
     shutil.rmtree(folder_of(run_id), ignore_errors=True)
+    if folder_of(run_id).exists():  # something was still being written there
+        return {"status": words.NOT_DELETED, "said": words.NOT_DELETED}
     left = [visit for visit in visits if visit["run_id"] != run_id]
     told = {"visits": left, "clicked": [*clicked[:-1]], **strip_of(left)}
-    if run.get("run_id") == run_id:
-        nothing = {kind: gr.DownloadButton(value=None, interactive=False) for kind in KINDS}
-        buttons = {name: gr.Button(interactive=False) for name in ("more", "twice")}
-        told |= {**nothing, **buttons, "picture": None, "compared": nothing_compared(), "go_on": ""}
+    if go_on == run_id:
+        told |= {**to_take(), **not_to_go_on(), "picture": None, "compared": nothing_compared()}
     return {**told, "status": words.DELETED, "said": words.DELETED}
 
 

@@ -20,7 +20,9 @@ def chosen(given: Mapping[str, Any]) -> dict[str, Any]:
     """What of the API's arguments is not at its default. Pictures are named as they were when they
     were uploaded; one that goes on from a run is left out, since only the page has it."""
     found = {
-        name: given[name] for name in DEFAULTS if given.get(name, DEFAULTS[name]) != DEFAULTS[name]
+        name: given[name]
+        for name, default in DEFAULTS.items()
+        if given.get(name) not in (None, default)
     }
     found.pop("go_on", None)
     for name in set(found) & set(PICTURES):
@@ -52,28 +54,33 @@ def curl(given: Mapping[str, Any], url: str) -> str:
     """For a shell with curl: upload, ask, wait, fetch."""
     told = chosen(given)
     uploads = [
-        f'{name}=$(curl -s -F {shlex.quote(f"files=@{told[name]}")} "$url/upload" '
-        "| sed 's/[]\\[\"]//g')\n"
+        f'{name}=$(curl -s -F {shlex.quote(form(told[name]))} "$url/upload" '
+        "| sed 's/^\\[\"//; s/\"]$//')\n"
         for name in told
         if name in PICTURES
     ]
-    words = {n: json.dumps(v) for n, v in told.items() if n not in PICTURES}
-    words |= {
+    within = {n: json.dumps(v).replace("'", "'\\''") for n, v in told.items() if n not in PICTURES}
+    within |= {
         name: '{"path": "\'"$' + name + '"\'", "meta": {"_type": "gradio.FileData"}}'
         for name in told
         if name in PICTURES
     }
-    data = ",\n  ".join(f'"{name}": {value}' for name, value in words.items())
+    data = ",\n  ".join(f'"{name}": {value}' for name, value in within.items())
     return (
         f"url={shlex.quote(url.rstrip('/') + '/gradio_api')}\n"
         f"{''.join(uploads)}"
         "run=$(curl -s \"$url/call/v2/stylize\" -H 'Content-Type: application/json' -d '{\n"
         f"  {data}\n"
         '}\' | sed \'s/.*"event_id": *"\\([^"]*\\)".*/\\1/\')\n'
-        'curl -sN "$url/call/v2/stylize/$run" \\\n'
-        '  | grep -o \'"url": *"[^"]*\\.png"\' \\\n'
-        "  | tail -n 1 | cut -d '\"' -f 4 | xargs curl -s -o painted.png\n"
+        'curl -sN "$url/call/v2/stylize/$run" > told.txt\n'
+        'picture=$(grep -o \'"url": *"[^"]*\\.png"\' told.txt | tail -n 1 | cut -d \'"\' -f 4)\n'
+        'if [ "$picture" ]; then curl -s -o painted.png "$picture"; else cat told.txt; exit 1; fi\n'
     )
+
+
+def form(name: str) -> str:
+    """A file as curl's -F takes it, to which some letters mean something."""
+    return 'files=@"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def command_line(given: Mapping[str, Any], url: str = "") -> str:
@@ -85,18 +92,25 @@ def words(told: Chosen) -> Iterator[str]:
     """The pictures in their order, then the options."""
     styles = [name for name in STYLES if name in told]
     places = [STYLES.index(name) for name in styles]
-    yield from (shlex.quote(told[name]) for name in ("content", *styles))
+    yield from (shlex.quote(path_of(told[name])) for name in ("content", *styles))
     if any(SHARES[place] in told for place in places):
         yield f"--shares {' '.join(str(told.get(SHARES[place], 1)) for place in places)}"
     if any(MASKS[place] in told for place in places):
-        masks = (shlex.quote(told.get(MASKS[place], "-")) for place in places)
+        masks = (shlex.quote(path_of(told.get(MASKS[place]))) for place in places)
         yield f"--masks {' '.join(masks)}"
     for name, option in {"keep": "keep", "begun": "init", "preset": "preset"}.items():
         if name in told:
-            yield f"--{option} {shlex.quote(told[name])}"
+            word = told[name] if name == "preset" else path_of(told[name])
+            yield f"--{option} {shlex.quote(word)}"
     for name in ALLOWED:
         if name in told and not (name == "init" and "begun" in told):
             yield f"--{name.replace('_', '-')} {shlex.quote(str(told[name]))}"
+
+
+def path_of(name: str | None) -> str:
+    """A file as the command line takes it, which would have one that begins with a dash for an
+    option; or - for none."""
+    return f"./{name}" if name and name.startswith("-") else name or "-"
 
 
 def lay_out_code(inputs: Components) -> None:

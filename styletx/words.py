@@ -1,4 +1,5 @@
-"""What the page and the API say, in English; what is said of a setting stands with the setting."""
+"""What the page and the API say, in English: all but settings, which say it themselves, and
+errors, which are said where they are found."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +13,6 @@ PAINT, PAINT_AGAIN, STOP, SURPRISE = "Paint", "Paint it again", "Stop", "Surpris
 MORE, TWICE = "Go on from here", "Twice the size"
 PICTURE, BEFORE_AFTER = "The picture", "Before and after"
 TAKE = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP", "film": "Film"}
-TAKE_AWAY = "Download"
 ALTERNATIVE = "The photo, repainted in the manner of the painting"
 COMPARED = "How much of the left picture to see"
 LEFT, RIGHT = "The picture on the left", "The picture on the right"
@@ -25,10 +25,12 @@ EXAMPLES = "Examples: click one to have it at once"
 YOURS = "Your pictures of this visit. Click one to have it back, with its photo and its settings"
 KEPT = "They are deleted from the server after an hour."
 COMPARE, DELETE = "Compare the last two clicked", "Delete"
-NONE_YET = "Nothing painted yet."
 CHOOSE_TWO = "Click on two of your pictures first; then they can be compared."
 CHOOSE_ONE = "Click on one of your pictures first."
 DELETED = "Deleted, here and on the server."
+NOT_DELETED = "It could not be deleted yet, since its files are still being made; try again."
+BUSY = "A picture is being painted: wait for it, or stop it first."
+NOT_BEGUN = "Nothing was begun; the message says why."
 GONE = "That picture is no longer here: an hour has passed, or it was deleted."
 
 PRESET, STANDARD = "Preset", "Standard"
@@ -47,9 +49,11 @@ REPEAT_HELP = (
     "Pictures painted here carry their recipe. Drop one, and all settings are as they were for it; "
     "photo and painting are yours to bring."
 )
-PICTURE_NAMES = {"content": "photo", "style": "painting"}
 CODE = "The same from code"
-CODE_HELP = "What is chosen now, for a program. File names are those of what you uploaded."
+CODE_HELP = (
+    "What is chosen now, for a program. Files are called as you uploaded them; what was brushed "
+    "over the photo lies only here, and so does a picture that you go on from."
+)
 CODES = {"python": "Python", "curl": "curl", "command-line": "Command line"}
 
 ARGUMENTS = {  # of the API, beside the settings
@@ -124,17 +128,26 @@ def pair_chosen(photo: str, painting: str) -> str:
 
 
 def repeated(name: str, version: str, others: Sequence[str]) -> str:
-    """That settings are back, and which pictures of those chosen are not the ones it was painted
-    from."""
+    """That settings are back, and what of that chosen now is not what it was painted with."""
     back = f"The settings are those of {name}, painted by styletx {version}."
     if not others:
         return f"{back} The pictures are those it was painted from: press {PAINT}."
-    return f"{back} To repeat it, choose the same {', '.join(others)}."
+    return f"{back} What you have chosen differs in: {', '.join(map(picture, others))}."
 
 
-def back(caption: str, masked: bool) -> str:
-    """That a picture of the strip is there again."""
+def picture(name: str) -> str:
+    """What an argument of the API is called where people read it."""
+    stem, _, place = name.partition("_")
+    known = {"content": "photo", "style": "painting", "keep": "what is to stay the photo"}
+    known |= {"begun": "the picture to begin with"}
+    return f"{known.get(stem, stem)} {place}".strip()
+
+
+def back(caption: str, gone: Sequence[str], masked: bool) -> str:
+    """That a picture of the strip is there again, and what of it is not."""
     told = f"{caption}: its pictures and settings are back."
+    if gone:
+        told = f"{caption}: its settings are back, but no longer here: {', '.join(gone)}."
     return f"{told} What was painted over the photo is not." if masked else told
 
 

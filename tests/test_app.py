@@ -21,6 +21,7 @@ from styletx.endpoints import DEFAULTS, speaking_plainly
 from styletx.images import save
 from styletx.recipe import inputs_of, written
 from styletx.reports import KINDS
+from styletx.results import collected, seen
 from styletx.runs import Painter
 from styletx.settings import Limits, Options
 
@@ -431,10 +432,69 @@ def test_a_painted_picture_brings_its_settings_back(files):
     kept = files / "painted.png"
     inputs = inputs_of({"content": files / "photo.png", "style": files / "painting.png"}, {})
     save(PICTURE, kept, note=written(replace(result(), settings=wanted), inputs))
-    settings, told = repeated({"path": str(kept)}, {**DEFAULTS, **both(files)})
-    assert settings == list(asdict(wanted).values())
-    assert told.endswith("The pictures are those it was painted from: press Paint.")
-    _, told = repeated({"path": str(kept)}, {**DEFAULTS, "content": upload(files, "photo")})
-    assert told.endswith("To repeat it, choose the same painting.")
+    now = {**DEFAULTS, **both(files)}
+    told = repeated({"path": str(kept)}, now)
+    assert {name: told[name] for name in ALLOWED} == asdict(wanted)
+    assert told["status"].endswith("The pictures are those it was painted from: press Paint.")
+    now |= {"style": None, "style_3": upload(files, "photo"), "keep": upload(files, "photo")}
+    told = repeated({"path": str(kept)}, now)["status"]
+    assert told.endswith("differs in: painting, painting 3, what is to stay the photo.")
     with pytest.raises(gr.Error, match=r"photo.png holds no recipe"):
         repeated(upload(files, "photo"), dict(DEFAULTS))
+
+
+def test_a_painted_picture_brings_its_shares_back(files):
+    kept = files / "painted.png"
+    save(PICTURE, kept, note=written(result(), {"share_2": 0.25}))
+    told = repeated({"path": str(kept)}, dict(DEFAULTS))
+    assert [told[name] for name in ("share", "share_2", "share_3")] == [1, 0.25, 1]
+
+
+def test_a_failure_after_a_good_picture_leaves_it_for_the_strip(painter, files):
+    def failing(content, styles, settings):
+        yield from (progress(1), result(step=1))
+        raise StyletxError("It broke.")
+
+    painter.stylize, last = failing, {}
+    with pytest.raises(gr.Error):
+        for shown in ask(build_app(painter), "paint", **both(files)):
+            last |= shown
+    told = collected(last["run"], [], both(files)["content"])
+    assert len(told["strip"]) == 1
+    assert pressable(last) == ["go", "more", "twice"]
+
+
+def test_the_photo_may_be_gone_when_the_picture_is_finished(painter, files):
+    def slow(content, styles, settings):
+        yield progress(1)
+        time.sleep(0.5)  # until that was seen
+        (files / "photo.png").unlink()
+        yield result()
+
+    painter.stylize = slow
+    *_, last = ask(build_app(painter), "paint", **both(files))
+    assert Path(last["picture"]).is_file()
+    assert set(seen(last["run"])) >= {"film", "compared"}
+
+
+def test_nothing_is_brought_while_a_run_would_paint_over_it(painter, files):
+    app = build_app(painter)
+    (page,) = {fn.fn.__self__ for fn in app.fns.values() if fn.api_name == "paint"}
+    bring = page.unless_busy(lambda: {"status": "brought"})
+    painter.stylize = lambda **_: (progress(step) for step in range(10**9))
+    watching = ask(app, "paint", **both(files))
+    run = next(watching)["run"]
+    assert by_name(page, bring(run)) == {}
+    watching.close()
+    deadline = time.monotonic() + 5
+    while painter.runs and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert by_name(page, bring(run)) == {"status": "brought"}
+    assert by_name(page, bring({})) == {"status": "brought"}
+
+
+def test_what_breaks_off_before_there_is_a_run_leaves_paint_to_be_pressed(painter):
+    app = build_app(painter)
+    (page,) = {fn.fn.__self__ for fn in app.fns.values() if fn.api_name == "paint"}
+    for go_on, wanted in (("", ["go"]), ("ab" * 16, ["go", "more", "twice"])):
+        assert pressable(by_name(page, page.recover(go_on))) == wanted

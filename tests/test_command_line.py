@@ -3,10 +3,12 @@ from dataclasses import replace
 import pytest
 from conftest import OTHER
 from PIL import Image
-from test_runs import FACTS, progress, result
+from test_runs import FACTS, PICTURE, progress, result
 
 import styletx.__main__ as command_line
 from styletx import ALLOWED, PRESETS, Settings, StyletxError
+from styletx.images import save
+from styletx.recipe import fingerprint, inputs_of, read_recipe, written
 
 
 @pytest.fixture
@@ -147,3 +149,51 @@ def test_interrupting_before_the_first_picture_says_so(paint, files, capsys):
     assert paint() == 1
     assert "before anything was painted" in capsys.readouterr().err
     assert not (files / "out.png").exists()
+
+
+@pytest.fixture
+def kept(files):
+    """A picture that was painted of photo.png in the manner of painting.png."""
+    paths = {"content": files / "photo.png", "style": files / "painting.png"}
+    event = replace(result(), settings=Settings(size=300, detail=2.0))
+    save(PICTURE, files / "kept.png", note=written(event, inputs_of(paths, {})))
+    return files / "kept.png"
+
+
+def test_the_result_carries_its_recipe(paint, files):
+    assert paint("--keep", str(files / "photo.png")) == 0
+    recipe = read_recipe(paint.out)
+    fingerprints = {name: fingerprint(files / f"{name}.png") for name in ("photo", "painting")}
+    assert recipe.inputs == {
+        "content": fingerprints["photo"],
+        "style": fingerprints["painting"],
+        "keep": fingerprints["photo"],
+    }
+
+
+def test_a_recipe_is_followed_with_what_is_chosen_besides(paint, kept, capsys):
+    assert paint("--recipe", str(kept), "--steps", "9") == 0
+    assert paint.given[0] == Settings(size=300, detail=2.0, steps=9)
+    assert "Note:" not in capsys.readouterr().err
+
+
+def test_what_is_not_as_in_the_recipe_is_noted(paint, kept, files, capsys):
+    Image.new("RGB", (64, 64)).save(files / "painting.png")
+    assert paint("--recipe", str(kept), "--keep", str(files / "photo.png")) == 0
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "Note: painting is not what kept.png was painted with.",
+        "Note: what is to stay the photo is not what kept.png was painted with.",
+    ]
+
+
+def test_a_recipe_is_not_painted_over_nor_mixed_with_a_preset(paint, kept, capsys):
+    assert paint("--recipe", str(kept), "--preset", "oil") == 1
+    assert "Please give either a preset or a recipe, not both." in capsys.readouterr().err
+    paint.out = kept
+    assert paint("--recipe", str(kept)) == 1
+    assert "would be written over itself" in capsys.readouterr().err
+
+
+def test_a_picture_without_a_recipe_cannot_be_repeated(paint, files, capsys):
+    assert paint("--recipe", str(files / "photo.png")) == 1
+    assert "photo.png holds no recipe." in capsys.readouterr().err

@@ -10,7 +10,7 @@ from PIL import Image
 from test_runs import PICTURE, result
 
 from styletx import Settings, StyletxError
-from styletx.errors import ImageError, SettingsError
+from styletx.errors import ImageError
 from styletx.images import ENDINGS, note_in, save
 from styletx.recipe import VERSION, fingerprint, inputs_of, missing, read_recipe, written
 
@@ -100,9 +100,11 @@ def test_a_recipe_that_is_damaged_says_so(tmp_path, note, ending):
         read_recipe(tmp_path / f"odd{ending}")
 
 
-def test_a_recipe_with_impossible_settings_is_refused_in_the_usual_words(tmp_path):
+def test_a_recipe_with_impossible_settings_is_refused(tmp_path):
     save(PICTURE, tmp_path / "odd.png", note='{"settings": {"size": 9}, "inputs": {}}')
-    with pytest.raises(SettingsError, match="size is 9, but must lie between 64 and 4096"):
+    with pytest.raises(
+        StyletxError, match=r"The recipe in odd.png asks for what cannot be painted."
+    ):
         read_recipe(tmp_path / "odd.png")
 
 
@@ -110,9 +112,37 @@ def test_a_recipe_of_a_version_that_knows_more_says_which(tmp_path):
     note = {"styletx": "9.1", "settings": {"glaze": 2}, "inputs": {}}
     save(PICTURE, tmp_path / "new.png", note=json.dumps(note))
     with pytest.raises(
-        StyletxError, match=r"painted by styletx 9.1, which knows the setting 'glaze'"
+        StyletxError, match=r"painted by styletx 9.1, which knows the setting glaze;"
     ):
         read_recipe(tmp_path / "new.png")
+
+
+HOSTILE = "<img src=//a.cd>"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {HOSTILE: 1}, {"colors": HOSTILE}, {"style_layers": HOSTILE}, {"seed": HOSTILE}],
+)
+def test_what_somebody_else_wrote_into_a_recipe_is_shown_to_nobody(tmp_path, settings):
+    facts = dict.fromkeys(("styletx", "weights", "device"), HOSTILE)
+    inputs = {
+        HOSTILE: 1,
+        "content": HOSTILE,
+        "share_2": HOSTILE,
+        "share_3": 1e9,
+        "style": "ab" * 32,
+    }
+    note = json.dumps({**facts, "settings": settings, "inputs": inputs})
+    save(PICTURE, tmp_path / "odd.png", note=note)
+    if settings:
+        with pytest.raises(StyletxError) as refused:
+            read_recipe(tmp_path / "odd.png")
+        assert "<" not in str(refused.value)
+    else:
+        recipe = read_recipe(tmp_path / "odd.png")
+        assert (recipe.version, recipe.weights, recipe.device) == ("unknown",) * 3
+        assert recipe.inputs == {"style": "ab" * 32}
 
 
 def test_a_recipe_of_before_a_setting_leaves_it_at_its_default(tmp_path):

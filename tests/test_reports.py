@@ -22,7 +22,7 @@ def facts(event, stopping=False, ahead=0, wait=None):
 @pytest.fixture
 def told(files):
     """The files of a run that has just begun."""
-    return Files(files / "run", "cat-poppies", files / "photo.png", {"content": "ab"})
+    return Files(files / "run", "cat-poppies", files / "photo.png", {"content": "ab" * 32})
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_the_latest_previews_are_there_and_no_more_than_a_film_needs(told, clock
     for step in range(4 * FRAMES):
         latest = told.show(progress(step))
         clock.seconds += 1
-    left = {str(path) for path in (told.folder / "previews").iterdir()}
+    left = {str(path) for path in told.private.glob("[0-9]*.jpg")}
     assert len(left) <= FRAMES + 3
     assert {str(path) for path in told.latest} <= left
     assert latest == str(told.latest[-1])
@@ -66,12 +66,12 @@ def test_the_result_is_a_png_under_the_name_of_its_pictures_with_its_recipe(told
     assert path.endswith("cat-poppies.png")
     with Image.open(path) as picture:
         assert picture.tobytes() == PICTURE.tobytes()
-    assert read_recipe(Path(path)).inputs == {"content": "ab"}
+    assert read_recipe(Path(path)).inputs == {"content": "ab" * 32}
 
 
 def test_beside_the_result_lie_the_photo_at_its_size_and_a_thumbnail(told):
     told.show(replace(result(), picture=PICTURE.resize((600, 400))))
-    with Image.open(told.folder / "before.jpg") as before:
+    with Image.open(told.private / "before.jpg") as before:
         assert before.size == (600, 400)
     with Image.open(told.folder / "thumbnail.jpg") as thumbnail:
         assert thumbnail.size == (240, 160)

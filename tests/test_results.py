@@ -20,6 +20,7 @@ from styletx.results import (
     collected,
     compared,
     deleted,
+    seen,
     two_compared,
 )
 from styletx.storage import folder_of
@@ -37,9 +38,9 @@ def visit(painter, files):  # noqa: F811
 
         painter.stylize = scripted
         *_, last = ask(build_app(painter), "paint", **{**both(files), **given})
-        told = collected(last["run"], paint.visits)
+        told = collected(last["run"], paint.visits, both(files)["content"])
         paint.visits = told["visits"]
-        return last["run"], told
+        return last["run"], {**told, **seen(told["finished"])}
 
     paint.visits = []
     return paint
@@ -52,7 +53,7 @@ def test_a_finished_picture_joins_those_of_the_visit_once(visit):
         assert max(thumbnail.size) <= 240
     assert told["delete"].interactive
     assert not told["compare"].interactive  # there is nothing to compare it with
-    assert collected(run, visit.visits) == {}
+    assert collected(run, visit.visits, None) == {}
     _, told = visit()
     assert [caption for _, caption in told["strip"]] == [
         "photo-painting",
@@ -62,7 +63,15 @@ def test_a_finished_picture_joins_those_of_the_visit_once(visit):
 
 
 def test_a_run_without_a_picture_joins_nothing():
-    assert collected({}, []) == collected({"run_id": "ab" * 16}, []) == {}
+    assert collected({}, [], None) == collected({"run_id": "ab" * 16}, [], None) == {}
+
+
+def test_a_picture_of_another_photo_than_there_is_now_is_not_gone_on_from(visit, files):
+    run, told = visit()
+    assert "go_on" not in told
+    told = collected(run, [], upload(files, "painting"))
+    assert told["go_on"] == ""
+    assert not told["more"].interactive
 
 
 def test_it_can_be_taken_away_in_four_kinds_with_its_name(visit):
@@ -81,7 +90,7 @@ def test_the_strip_holds_so_many_and_no_more(visit):
     visit()
     many = [{**visit.visits[0], "run_id": f"{k:032x}"} for k in range(MOST + 5)]
     run, _ = visit()
-    assert len(collected(run, many)["visits"]) == MOST
+    assert len(collected(run, many, None)["visits"]) == MOST
 
 
 def test_a_click_brings_back_picture_inputs_and_settings(visit, files):
@@ -101,6 +110,20 @@ def test_a_click_brings_back_picture_inputs_and_settings(visit, files):
     assert told["more"].interactive
 
 
+def test_a_picture_that_is_not_the_one_shown_is_deleted_without_a_trace_on_the_page(visit):
+    run, _ = visit()
+    told = deleted(visit.visits, [run["run_id"]], "")
+    assert not {"picture", "compared", "go_on", "png"} & set(told)
+
+
+def test_an_upload_that_is_gone_meanwhile_is_named(visit, files):
+    visit()
+    (files / "painting.png").unlink()
+    told = brought_back(visit.visits, 0, [])
+    assert told["style"] is None
+    assert told["status"].endswith("its settings are back, but no longer here: painting.")
+
+
 def test_what_was_brushed_is_not_brought_back_and_that_is_said(visit, files):
     visit(keep=upload(files, "photo"))
     told = brought_back(visit.visits, 0, [])
@@ -110,7 +133,7 @@ def test_what_was_brushed_is_not_brought_back_and_that_is_said(visit, files):
 
 def test_a_picture_that_is_gone_says_so(visit):
     visit()
-    deleted(visit.visits, [visit.visits[0]["run_id"]], {})
+    deleted(visit.visits, [visit.visits[0]["run_id"]], "")
     with pytest.raises(gr.Error, match="That picture is no longer here: an hour has passed, or it"):
         brought_back(visit.visits, 0, [])
 
@@ -121,7 +144,8 @@ def test_the_last_two_that_were_clicked_are_compared(visit):
     clicked = [other["run_id"], one["run_id"]]
     told = two_compared(visit.visits, clicked)["compared"]
     assert "Left: photo-painting. Right: photo-painting · size 300." in told
-    assert told.index(one["run_id"]) < told.index(other["run_id"])  # the left one lies on top
+    first, second = (told.index(str(folder_of(run["run_id"]))) for run in (one, other))
+    assert first < second  # the left one lies on top
     assert (
         "Click on two of your pictures first" in two_compared(visit.visits, clicked[:1])["status"]
     )
@@ -132,7 +156,7 @@ def test_the_last_two_that_were_clicked_are_compared(visit):
 def test_a_deleted_picture_is_gone_from_page_and_server(visit):
     run, _ = visit()
     assert folder_of(run["run_id"]).is_dir()
-    told = deleted(visit.visits, [run["run_id"]], run)
+    told = deleted(visit.visits, [run["run_id"]], run["run_id"])
     assert not folder_of(run["run_id"]).exists()
     assert (told["visits"], told["strip"], told["picture"], told["go_on"]) == ([], [], None, "")
     assert not any(told[kind].interactive for kind in ("png", "film", "more", "delete"))
@@ -140,7 +164,7 @@ def test_a_deleted_picture_is_gone_from_page_and_server(visit):
 
 def test_only_a_picture_of_this_visit_can_be_deleted(visit):
     run, _ = visit()
-    told = deleted([], [run["run_id"]], run)
+    told = deleted([], [run["run_id"]], run["run_id"])
     assert told["status"] == "Click on one of your pictures first."
     assert folder_of(run["run_id"]).is_dir()
 

@@ -1,5 +1,6 @@
 """The app as it is really used: `python app.py` in one process, its clients in others."""
 
+import hashlib
 import json
 import os
 import re
@@ -161,9 +162,11 @@ def test_a_run_as_code_gives_the_same_picture_from_python_curl_and_the_command_l
     client, server, tmp_path
 ):
     """On one thread less or more, the last bit of a number may differ: so all have the same."""
-    for file in (PHOTO, PAINTING):
-        shutil.copy(file["path"], tmp_path)
-    given = {"content": PHOTO, "style": PAINTING, "style_2": PHOTO, "share_2": 0.25}
+    photo = tmp_path / 'it\'s, my [1] "temple".jpg'
+    shutil.copy(PHOTO["path"], photo)
+    shutil.copy(PAINTING["path"], tmp_path / "-wave.jpg")
+    content, style = (handle_file(str(tmp_path / name)) for name in (photo.name, "-wave.jpg"))
+    given = {"content": content, "style": style, "style_2": content, "share_2": 0.25}
     chosen = {**QUICK, "detail": 0.5, "colors": "luminance"}
     wanted, _ = client.predict(**given, **chosen, api_name="/stylize")
     shells = {
@@ -366,13 +369,11 @@ def seconds_until_free(server):
 
 def test_previews_of_a_finished_run_do_not_pile_up(client, server):
     *_, (_, report) = paint(client, size=256, steps=60)
-    folder = server.cache / "styletx" / report["run_id"]
-    assert len(list((folder / "previews").iterdir())) <= FRAMES
-    assert sorted(path.name for path in folder.glob("*.*")) == [
-        "before.jpg",
-        "temple-great_wave.png",
-        "thumbnail.jpg",
-    ]
+    folder = server.cache / "styletx" / hashlib.sha256(report["run_id"].encode()).hexdigest()[:32]
+    names = ["temple-great_wave.png", "thumbnail.jpg"]
+    assert sorted(path.name for path in folder.glob("*.*")) == names
+    (private,) = folder.glob("private-*")
+    assert 2 <= len(list(private.iterdir())) <= FRAMES + 4
 
 
 def test_terminating_stops_the_run_and_ends_the_server(tmp_path):

@@ -1,7 +1,10 @@
 """A run as code says all that was chosen, and nothing that was not."""
 
 import ast
+import json
+import os
 import shlex
+import subprocess
 
 import pytest
 from conftest import OTHER
@@ -86,6 +89,32 @@ def test_no_paths_of_the_server_are_told_and_what_is_missing_has_a_name(write):
     assert "/tmp" not in write(ALL, URL)
     assert "ab" * 16 not in write(ALL, URL)
     assert "photo.jpg" in write(dict(DEFAULTS), URL)
+
+
+def test_whatever_files_and_settings_are_called_nothing_else_is_run(tmp_path):
+    """The shell finds programs of ours instead, which write down what they are given."""
+    odd = 'it\'s a "cat"; $(touch hacked) `touch hacked`\\.jpg'
+    given = {**GIVEN, "content": file(odd), "style_layers": "relu1_1'; touch hacked; '"}
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for tool in ("curl", "python"):
+        (tools / tool).write_text(f'#!/bin/sh\nprintf "%s\\0" "$@" >> "{tmp_path}/{tool}.txt"\n')
+        (tools / tool).chmod(0o755)
+    for write in (curl, LANGUAGES["command-line"]):
+        environment = {"PATH": f"{tools}:{os.environ['PATH']}"}
+        subprocess.run(
+            ["bash", "-c", write(given, URL)], cwd=tmp_path, env=environment, check=False
+        )
+    assert not (tmp_path / "hacked").exists()
+    told = (tmp_path / "python.txt").read_text().split("\0")
+    assert odd in told
+    assert given["style_layers"] in told
+    told = (tmp_path / "curl.txt").read_text().split("\0")
+    quoted = odd.replace("\\", "\\\\").replace('"', '\\"')
+    assert f'files=@"{quoted}"' in told
+    (body,) = (word for word in told if word.startswith("{"))
+    assert json.loads(body)["style_layers"] == given["style_layers"]
+    assert arguments_of(python(given, URL))["content"] == odd
 
 
 def test_the_address_is_that_of_the_page():

@@ -40,7 +40,11 @@ def test_the_front_matter_says_what_the_hub_knows_and_needs(front):
 
 def test_the_files_that_it_names_are_there(front):
     assert (ROOT / front["app_file"]).is_file()
-    with Image.open(ROOT / front["thumbnail"]) as picture:
+    owner, path = re.fullmatch(
+        r"https://huggingface.co/spaces/([\w-]+/styletx)/resolve/main/(.+)", front["thumbnail"]
+    ).groups()
+    with Image.open(ROOT / path) as picture:
+        assert owner
         assert picture.width > 1000
 
 
@@ -63,7 +67,7 @@ MAY = [os.path.realpath(path) for path in os.environ["MAY_WRITE"].split(os.paths
 def look(event, given):
     if event not in ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir"):
         return
-    path, flags = given[0], given[2] if event == "open" else os.O_WRONLY
+    path, flags = given[event == "os.rename"], given[2] if event == "open" else os.O_WRONLY
     if not isinstance(path, (str, bytes, os.PathLike)) or not isinstance(flags, int):
         return
     place = os.path.realpath(os.fsdecode(path))
@@ -73,6 +77,7 @@ def look(event, given):
         os.write(2, f"WROTE {event} {place}\\n".encode())
         raise PermissionError(errno.EROFS, "read-only here", place)
 sys.addaudithook(look)
+os.write(2, b"ON GUARD\\n")
 """
 
 
@@ -107,4 +112,6 @@ def test_it_starts_and_paints_as_on_a_space_and_writes_nowhere_but_in_its_cache(
         assert client.predict(report["run_id"], "film", api_name="/export")
     finally:
         server.close()
-    assert "WROTE" not in server.log.read_text()
+    told = server.log.read_text()
+    assert "ON GUARD" in told
+    assert "WROTE" not in told

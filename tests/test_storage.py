@@ -17,26 +17,44 @@ def cache(tmp_path, monkeypatch):
 
 
 def made(folder, seconds_ago):
-    """A folder with previews and a picture, all of them so old."""
-    (folder / "previews").mkdir(parents=True)
-    (folder / "previews" / "0-1.jpg").write_bytes(b"")
-    (folder / "before.jpg").write_bytes(b"")
-    then = time.time() - seconds_ago
-    for path in (folder / "before.jpg", folder / "previews", folder):
-        os.utime(path, (then, then))
+    """A folder with previews and a thumbnail, all of them so old."""
+    (folder / "private-1").mkdir(parents=True)
+    (folder / "private-1" / "0-1.jpg").write_bytes(b"")
+    (folder / "thumbnail.jpg").write_bytes(b"")
+    for path in (folder / "thumbnail.jpg", folder / "private-1", folder):
+        aged(path, seconds_ago)
     return folder
+
+
+def aged(path, seconds_ago):
+    then = time.time() - seconds_ago
+    os.utime(path, (then, then))
 
 
 def test_after_an_hour_everything_of_a_run_is_gone():
     old, young = made(folder_of("old"), KEPT + 5), made(folder_of("young"), KEPT - 60)
     sweep()
     assert not old.exists()
-    assert (young / "previews" / "0-1.jpg").exists()
+    assert (young / "private-1" / "0-1.jpg").exists()
+
+
+def test_what_was_made_of_a_picture_later_does_not_keep_it_longer():
+    old = made(folder_of("old"), 2 * KEPT)
+    (old / "painted.png").write_bytes(b"")
+    aged(old / "painted.png", KEPT + 5)
+    (old / "painted.webp").write_bytes(b"")
+    sweep()
+    assert not old.exists()
+
+
+def test_the_address_of_a_picture_does_not_tell_the_id_of_its_run(cache):
+    assert "ab" * 16 not in str(folder_of("ab" * 16))
+    assert folder_of("ab" * 16) == folder_of("ab" * 16) != folder_of("cd" * 16)
 
 
 def test_a_run_that_still_paints_stays_however_long_it_takes():
     long = made(folder_of("long"), 3 * KEPT)
-    (long / "previews" / "9-900.jpg").write_bytes(b"")
+    (long / "private-1" / "9-900.jpg").write_bytes(b"")
     sweep()
     assert long.exists()
 
