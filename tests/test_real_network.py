@@ -9,11 +9,13 @@ from PIL import Image, ImageChops, ImageStat
 from torch import nn
 from torchvision.models import vgg19 as torchvisions_vgg19
 
+from app import EXAMPLES, files_of, painted_of
 from styletx import Progress, Result, Settings, Style, StyletxError, stylize
 from styletx.color import to_oklab
 from styletx.features import LAYERS, vgg19
 from styletx.images import read, to_tensor
 from styletx.losses import gram, moments
+from styletx.recipe import read_recipe
 from styletx.weights import load, read_embedded
 
 pytestmark = pytest.mark.slow
@@ -313,3 +315,14 @@ def test_the_classic_method_approaches_style_and_keeps_content(photo, painting, 
     judge = Judge(photo, painting, eye)
     assert result.losses["total"] < 0.1 * progress[0].losses["total"]
     assert judge(result.picture)[0] < 0.7 * judge(photo.resize(result.picture.size))[0]
+
+
+def test_an_example_is_what_is_painted_today():
+    """Within what JPEG loses, on a machine that computes as the one it was painted on."""
+    pair = EXAMPLES["Temple, The Great Wave"]
+    recipe = read_recipe(painted_of(pair))
+    photo, painting = map(read, files_of(pair))
+    *_, result = stylize(photo, [Style(painting)], recipe.settings)
+    with Image.open(painted_of(pair)) as example:
+        apart = ImageStat.Stat(ImageChops.difference(result.picture, example)).mean
+    assert max(apart) < (6 if result.device == recipe.device else 12)

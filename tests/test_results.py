@@ -187,7 +187,7 @@ def test_a_caption_tells_what_was_not_left_at_its_default():
     )
 
 
-def test_the_examples_are_what_the_defaults_paint_of_their_pictures():
+def test_the_examples_were_painted_of_their_pictures_with_todays_defaults():
     for pair in page.EXAMPLES.values():
         recipe = read_recipe(page.painted_of(pair))
         assert recipe.settings == Settings()
