@@ -27,10 +27,17 @@ from styletx.endpoints import IN_LINE, QUIET, Components
 from styletx.engine import best_device
 from styletx.features import vgg19
 from styletx.look import THEME, pictures_of_presets
-from styletx.page import Page, on
+from styletx.page import LOOK_UP, Page, on
 from styletx.programs import offer_endpoints
 from styletx.regions import STYLES
-from styletx.results import compared, lay_out_results, lay_out_visits, not_to_go_on, to_take
+from styletx.results import (
+    compared,
+    lay_out_results,
+    lay_out_visits,
+    no_curves,
+    not_to_go_on,
+    to_take,
+)
 from styletx.runs import Painter
 from styletx.snippets import lay_out_code
 from styletx.storage import EVERY, KEPT, keep_sweeping
@@ -99,7 +106,7 @@ def brought(pair: tuple[str, str], told: str, press: str) -> dict[str, Any]:
     given = {"content": str(photo), "style": str(painting), "begun": None}
     given |= dict.fromkeys(STYLES[1:])
     said = {"status": told, "said": told, "go": gr.Button(press)}
-    return {**given, **not_to_go_on(), **said, "run": {}, "clicked": []}
+    return {**given, **not_to_go_on(), **said, "run": {}, "curves": no_curves()}
 
 
 def example(name: str) -> dict[str, Any]:
@@ -127,9 +134,7 @@ def offer_pairs(tiles: dict[str, gr.Button], page: Page) -> None:
     run = page.parts["run"]
     for name, tile in tiles.items():
         work = page.unless_busy(partial(example, name))
-        tile.click(work, run, page.everything, **quick).then(
-            None, js="() => document.querySelector('#given').scrollIntoView()"
-        )
+        tile.click(work, run, page.everything, **quick).then(None, js=LOOK_UP)
     on(page.parts["surprise"], "click")(page.unless_busy(surprise), run, page.everything, **quick)
 
 
@@ -141,7 +146,11 @@ def offer_looks(page: Page, painted: gr.Image) -> None:
         on(field, "upload")(looked_at, field, page.parts["status"], **quick)
 
     def repeat(file: Any, *values: Any) -> Any:
-        return page.named(repeated(file, page.given(values)))
+        try:
+            return page.named(repeated(file, page.given(values)))
+        except gr.Error as error:  # which Gradio would show here as no more than "Error"
+            gr.Warning(error.message)
+            return page.named({"status": error.message, "said": error.message})
 
     painted.upload(repeat, [painted, *page.inputs.values()], page.everything, **quick)
 

@@ -24,6 +24,14 @@
       set(thumbnail.querySelector("img"), "alt", "");
     }
   };
-  new MutationObserver(name).observe(document.body, { childList: true, subtree: true });
+  // the divider stands where the slider does, also where Gradio changed the pictures under both
+  const divide = () => {
+    for (const input of document.querySelectorAll(".slider input")) {
+      const at = `${input.value}%`, slider = input.parentNode.style;
+      if (slider.getPropertyValue("--at") !== at) slider.setProperty("--at", at);
+    }
+  };
+  const watch = { childList: true, subtree: true, attributes: true, attributeFilter: ["src"] };
+  new MutationObserver(() => { name(); divide(); }).observe(document.body, watch);
   name();
 }

@@ -140,14 +140,14 @@ def repeated(painted: Upload, given: Given) -> dict[str, Any]:
     return {**asdict(recipe.settings), **shares, "status": told, "said": told}
 
 
-def looked_at(file: Upload) -> Any:
+def looked_at(file: Upload) -> str:
     """At once what is wrong with an upload, and not only when it is to be painted."""
     try:
         with speaking_plainly():
             uploaded(file, "picture")
     except gr.Error as error:
-        return error.message
-    return gr.skip()
+        return str(error.message)
+    return words.RECEIVED
 
 
 def twice_as_large(given: Given) -> dict[str, int]:

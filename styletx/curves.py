@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from .words import DISTANCE, DISTANCES
+
 WIDTH, HEIGHT, MARGIN = 400.0, 64.0, 4.0  # of the drawing, in units of its own
 MOST = 400  # points: beyond, every second one is left out
 EVERY = 1.0  # second between two drawings
 FLOOR = 1e-6  # what is smaller is drawn as this, since the scale is logarithmic
-SHOWN = ("style", "content")  # of the losses
 
 
 class Point(NamedTuple):
@@ -29,7 +30,7 @@ class Curves:
 
     def see(self, report: Mapping[str, Any]) -> str | None:
         """Take in what `reports.report` tells. A drawing, where it is time for another."""
-        errors = {name: report["losses"][name] for name in SHOWN if name in report["losses"]}
+        errors = {name: report["losses"][name] for name in DISTANCES if name in report["losses"]}
         if not errors:
             return None
         self.points.append(Point(report["seconds"], report["level"], errors))
@@ -43,7 +44,7 @@ class Curves:
 
 def draw(points: Sequence[Point]) -> str:
     """An SVG in HTML with a legend. A curve begins anew at each size, whose errors are its own."""
-    names = [name for name in SHOWN if any(name in point.errors for point in points)]
+    names = [name for name in DISTANCES if any(name in point.errors for point in points)]
     heights = [height(p.errors[name]) for p in points for name in names if name in p.errors]
     low, high = min(heights), max(heights)
     end = max(point.seconds for point in points) or 1.0
@@ -63,12 +64,12 @@ def draw(points: Sequence[Point]) -> str:
         curves.append(f'<path class="{name}" d="{" ".join(parts)}"/>')
     told = {name: points[-1].errors[name] for name in names if name in points[-1].errors}
     legend = " ".join(
-        f'<span class="{name}">{name} {value:.3g}</span>' for name, value in told.items()
+        f'<span class="{name}">{DISTANCES[name]} {value:.3g}</span>' for name, value in told.items()
     )
-    said = ", ".join(f"{name} {value:.3g}" for name, value in told.items())
+    said = ", ".join(f"{DISTANCES[name]} {value:.3g}" for name, value in told.items())
     return (
         f'<svg viewBox="0 0 {WIDTH:g} {HEIGHT:g}" preserveAspectRatio="none" role="img" '
-        f'aria-label="Errors so far: {said}">{"".join(curves)}</svg><p>{legend}</p>'
+        f'aria-label="{DISTANCE} {said}">{"".join(curves)}</svg><p>{DISTANCE} {legend}</p>'
     )
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 from uuid import uuid4
 
 import gradio as gr
@@ -75,7 +76,7 @@ def work(painter: Painter, given: Given) -> Iterator[Told]:
         more = {name: paths[name] for name in ("keep", "begun")}
         run = painter.start(settings, lambda: pictures(content, paintings, more))
         names = [content, *(path for path, _, _ in paintings if path)][:2]
-        name = "-".join(re.sub(r"[^\w.]+", "_", path.stem)[:NAME] for path in names)
+        name = "-".join(re.sub(r"[^\w.]+", "_", unquote(path.stem))[:NAME] for path in names)
         yield from tell(painter, run, Files(folder_of(run.id), name, content, inputs))
 
 

@@ -28,6 +28,7 @@ from .results import (
 from .runs import Painter
 
 Shown = dict[str, Any]  # what the page's parts become, by name
+LOOK_UP = "() => document.querySelector('#given').scrollIntoView()"  # where the picture is
 BRUSHING: dict[str, Any] = {"concurrency_id": "brush", "concurrency_limit": 2}
 
 
@@ -175,8 +176,10 @@ class Page:
         on(self.inputs["content"], "input")(self.forget, None, everything, **quick)
         on(parts["strip"], "select")(
             self.bring_back, [parts["run"], visits, clicked], everything, **light
+        ).then(None, js=LOOK_UP)
+        on(parts["compare"], "click")(self.compare, [visits, clicked], everything, **light).then(
+            None, js=LOOK_UP
         )
-        on(parts["compare"], "click")(self.compare, [visits, clicked], everything, **light)
         on(parts["delete"], "click")(
             self.delete, [visits, clicked, self.inputs["go_on"]], everything, **light
         )

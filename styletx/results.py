@@ -140,13 +140,19 @@ def to_take(**paths: Path | str | None) -> dict[str, Any]:
 
 
 def strip_of(visits: Visits) -> dict[str, Any]:
-    """The strip with these pictures, as far as they are still there."""
+    """The strip with these pictures, as far as they are still there, of which none is chosen."""
     thumbnails = [(folder_of(v["run_id"]) / THUMBNAIL, v["caption"]) for v in visits]
     there = [(str(path), caption) for path, caption in thumbnails if path.is_file()]
+    return {"strip": gr.Gallery(there, selected_index=None), **now_clicked([])}
+
+
+def now_clicked(clicked: Sequence[str]) -> dict[str, Any]:
+    """The last two pictures of the strip that were clicked, and what can be done with them."""
+    clicked = list(dict.fromkeys(reversed(clicked)))[:2][::-1]
     return {
-        "strip": there,
-        "compare": gr.Button(interactive=len(there) > 1),
-        "delete": gr.Button(interactive=bool(there)),
+        "clicked": clicked,
+        "compare": gr.Button(interactive=len(clicked) == 2),
+        "delete": gr.Button(interactive=bool(clicked)),
     }
 
 
@@ -175,12 +181,12 @@ def brought_back(visits: Visits, place: int, clicked: Sequence[str]) -> dict[str
         **{name: getattr(settings, name) for name in ALLOWED},
         **seen(run),
         "picture": str(picture),
-        "status": words.back(run["caption"], gone, masked),
+        "status": words.back(run["caption"], gone, masked, went_on=bool(given["go_on"])),
         "run": run,
         "go_on": run["run_id"],
         "more": gr.Button(interactive=True),
         "twice": gr.Button(interactive=True),
-        "clicked": [*clicked, run["run_id"]][-2:],
+        **now_clicked([*clicked, run["run_id"]]),
     }
 
 
@@ -215,9 +221,10 @@ def deleted(visits: Visits, clicked: Sequence[str], go_on: str) -> dict[str, Any
     if folder_of(run_id).exists():  # something was still being written there
         return {"status": words.NOT_DELETED, "said": words.NOT_DELETED}
     left = [visit for visit in visits if visit["run_id"] != run_id]
-    told = {"visits": left, "clicked": [*clicked[:-1]], **strip_of(left)}
+    told = {"visits": left, **strip_of(left)}
     if go_on == run_id:
-        told |= {**to_take(), **not_to_go_on(), "picture": None, "compared": nothing_compared()}
+        empty = {"picture": None, "compared": nothing_compared(), "curves": no_curves()}
+        told |= {**to_take(), **not_to_go_on(), **empty}
     return {**told, "status": words.DELETED, "said": words.DELETED}
 
 

@@ -20,7 +20,10 @@ PHOTO_LEFT = "Left: the photo. Right: the picture."
 NOTHING_TO_COMPARE = "Once there is a picture, you can slide it over the photo here."
 STARTING = "Starting …"
 
+RECEIVED = "The picture is here."
 CURVES = "While it is painted, its distance from the painting and from the photo is drawn here."
+DISTANCE = "Distance"
+DISTANCES = {"style": "from the painting", "content": "from the photo"}
 EXAMPLES = "Examples: click one to have it at once"
 YOURS = "Your pictures of this visit. Click one to have it back, with its photo and its settings"
 KEPT = "They are deleted from the server after an hour."
@@ -119,7 +122,10 @@ def announced(report: Mapping[str, Any]) -> str:
 
 
 def example_shown(name: str) -> str:
-    return f"{name}: painted earlier, with the default settings. Press {PAINT_AGAIN} to watch."
+    return (
+        f"{name}: painted earlier, with the default settings. {PAINT_AGAIN} to watch, with the "
+        "settings below."
+    )
 
 
 def pair_chosen(photo: str, painting: str) -> str:
@@ -143,12 +149,14 @@ def picture(name: str) -> str:
     return f"{known.get(stem, stem)} {place}".strip()
 
 
-def back(caption: str, gone: Sequence[str], masked: bool) -> str:
+def back(caption: str, gone: Sequence[str], masked: bool, went_on: bool) -> str:
     """That a picture of the strip is there again, and what of it is not."""
     told = f"{caption}: its pictures and settings are back."
     if gone:
         told = f"{caption}: its settings are back, but no longer here: {', '.join(gone)}."
-    return f"{told} What was painted over the photo is not." if masked else told
+    if masked:
+        told += " What was painted over the photo is not."
+    return f"{told} It went on from an earlier picture." if went_on else told
 
 
 def nth_painting(place: int) -> str:

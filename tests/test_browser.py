@@ -105,7 +105,7 @@ def watch_it_being_painted(page):
         page.wait_for_timeout(200)
         pictures.add(shown(page))
     assert len(pictures) >= 3
-    expect(page.get_by_role("img", name=re.compile("Errors so far: style"))).to_be_visible()
+    expect(page.get_by_role("img", name=re.compile("Distance from the painting"))).to_be_visible()
 
 
 def stop_and_keep_it(page, folder):
@@ -288,6 +288,33 @@ def test_own_pictures_are_painted_to_the_end(visit, files):
     page.click("#paint")
     expect(status(page)).to_have_text(re.compile("Done: 5 steps"), timeout=30_000)
     expect(page.locator("#take-png")).to_be_enabled()
+
+
+def test_a_picture_without_a_recipe_is_explained_on_the_page(visit, files):
+    page = visit(**DESKTOP)
+    page.get_by_text("Repeat a finished picture").click()
+    page.set_input_files("#repeated input[type=file]", str(files / "photo.png"))
+    expect(status(page)).to_contain_text("photo.png holds no recipe.", timeout=15_000)
+    expect(page.get_by_test_id("toast-body")).to_contain_text("photo.png holds no recipe.")
+
+
+def test_nothing_is_brought_over_a_run_and_the_slider_keeps_its_place(visit):
+    page = visit(**DESKTOP)
+    choose_example(page)
+    page.get_by_role("tab", name="Before and after").click()
+    slider = page.get_by_role("slider", name=COMPARED)
+    slider.fill("15")
+    choose(page, Size=128, Steps=300)
+    page.click("#paint")
+    expect(status(page)).to_have_text(re.compile("step [1-9]"), timeout=20_000)
+    page.locator("#examples button").nth(3).click()
+    expect(page.get_by_test_id("toast-body")).to_contain_text("wait for it, or stop it first")
+    expect(page.locator("#photo img")).to_have_attribute("src", re.compile("temple"))
+    page.click("#stop")
+    expect(page.locator("#take-film")).to_be_enabled(timeout=30_000)
+    page.wait_for_timeout(500)
+    at = page.locator(".slider").evaluate("element => element.style.getPropertyValue('--at')")
+    assert at == f"{slider.input_value()}%"
 
 
 def test_what_is_missing_is_said_on_the_page(visit):

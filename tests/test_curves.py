@@ -47,7 +47,7 @@ def test_each_size_has_a_stroke_of_its_own():
 def test_who_cannot_see_them_hears_the_numbers():
     drawing = Curves().see(report(0, style=0.12345, content=0.9))
     assert 'role="img"' in drawing
-    assert 'aria-label="Errors so far: style 0.123, content 0.9"' in drawing
+    assert 'aria-label="Distance from the painting 0.123, from the photo 0.9"' in drawing
 
 
 def test_a_run_without_losses_has_no_curves():

@@ -48,18 +48,20 @@ def visit(painter, files):  # noqa: F811
 
 def test_a_finished_picture_joins_those_of_the_visit_once(visit):
     run, told = visit(size=300)
-    assert [caption for _, caption in told["strip"]] == ["photo-painting · size 300"]
-    with Image.open(told["strip"][0][0]) as thumbnail:
+    assert captions(told) == ["photo-painting · size 300"]
+    with Image.open(told["strip"].value[0]["image"]["path"]) as thumbnail:
         assert max(thumbnail.size) <= 240
-    assert told["delete"].interactive
-    assert not told["compare"].interactive  # there is nothing to compare it with
+    assert not told["delete"].interactive  # none is chosen
     assert collected(run, visit.visits, None) == {}
     _, told = visit()
-    assert [caption for _, caption in told["strip"]] == [
+    assert captions(told) == [
         "photo-painting",
         "photo-painting · size 300",
     ]
-    assert told["compare"].interactive
+
+
+def captions(told):
+    return [tile["caption"] for tile in told["strip"].value]
 
 
 def test_a_run_without_a_picture_joins_nothing():
@@ -158,7 +160,7 @@ def test_a_deleted_picture_is_gone_from_page_and_server(visit):
     assert folder_of(run["run_id"]).is_dir()
     told = deleted(visit.visits, [run["run_id"]], run["run_id"])
     assert not folder_of(run["run_id"]).exists()
-    assert (told["visits"], told["strip"], told["picture"], told["go_on"]) == ([], [], None, "")
+    assert (told["visits"], captions(told), told["picture"], told["go_on"]) == ([], [], None, "")
     assert not any(told[kind].interactive for kind in ("png", "film", "more", "delete"))
 
 
