@@ -130,7 +130,7 @@ def surprise() -> dict[str, Any]:
 
 def offer_pairs(tiles: dict[str, gr.Button], page: Page) -> None:
     """A click on an example brings it; *Surprise me* any pair."""
-    quick: dict[str, Any] = {"queue": False, **QUIET}
+    quick: dict[str, Any] = {"concurrency_limit": None, **QUIET}  # in line, else no message is seen
     run = page.parts["run"]
     for name, tile in tiles.items():
         work = page.unless_busy(partial(example, name))
@@ -140,7 +140,7 @@ def offer_pairs(tiles: dict[str, gr.Button], page: Page) -> None:
 
 def offer_looks(page: Page, painted: gr.Image) -> None:
     """What is uploaded is looked at at once; of a painted picture, its recipe is followed."""
-    quick: dict[str, Any] = {"queue": False, "preprocess": False, **QUIET}
+    quick: dict[str, Any] = {"concurrency_limit": None, "preprocess": False, **QUIET}
     for name in ("content", "style"):
         field = page.inputs[name]
         on(field, "upload")(looked_at, field, page.parts["status"], **quick)
@@ -148,7 +148,7 @@ def offer_looks(page: Page, painted: gr.Image) -> None:
     def repeat(file: Any, *values: Any) -> Any:
         try:
             return page.named(repeated(file, page.given(values)))
-        except gr.Error as error:  # which Gradio would show here as no more than "Error"
+        except gr.Error as error:  # which would mark everything that could have changed
             gr.Warning(error.message)
             return page.named({"status": error.message, "said": error.message})
 

@@ -123,8 +123,8 @@ def announced(report: Mapping[str, Any]) -> str:
 
 def example_shown(name: str) -> str:
     return (
-        f"{name}: painted earlier, with the default settings. {PAINT_AGAIN} to watch, with the "
-        "settings below."
+        f"{name}: painted earlier, with the defaults. {PAINT_AGAIN} to watch, with the settings "
+        "below."
     )
 
 
