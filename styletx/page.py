@@ -189,8 +189,9 @@ class Page:
         it is painted; and what comes of it is kept. Gradio goes on after an error by `failure`
         alone."""
         parts, content, go_on = self.parts, self.inputs["content"], self.inputs["go_on"]
-        everything, quick = self.everything, {"queue": False, **QUIET}
-        raw = {"inputs": list(self.inputs.values()), "outputs": everything, **QUIET}
+        changed = [*parts.values(), go_on, self.inputs["size"]]  # the fewer, the sooner shown
+        quick = {"queue": False, **QUIET}
+        raw = {"inputs": list(self.inputs.values()), "outputs": changed, **QUIET}
         for name, work_of in (("go", self.paint), ("more", self.go_on), ("twice", self.larger)):
             on(parts[name], "click")(self.complain, queue=False, preprocess=False, **raw)
             begun = on(parts[name], "click")(
@@ -198,18 +199,18 @@ class Page:
             )
             masks = [self.inputs[mask] for mask in BRUSHES]
             brush = begun.success(brushed, editor, masks, **BRUSHING, **QUIET)
-            brush.failure(self.recover, go_on, everything, **quick)
+            brush.failure(self.recover, go_on, changed, **quick)
             worked = brush.success(work_of, api_name=work_of.__name__, **{**raw, **LANE})
             for ended in (worked.success, worked.failure):
                 kept = ended(
                     self.remember,
                     [parts["run"], parts["visits"], content],
-                    everything,
+                    changed,
                     preprocess=False,
                     trigger_mode="multiple",
                     **quick,
                 )
-                kept.success(self.make_ready, parts["finished"], everything, **{**LIGHT, **QUIET})
+                kept.success(self.make_ready, parts["finished"], changed, **{**LIGHT, **QUIET})
 
 
 def on(component: gr.components.Component, event: str) -> Callable[..., Any]:
