@@ -106,7 +106,7 @@ def brought(pair: tuple[str, str], told: str, press: str) -> dict[str, Any]:
     given = {"content": str(photo), "style": str(painting), "begun": None}
     given |= dict.fromkeys(STYLES[1:])
     said = {"status": told, "said": told, "go": gr.Button(press)}
-    return {**given, **not_to_go_on(), **said, "run": {}, "curves": no_curves()}
+    return {**given, **not_to_go_on(), **said, "run": {}, "finished": {}, "curves": no_curves()}
 
 
 def example(name: str) -> dict[str, Any]:

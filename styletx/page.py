@@ -107,9 +107,10 @@ class Page:
         told = {"status": words.STARTING, "said": words.STARTING, "curves": no_curves()}
         return self.named({**told, **usable(False, False, False)})
 
-    def recover(self, go_on: str) -> dict[Any, Any]:
-        """Something broke off before there was a run, as a message says: all is as it was."""
-        return self.named({"status": words.NOT_BEGUN, **usable(True, False, bool(go_on))})
+    def recover(self, go_on: str, status: str) -> dict[Any, Any]:
+        """Something broke off, as a message says: what can be pressed is as it was before."""
+        told = {"status": words.NOT_BEGUN} if status == words.STARTING else {}
+        return self.named({**told, **usable(True, False, bool(go_on))})
 
     def paint(self, *values: Any) -> Iterator[dict[Any, Any]]:
         given = self.given(values)
@@ -199,8 +200,9 @@ class Page:
             )
             masks = [self.inputs[mask] for mask in BRUSHES]
             brush = begun.success(brushed, editor, masks, **BRUSHING, **QUIET)
-            brush.failure(self.recover, go_on, changed, **quick)
             worked = brush.success(work_of, api_name=work_of.__name__, **{**raw, **LANE})
+            for failed in (brush.failure, worked.failure):
+                failed(self.recover, [go_on, parts["status"]], changed, **quick)
             for ended in (worked.success, worked.failure):
                 kept = ended(
                     self.remember,

@@ -183,6 +183,7 @@ def brought_back(visits: Visits, place: int, clicked: Sequence[str]) -> dict[str
         "picture": str(picture),
         "status": words.back(run["caption"], gone, masked, went_on=bool(given["go_on"])),
         "run": run,
+        "finished": run,
         "go_on": run["run_id"],
         "more": gr.Button(interactive=True),
         "twice": gr.Button(interactive=True),
@@ -221,7 +222,7 @@ def deleted(visits: Visits, clicked: Sequence[str], go_on: str) -> dict[str, Any
     if folder_of(run_id).exists():  # something was still being written there
         return {"status": words.NOT_DELETED, "said": words.NOT_DELETED}
     left = [visit for visit in visits if visit["run_id"] != run_id]
-    told = {"visits": left, **strip_of(left)}
+    told = {"visits": left, "finished": {}, **strip_of(left)}
     if go_on == run_id:
         empty = {"picture": None, "compared": nothing_compared(), "curves": no_curves()}
         told |= {**to_take(), **not_to_go_on(), **empty}

@@ -497,4 +497,7 @@ def test_what_breaks_off_before_there_is_a_run_leaves_paint_to_be_pressed(painte
     app = build_app(painter)
     (page,) = {fn.fn.__self__ for fn in app.fns.values() if fn.api_name == "paint"}
     for go_on, wanted in (("", ["go"]), ("ab" * 16, ["go", "more", "twice"])):
-        assert pressable(by_name(page, page.recover(go_on))) == wanted
+        told = by_name(page, page.recover(go_on, "Starting …"))
+        assert pressable(told) == wanted
+        assert told["status"] == "Nothing was begun; the message says why."
+        assert "status" not in by_name(page, page.recover(go_on, "It broke."))  # which says more

@@ -107,7 +107,7 @@ def film(cache: Path) -> dict[str, str]:
         taken_away(Path(str(path)), kind)
     others = time.monotonic() - started
     return {
-        "making its JPEG and its WebP": f"{others:.2f} s",
+        "making the JPEG and the WebP of a run with default settings": f"{others:.2f} s",
         "making the film of a run with default settings": f"{seconds:.2f} s, "
         f"{seconds / event.seconds:.1%} of the run; {frames} frames, "
         f"{made.stat().st_size / 1e6:.1f} MB",
