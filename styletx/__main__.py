@@ -12,7 +12,7 @@ from tqdm import tqdm
 from . import ALLOWED, PRESETS, Event, Progress, Result, Settings, Style, StyletxError, stylize
 from .events import Events
 from .images import check_can_save, read, save
-from .recipe import Inputs, inputs_of, missing, read_recipe, written
+from .recipe import Inputs, Recipe, inputs_of, missing, read_recipe, written
 from .regions import MASKS, SHARES, STYLES, check_styles
 from .settings import INITS, Limits, Options, preset
 from .words import count, picture
@@ -24,7 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = {name: value for name, value in vars(given).items() if name in ALLOWED}
     begun_at = Path(chosen.pop("init")) if is_picture(chosen.get("init", "")) else None
     try:
-        settings = settings_of(given, chosen)
+        recipe = read_recipe(given.recipe) if given.recipe else None
+        settings = settings_of(recipe, given.preset, chosen)
         number = len(given.paintings)
         for thing, besides in (("share", given.shares), ("mask", given.masks)):
             if len(besides) not in (0, number):
@@ -44,8 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
             read(given.photo), styles, settings, keep=keep, begun=begun, weights=given.weights
         )
         inputs = inputs_of(named(given, begun_at), dict(zip(SHARES, shares, strict=False)))
-        if given.recipe:
-            compare(given.recipe, inputs)
+        for name in missing(recipe, inputs) if recipe else ():
+            told = f"{picture(name)} is not what {given.recipe.name} was painted with"
+            sys.stderr.write(f"Note: {told}.\n")
         follow(events, given.output, inputs)
     except StyletxError as error:
         sys.stderr.write(f"{error}\n")
@@ -53,13 +55,13 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def settings_of(given: argparse.Namespace, chosen: Mapping[str, Any]) -> Settings:
-    """Those of the recipe or the preset, with what is `chosen` besides."""
-    if not given.recipe:
-        return preset(given.preset, chosen)
-    if given.preset:
+def settings_of(recipe: Recipe | None, name: str | None, chosen: Mapping[str, Any]) -> Settings:
+    """Those of the recipe or of the preset of that name, with what is `chosen` besides."""
+    if recipe is None:
+        return preset(name, chosen)
+    if name:
         raise StyletxError("Please give either a preset or a recipe, not both.")
-    return replace(read_recipe(given.recipe).settings, **chosen)
+    return replace(recipe.settings, **chosen)
 
 
 def named(given: argparse.Namespace, begun: Path | None) -> dict[str, Path | None]:
@@ -74,12 +76,6 @@ def named(given: argparse.Namespace, begun: Path | None) -> dict[str, Path | Non
         "keep": given.keep,
         "begun": begun,
     }
-
-
-def compare(painted: Path, inputs: Inputs) -> None:
-    """Say which pictures or shares are not those that a picture was painted with."""
-    for name in missing(read_recipe(painted), inputs):
-        sys.stderr.write(f"Note: {picture(name)} is not what {painted.name} was painted with.\n")
 
 
 def is_picture(init: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from .errors import SettingsError, StyletxError
 from .events import Report
 from .images import note_in
+from .regions import MASKS, SHARE, SHARES, STYLES
 from .settings import ALLOWED, Settings
 
 VERSION = "1.0.0"  # of the program, and so of what its settings mean
@@ -94,10 +95,10 @@ def plain(word: object) -> str:
 
 def is_input(name: str, value: object) -> bool:
     """Whether that is a fingerprint or a share."""
-    if re.fullmatch(r"share(_\d)?", name):
-        return isinstance(value, int | float) and 0 <= value <= 1000
-    known = re.fullmatch(r"content|keep|begun|(style|mask)(_\d)?", name)
-    return bool(known) and bool(re.fullmatch("[0-9a-f]{64}", str(value)))
+    if name in SHARES:
+        return isinstance(value, int | float) and SHARE.low <= value <= SHARE.high
+    known = name in ("content", *STYLES, *MASKS, "keep", "begun")
+    return known and bool(re.fullmatch("[0-9a-f]{64}", str(value)))
 
 
 def parsed(note: str, name: str) -> dict[str, Any]:
