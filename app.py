@@ -3,10 +3,8 @@
 import argparse
 import logging
 import random
-import signal
 from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import gradio as gr
@@ -23,9 +21,10 @@ from styletx.controls import (
     looked_at,
     repeated,
 )
-from styletx.endpoints import IN_LINE, QUIET, Components
+from styletx.endpoints import GRADIO_LINE, QUIET, Components
 from styletx.engine import best_device
 from styletx.features import vgg19
+from styletx.limits import Allowance
 from styletx.look import THEME, pictures_of_presets
 from styletx.page import LOOK_UP, Page, on
 from styletx.programs import offer_endpoints
@@ -39,8 +38,8 @@ from styletx.results import (
     to_take,
 )
 from styletx.runs import Painter
+from styletx.serving import serve
 from styletx.snippets import lay_out_code
-from styletx.storage import EVERY, KEPT, keep_sweeping
 
 ASSETS = Path(__file__).parent / "assets"
 EXAMPLES = {  # what the page offers to begin with: name, photo, painting
@@ -56,7 +55,7 @@ EXAMPLES = {  # what the page offers to begin with: name, photo, painting
 def build_app(painter: Painter, for_agents: bool = False) -> gr.Blocks:
     """The page and the API, around whoever does the work; on request with a tool for agents."""
     gr.set_static_paths([ASSETS])
-    with gr.Blocks(title=words.TITLE, analytics_enabled=False, delete_cache=(EVERY, KEPT)) as app:
+    with gr.Blocks(title=words.TITLE, analytics_enabled=False) as app:
         icon = (ASSETS / "icon.svg").read_text()
         gr.HTML(f"{icon}<div><h1>{words.TITLE}</h1><p>{words.LINE}</p></div>", elem_id="heading")
         with gr.Row():
@@ -78,7 +77,7 @@ def build_app(painter: Painter, for_agents: bool = False) -> gr.Blocks:
         offer_endpoints(painter, inputs, parts["picture"])
         if for_agents:
             offer_tool(painter)
-    return app.queue(max_size=IN_LINE, api_open=False)
+    return app.queue(max_size=GRADIO_LINE, api_open=False)
 
 
 def lay_out_examples() -> dict[str, gr.Button]:
@@ -155,12 +154,6 @@ def offer_looks(page: Page, painted: gr.Image) -> None:
     painted.upload(repeat, [painted, *page.inputs.values()], page.everything, **quick)
 
 
-def interrupt(painter: Painter, *_: object) -> None:
-    """End every run with the picture so far, then the server as Ctrl-C does."""
-    painter.close()
-    raise KeyboardInterrupt
-
-
 def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", help="address to listen on (or GRADIO_SERVER_NAME)")
@@ -180,16 +173,13 @@ def main(arguments: list[str] | None = None) -> None:
     if chosen.mcp and not can_serve():
         parser.error(NEEDS)
     logging.basicConfig(format="%(message)s")
+    logging.getLogger("styletx.runs").setLevel(logging.INFO)  # a line for each
     try:
         vgg19(best_device())
-    except StyletxError as error:
-        parser.exit(1, f"{error}\n")
-    painter, over = Painter(), Event()
-    keep_sweeping(until=over)
-    for sent in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(sent, partial(interrupt, painter))
-    try:
-        build_app(painter, chosen.mcp).launch(
+        painter = Painter(allowance=Allowance.of())
+        serve(
+            lambda: build_app(painter, chosen.mcp),
+            painter,
             server_name=chosen.host,
             server_port=chosen.port,
             share=chosen.share,
@@ -199,18 +189,15 @@ def main(arguments: list[str] | None = None) -> None:
             css=pictures_of_presets(ASSETS / "presets"),
             js=(ASSETS / "page.js").read_text(),
             favicon_path=ASSETS / "icon.png",
-            max_file_size="40mb",
-            enable_monitoring=False,
             run_history=False,
             ssr_mode=False,
             footer_links=["api"],
             mcp_server=chosen.mcp,
         )
+    except StyletxError as error:
+        parser.exit(1, f"{error}\n")
     except OSError as error:  # the port is taken
         parser.exit(1, f"The server could not start. {error}\n")
-    finally:
-        over.set()
-        painter.close()
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def offer_tool(painter: Painter) -> None:
     ) -> tuple[str, str]:
         told = dict(zip(ASKED, (content, style, preset, size, style_weight), strict=True))
         path = ""
-        for shown, report in work(painter, {**DEFAULTS, **told}):
+        for shown, report in work(painter, {**DEFAULTS, **told}, request):
             progress((report["step"], report["steps"]), desc=described(report))
             path = shown or path
         with speaking_plainly():

@@ -1,5 +1,7 @@
 """Runs over Gradio: what the page and programs have in common."""
 
+import base64
+import hashlib
 import logging
 import re
 from collections.abc import Iterator, Mapping
@@ -11,16 +13,21 @@ from urllib.parse import unquote
 from uuid import uuid4
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
-from .errors import SettingsError, StyletxError
+from . import figures
+from .door import address_of
+from .errors import Busy, SettingsError, StyletxError
 from .events import Style
+from .features import best_device
 from .images import check, read
+from .limits import Allowance
 from .recipe import inputs_of
 from .regions import MASKS, NO_PAINTING, SHARES, STYLES, check_styles
 from .reports import KINDS, Files, Told, finished, taken_away, tell
-from .runs import Painter
+from .runs import NOBODY, Painter, Visitor
 from .settings import ALLOWED, LARGEST, Settings, preset, shown
-from .storage import folder_of
+from .storage import Room, folder_of
 
 logger = logging.getLogger(__name__)
 
@@ -49,21 +56,27 @@ PICTURES = {  # what each picture is called in a sentence
     **dict.fromkeys((*MASKS, "keep"), "mask"),
     "begun": "picture to go on with",
 }
-AT_ONCE, IN_LINE = 16, 32  # runs that see their place in line, and those that wait for this
+GRADIO_LINE = 128  # events that may wait for Gradio: runs never do, they wait in our own line
 NAME = 30  # letters of a name, of up to 4 bytes each: files have room for 255 bytes
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 LIGHT: dict[str, Any] = {"concurrency_id": "light", "concurrency_limit": 2, "preprocess": False}
 LANE: dict[str, Any] = {  # Gradio is to hand on what it gets: we say what is wrong with it
     "concurrency_id": "paint",
-    "concurrency_limit": AT_ONCE,
+    "concurrency_limit": None,
     "preprocess": False,
 }
 
 
-def work(painter: Painter, given: Given) -> Iterator[Told]:
+def work(painter: Painter, given: Given, request: gr.Request | None = None) -> Iterator[Told]:
     """What page and API have in common: a run, told as it goes, in words for people."""
     with speaking_plainly():
-        settings, paths = wished(given), located(given)
+        visitor = visitor_of(request, painter.allowance)
+        painter.admit(visitor)
+        settings = wished(given)
+        painter.allowance.check(settings, best_device().type)
+        if Room(painter.allowance.max_cache).full:
+            raise Busy("There is no room for more pictures now; try again in a while.")
+        paths = located(given)
         content, shares = paths["content"], {name: given[name] for name in SHARES}
         if content is None:
             raise StyletxError(NO_PHOTO)
@@ -74,10 +87,18 @@ def work(painter: Painter, given: Given) -> Iterator[Told]:
         check_styles(paintings)
         inputs = inputs_of(paths, shares)
         more = {name: paths[name] for name in ("keep", "begun")}
-        run = painter.start(settings, lambda: pictures(content, paintings, more))
+        run = painter.start(settings, lambda: pictures(content, paintings, more), visitor)
         names = [content, *(path for path, _, _ in paintings if path)][:2]
         name = "-".join(re.sub(r"[^\w.]+", "_", unquote(path.stem))[:NAME] for path in names)
         yield from tell(painter, run, Files(folder_of(run.id), name, content, inputs))
+
+
+def visitor_of(request: gr.Request | None, allowance: Allowance) -> Visitor:
+    """Who asks, as far as Gradio and the proxies know."""
+    if request is None or request.request is None:
+        return NOBODY
+    address = address_of(request.request.scope, allowance.proxies)
+    return Visitor(request.session_hash or "", address)
 
 
 def located(given: Given) -> dict[str, Path | None]:
@@ -132,11 +153,29 @@ def uploaded(file: Upload, what: str) -> Path | None:
 
     Raises `StyletxError` if it is plainly no picture, before it waits in line.
     """
-    if not file or not file.get("path"):
+    if not file:
         return None
+    if not file.get("path"):
+        return unpacked(file.get("url") or "", what)
     path = Path(file["path"])
     if not path.is_file():
         raise StyletxError(f"The {what} is no longer here; please upload it again.")
+    check(path)
+    return path
+
+
+def unpacked(url: str, what: str) -> Path | None:
+    """A picture that came as a data: address, among the uploads; None if it is none."""
+    if not url.startswith("data:"):
+        return None
+    try:
+        content = base64.b64decode(url.partition(";base64,")[2], validate=True)
+    except ValueError as error:
+        raise StyletxError(f"The {what} is no data: address in base64.") from error
+    folder = Path(get_upload_folder()) / hashlib.sha256(content).hexdigest()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / what.replace(" ", "_")
+    path.write_bytes(content)
     check(path)
     return path
 
@@ -176,9 +215,11 @@ def speaking_plainly() -> Iterator[None]:
     try:
         yield
     except StyletxError as error:
+        figures.count("refusals", reason=type(error).__name__)
         raise gr.Error(str(error), print_exception=False) from error
     except Exception as error:
         ticket = uuid4().hex[:6]
+        figures.count("refusals", reason="broken")
         logger.exception("unexpected failure %s", ticket)
         raise gr.Error(
             f"Something broke on our side. Please quote {ticket} when you report it.",

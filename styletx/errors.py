@@ -27,3 +27,7 @@ class OutOfMemory(StyletxError):
 
 class Diverged(StyletxError):
     """The numbers became infinite or undefined, and stayed so with smaller steps."""
+
+
+class Busy(StyletxError):
+    """There is no room for another run, or for this visitor's, at the moment."""

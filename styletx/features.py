@@ -140,6 +140,11 @@ def _vgg19(device: torch.device, source: str, precision: torch.dtype) -> Feature
     return FeatureExtractor(load(source), precision).to(device)
 
 
+def loaded() -> bool:
+    """Whether a network has been loaded already."""
+    return _vgg19.cache_info().currsize > 0
+
+
 def best_device() -> torch.device:
     """Asked when work starts, never at import: the answer may differ between processes."""
     if torch.cuda.is_available():

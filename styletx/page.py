@@ -32,7 +32,9 @@ LOOK_UP = "() => document.querySelector('#given').scrollIntoView()"  # where the
 BRUSHING: dict[str, Any] = {"concurrency_id": "brush", "concurrency_limit": 2}
 
 
-def show(painter: Painter, given: Given, had_one: bool = True) -> Generator[Shown, None, None]:
+def show(
+    painter: Painter, given: Given, had_one: bool = True, request: gr.Request | None = None
+) -> Generator[Shown, None, None]:
     """A run as the page shows it. The size is doubled where none is given; `had_one` says whether
     there is a picture already, which can be gone on from."""
     curves = Curves()
@@ -41,7 +43,7 @@ def show(painter: Painter, given: Given, had_one: bool = True) -> Generator[Show
             doubled = twice_as_large(given)
             given = {**given, **doubled}
             yield {"size": doubled["size"]}
-        for path, report in work(painter, given):
+        for path, report in work(painter, given, request):
             done = report["done"]
             had_one = had_one or bool(done and path)
             shown = {
@@ -112,18 +114,21 @@ class Page:
         told = {"status": words.NOT_BEGUN} if status == words.STARTING else {}
         return self.named({**told, **usable(True, False, bool(go_on))})
 
-    def paint(self, *values: Any) -> Iterator[dict[Any, Any]]:
+    def paint(self, request: gr.Request, *values: Any) -> Iterator[dict[Any, Any]]:
         given = self.given(values)
-        yield from self.run({**given, "go_on": ""}, had_one=bool(given["go_on"]))
+        yield from self.run(request, {**given, "go_on": ""}, had_one=bool(given["go_on"]))
 
-    def go_on(self, *values: Any) -> Iterator[dict[Any, Any]]:
-        yield from self.run({**self.given(values), "begun": None})
+    def go_on(self, request: gr.Request, *values: Any) -> Iterator[dict[Any, Any]]:
+        yield from self.run(request, {**self.given(values), "begun": None})
 
-    def larger(self, *values: Any) -> Iterator[dict[Any, Any]]:
-        yield from self.run({**self.given(values), "begun": None, "size": None})
+    def larger(self, request: gr.Request, *values: Any) -> Iterator[dict[Any, Any]]:
+        yield from self.run(request, {**self.given(values), "begun": None, "size": None})
 
-    def run(self, given: Given, had_one: bool = True) -> Iterator[dict[Any, Any]]:
-        with closing(show(self.painter, given, had_one)) as shown:  # who leaves stops the run
+    def run(
+        self, request: gr.Request, given: Given, had_one: bool = True
+    ) -> Iterator[dict[Any, Any]]:
+        shown = show(self.painter, given, had_one, request)
+        with closing(shown):  # who leaves stops the run
             for told in shown:
                 yield self.named(told)
 

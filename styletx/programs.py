@@ -54,7 +54,7 @@ def offer(work: Callable[..., Any], inputs: Any, outputs: Any, **how: Any) -> No
 def stylize_of(painter: Painter) -> Callable[..., Iterator[Told]]:
     """What /stylize does, with the arguments and the defaults of `DEFAULTS`."""
 
-    def endpoint(*given: Any) -> Iterator[Told]:
+    def endpoint(request: gr.Request, *given: Any) -> Iterator[Told]:
         """Paint `content` in the manner of `style`.
 
         Streams the path of the picture so far and a report; the last picture is a PNG. Up to four
@@ -62,11 +62,12 @@ def stylize_of(painter: Painter) -> Callable[..., Iterator[Told]]:
         its default, so a default cannot be chosen beside it. `go_on` is the run_id of a finished
         run, whose picture is gone on with.
         """
-        yield from work(painter, dict(zip(DEFAULTS, given, strict=True)))
+        yield from work(painter, dict(zip(DEFAULTS, given, strict=True)), request)
 
     called = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [inspect.Parameter(n, called, default=v) for n, v in DEFAULTS.items()]
-    endpoint.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    asking = inspect.Parameter("request", called)
+    endpoint.__signature__ = inspect.Signature([asking, *parameters])  # type: ignore[attr-defined]
     return endpoint
 
 

@@ -1,5 +1,6 @@
 """A run as others are told of it: pictures in files, and a report in plain values."""
 
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -130,13 +131,19 @@ def taken_away(picture: Path, kind: str) -> Path:
 
 
 def tell(painter: Painter, run: Run, files: Files) -> Iterator[Told]:
-    """Tell of a run until it ends; leaving this generator stops the run."""
+    """Tell of a run until it ends; leaving this generator stops the run. What was finished by then
+    is kept for who comes back; of the others nothing stays."""
     try:
         for event in run.watch():
             place = painter.ahead_of(run), painter.wait_of(run)
             yield files.show(event), report(run, event, *place)
     finally:
         run.stop()
+        if isinstance(run.latest, Result) and finished(files.folder) is None:
+            files.show(run.latest)
+        if finished(files.folder) is None:
+            shutil.rmtree(files.folder, ignore_errors=True)
+        run.told.set()
 
 
 def report(
@@ -154,5 +161,6 @@ def report(
         "losses": getattr(event, "losses", {}),
         "done": isinstance(event, Result) or (event is None and run.stopping),
         "stopped": event.stopped if isinstance(event, Result) else run.stopping,
+        "late": run.late,
         "settings": asdict(run.settings),
     }

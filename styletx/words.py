@@ -90,9 +90,8 @@ def described(report: Mapping[str, Any]) -> str:
     if report["stopped"] and not report["level"]:
         return "Stopped before it began."
     if report["stopped"]:
-        return (
-            f"Stopped after {step} of {steps} steps, {seconds:.0f} s. The picture so far is yours."
-        )
+        why = "Its time was over" if report["late"] else "Stopped"
+        return f"{why} after {step} of {steps} steps, {seconds:.0f} s. The picture so far is yours."
     if report["done"]:
         return f"Done: {count(steps, 'step')} in {seconds:.0f} s." if steps else "Done."
     if not report["level"]:

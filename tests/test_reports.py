@@ -14,8 +14,8 @@ from styletx.reports import FRAMES, Files, report
 from styletx.words import announced, described
 
 
-def facts(event, stopping=False, ahead=0, wait=None):
-    run = SimpleNamespace(id="abc", settings=SETTINGS, stopping=stopping)
+def facts(event, stopping=False, ahead=0, wait=None, late=False):
+    run = SimpleNamespace(id="abc", settings=SETTINGS, stopping=stopping, late=late)
     return report(run, event, ahead, wait)
 
 
@@ -104,6 +104,10 @@ def test_reports_have_the_same_names_from_first_to_last():
         (facts(result()), "Done: 3 steps in 0 s."),
         (facts(replace(result(step=1), steps=1)), "Done: 1 step in 0 s."),
         (facts(result(step=2)), "Stopped after 2 of 3 steps, 0 s. The picture so far is yours."),
+        (
+            facts(result(step=2), late=True),
+            "Its time was over after 2 of 3 steps, 0 s. The picture so far is yours.",
+        ),
         (facts(None, stopping=True), "Stopped before it began."),
     ],
 )

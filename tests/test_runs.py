@@ -1,3 +1,4 @@
+import logging
 import threading
 import time
 from dataclasses import replace
@@ -5,8 +6,11 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from styletx import Progress, Result, Settings, Style, StyletxError
-from styletx.runs import Painter
+import styletx.runs as runs
+from styletx import Progress, Result, Settings, Style, StyletxError, figures
+from styletx.errors import Busy
+from styletx.limits import Allowance
+from styletx.runs import Painter, Visitor
 
 PICTURE = Image.new("RGB", (40, 40), (1, 2, 3))
 SETTINGS = Settings()
@@ -64,9 +68,10 @@ def painter():
     painter.close()
 
 
-def start(painter, script):
+def start(painter, script, *visitor):
     painter.stylize = script
-    return painter.start(SETTINGS, lambda: {"content": PICTURE, "styles": [Style(PICTURE)]})
+    pictures = {"content": PICTURE, "styles": [Style(PICTURE)]}
+    return painter.start(SETTINGS, lambda: pictures, *visitor)
 
 
 def test_a_run_is_watched_to_its_result(painter):
@@ -214,3 +219,134 @@ def test_who_waits_is_told_how_long_as_far_as_that_is_known(painter):
         run.stop()
     assert painter.wait_of(smaller) == 6
     assert 6 + 3 < painter.wait_of(larger) < 6 + 12  # a quarter of the pixels, more or less
+
+
+ANN, ANNS_PHONE, BOB = (
+    Visitor("page", "1.1.1.1"),
+    Visitor("phone", "1.1.1.1"),
+    Visitor("b", "2.2.2.2"),
+)
+
+
+@pytest.fixture
+def strict():
+    painter = Painter(allowance=Allowance(queue=4, runs_per_address=2))
+    yield painter
+    painter.close()
+
+
+def test_a_visitor_has_one_run_at_a_time_and_the_next_as_soon_as_it_is_over(strict):
+    script = Script(progress(1), result())
+    first = start(strict, script, ANN)
+    with pytest.raises(Busy, match="A picture of yours is being painted already: wait for it, or"):
+        start(strict, script, ANN)
+    first.stop()
+    start(strict, script, ANN)  # although the thread has not noticed yet
+    script.go.set()
+
+
+def test_an_address_has_so_many_runs_and_other_addresses_are_none_the_worse(strict):
+    script = Script(progress(1), result())
+    start(strict, script, ANN)
+    start(strict, script, ANNS_PHONE)
+    with pytest.raises(Busy, match="2 pictures are being painted for your address already"):
+        start(strict, script, Visitor("tablet", "1.1.1.1"))
+    start(strict, script, BOB)
+    script.go.set()
+
+
+def test_a_full_line_is_refused_at_once_with_the_wait_and_counts_only_the_living(strict):
+    script = Script(replace(progress(1), seconds=4.0, seconds_left=6.0), result())
+    waiting = [start(strict, script) for _ in range(4)]
+    assert script.begun.wait(5)
+    deadline = time.monotonic() + 5
+    while waiting[0].latest is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    began = time.monotonic()
+    with pytest.raises(Busy, match="4 pictures are in line already, .*; they take about 36 s"):
+        start(strict, script)
+    assert time.monotonic() - began < 0.1
+    waiting[2].stop()
+    start(strict, script)
+    script.go.set()
+
+
+def test_fifty_at_once_are_served_or_refused_and_none_is_lost(strict):
+    script, told = Script(progress(1), result()), []
+
+    def visit(place):
+        try:
+            told.append(list(start(strict, script, Visitor(str(place), str(place))).watch())[-1])
+        except Busy as error:
+            told.append(error)
+
+    visitors = [threading.Thread(target=visit, args=(place,)) for place in range(50)]
+    for one in visitors:
+        one.start()
+    script.go.set()
+    for one in visitors:
+        one.join(20)
+    assert len(told) == 50
+    assert {type(one) for one in told} <= {Result, Busy}
+    assert script.most_at_work == 1
+
+
+def test_a_run_ends_when_its_time_is_over_with_the_picture_so_far():
+    painter = Painter(allowance=Allowance(max_seconds=1))
+    script = Script(*[progress(1)] * 10**6)
+    script.go.set()
+    run = start(painter, script)
+    began = time.monotonic()
+    *_, last = run.watch()
+    assert 0.9 < time.monotonic() - began < 3
+    assert (last.stopped, run.late) == (True, True)
+    painter.close()
+
+
+def test_a_run_that_nobody_watches_any_more_is_given_up(painter, monkeypatch):
+    monkeypatch.setattr(runs, "PATIENCE", 0.2)
+    script = Script(*[progress(1)] * 10**7)
+    script.go.set()
+    run = start(painter, script)
+    next(run.watch())
+    assert script.ended.wait(5)
+    assert run.stopping
+
+
+def test_what_becomes_of_each_run_is_counted_and_logged_in_a_line_that_tells_of_nobody(
+    painter, caplog
+):
+    caplog.set_level(logging.INFO, "styletx.runs")
+    ends = {
+        "finished": [progress(1), result()],
+        "refused": [progress(1), StyletxError("Too large: secret.png")],
+        "broken": [ZeroDivisionError("secret.png")],
+    }
+    for told, events in ends.items():
+        before = figures.counted[f'styletx_runs_total{{outcome="{told}"}}']
+        script = Script(*events)
+        script.go.set()
+        run = start(painter, script, ANN)
+        assert script.ended.wait(5)
+        while run.id in painter.runs:
+            time.sleep(0.01)
+        time.sleep(0.02)
+        (record,) = caplog.records
+        assert f"run {run.id[:8]} {told}: 512 pixels, " in record.getMessage()
+        assert not any(secret in record.getMessage() for secret in (run.id, "secret", *ANN))
+        assert figures.counted[f'styletx_runs_total{{outcome="{told}"}}'] == before + 1
+        caplog.clear()
+
+
+def test_closing_waits_for_those_who_are_told_and_says_whether_all_were():
+    painter = Painter()
+    script = Script(*[progress(step) for step in range(1000)])
+    run = start(painter, script)
+    script.begun.wait(5)
+    began = time.monotonic()
+    assert not painter.close(patience=0.2)  # nobody tells of it
+    assert 0.15 < time.monotonic() - began < 1
+    run.told.set()
+    script.go.set()
+    assert script.ended.wait(5)
+    assert painter.close(patience=1)

@@ -363,7 +363,12 @@ def seconds_until_free(server):
 
 def test_previews_of_a_finished_run_do_not_pile_up(client, server):
     *_, (_, report) = paint(client, size=256, steps=60)
-    folder = server.cache / "styletx" / hashlib.sha256(report["run_id"].encode()).hexdigest()[:32]
+    folder = (
+        server.cache
+        / "styletx"
+        / "runs"
+        / hashlib.sha256(report["run_id"].encode()).hexdigest()[:32]
+    )
     names = ["temple-great_wave.png", "thumbnail.jpg"]
     assert sorted(path.name for path in folder.glob("*.*")) == names
     (private,) = folder.glob("private-*")

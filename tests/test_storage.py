@@ -7,7 +7,20 @@ from threading import Event
 import pytest
 
 import styletx.storage as storage
-from styletx.storage import KEPT, folder_of, keep_sweeping, sweep
+from styletx import StyletxError
+from styletx.limits import MEGA
+from styletx.storage import (
+    KEPT,
+    LOCK,
+    OURS,
+    Room,
+    folder_of,
+    held,
+    keep_sweeping,
+    move_in,
+    move_out,
+    sweep,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -88,3 +101,96 @@ def wait_until_gone(folder):
 def test_a_cache_that_is_not_there_yet_is_nothing_to_sweep(cache):
     sweep()
     assert list(cache.iterdir()) == []
+
+
+@pytest.fixture
+def ours(cache):
+    """The folder as a server leaves it that was killed: an upload, a run that came to a picture,
+    and one that did not."""
+    lock = move_in()
+    (cache / OURS / "upload").mkdir()
+    (cache / OURS / "upload" / "photo.png").write_bytes(b"")
+    made(folder_of("unfinished"), 0)
+    (made(folder_of("finished"), 0) / "painted.png").write_bytes(b"")
+    lock.release()
+    os.environ["GRADIO_TEMP_DIR"] = str(cache)
+    return cache / OURS
+
+
+def left(folder):
+    return {path.name for path in folder.rglob("*") if path.is_file() and path.suffix != LOCK}
+
+
+def test_what_a_killed_server_left_is_cleared_but_for_finished_pictures(ours):
+    lock = move_in()
+    assert left(ours) == {"0-1.jpg", "thumbnail.jpg", "painted.png"}
+    assert (folder_of("finished") / "painted.png").exists()
+    assert not folder_of("unfinished").exists()
+    assert len(list(ours.glob(f"*{LOCK}"))) == 1
+    move_out(lock)
+    assert not list(ours.glob(f"*{LOCK}"))
+
+
+def test_nothing_is_cleared_under_a_server_that_is_still_there(ours, cache, monkeypatch):
+    other = move_in()
+    before = left(ours)
+    made(folder_of("at work"), 0)
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(cache))
+    lock = move_in()
+    assert folder_of("at work").exists()
+    assert left(ours) >= before
+    assert held(other.lock_file)
+    move_out(other)
+    move_out(lock)
+
+
+def test_what_is_not_in_our_folder_is_never_touched(cache):
+    other = made(cache / "theirs", 3 * KEPT)
+    lock = move_in()
+    sweep()
+    assert other.exists()
+    move_out(lock)
+
+
+def test_in_our_own_folder_uploads_go_as_well(ours):
+    lock = move_in()
+    old, young = (made(ours / name, age) for name, age in (("old", KEPT + 5), ("young", 5)))
+    sweep()
+    assert (old.exists(), young.exists()) == (False, True)
+    move_out(lock)
+
+
+def test_where_nothing_can_be_written_the_server_says_so(cache, monkeypatch):
+    (cache / "file").write_bytes(b"")
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(cache / "file"))
+    with pytest.raises(
+        StyletxError, match="cannot be kept in .*: Not a directory. Set GRADIO_TEMP"
+    ):
+        move_in()
+
+
+def test_a_clock_that_was_set_back_deletes_nothing_and_forward_what_is_old(monkeypatch):
+    young, now = made(folder_of("young"), 0), time.time()
+    monkeypatch.setattr(storage.time, "time", lambda: now - 10 * KEPT)
+    sweep()
+    assert young.exists()
+    monkeypatch.setattr(storage.time, "time", lambda: now + 2 * KEPT)
+    sweep()
+    assert not young.exists()
+
+
+def test_room_is_full_when_it_is_said_to_be_or_the_disk_is(cache, monkeypatch):
+    (cache / "a" / "b").mkdir(parents=True)
+    (cache / "a" / "b" / "much").write_bytes(bytes(2 * MEGA))
+    assert Room(1).full
+    assert not Room(3).full
+    assert Room(1).look() == 2 * MEGA
+    usage = type("Usage", (), {"free": 0})
+    monkeypatch.setattr(storage.shutil, "disk_usage", lambda _: usage)
+    assert Room(3).full
+
+
+def test_a_folder_that_is_gone_has_room(cache):
+    cache.rmdir()
+    assert not Room(1).full
+    sweep()

@@ -1,0 +1,236 @@
+"""What every request passes before Gradio sees it: how many, how large, by whom; and how answers
+leave."""
+
+import asyncio
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from uuid import uuid4
+
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse
+
+from . import figures
+from .calls import CALLS, UNCLEAR, check_call
+from .errors import StyletxError
+from .limits import MEGA, Allowance
+from .storage import Room
+
+logger = logging.getLogger(__name__)
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+UPLOAD, HEALTH = "/gradio_api/upload", "/healthz"
+AT_ONCE, HOUR = 20, 3600  # seconds' worth of requests at once; what uploads are counted by
+SLOW, TARRY = 30, 1  # seconds to wait for more of a body, and before an answer to a flood
+MANY = 10_000  # addresses that are remembered
+OPEN = {"/", "/login", "/login/", "/logout", "/theme.css", "/favicon.ico", "/robots.txt", HEALTH}
+OPEN |= {"/manifest.json", "/pwa_icon", "/gradio_api/startup-events", "/gradio_api/login_check"}
+OPEN_BELOW = ("/assets/", "/static/", "/svelte/")  # files of Gradio's own that ask for a password
+FRAMES = "'self' https://huggingface.co https://*.huggingface.co https://*.hf.space"
+CLOSED = (
+    "proxy=",
+    "stream",
+    "deep_link",
+    "custom_component",
+    "process_recording",
+    "vibe",
+    "dev",
+)  # of Gradio, for others than us
+CLOSED_BELOW = tuple(f"/gradio_api/{name}" for name in (*CLOSED, "profiling", "undo", "runs"))
+HEADERS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "content-security-policy": f"frame-ancestors {FRAMES}",
+}
+
+
+class Refused(Exception):
+    """A request is not to be answered: with which status, why in a word, and in a sentence."""
+
+    def __init__(self, status: int, reason: str, told: str) -> None:
+        self.status, self.reason, self.told = status, reason, told
+
+
+class Bucket:
+    """Lets so much of something through for each key, and what was used up back in over time."""
+
+    def __init__(self, most: float, each_second: float) -> None:
+        self.most, self.rate = most, each_second
+        self.used: dict[str, tuple[float, float]] = {}  # how much, as of when
+
+    def takes(self, key: str, amount: float = 1) -> bool:
+        """Whether there is room for so much more of this key's, which then is used."""
+        now = time.monotonic()
+        used, since = self.used.get(key, (0.0, now))
+        used = max(0.0, used - (now - since) * self.rate)
+        if used + amount > self.most:
+            return False
+        if len(self.used) > MANY:
+            self.used.clear()
+        self.used[key] = used + amount, now
+        return True
+
+
+class Door:
+    """An ASGI application around another."""
+
+    def __init__(self, app: App, allowance: Allowance) -> None:
+        self.app, self.allowance, self.room = app, allowance, Room(allowance.max_cache)
+        rate = allowance.requests_per_second
+        self.requests = Bucket(AT_ONCE * rate, rate)
+        self.sent = Bucket(allowance.uploads_per_hour, allowance.uploads_per_hour / HOUR)
+        self.inside: Counter[str] = Counter()  # requests of each address
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        begun = False
+
+        async def with_headers(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            if message["type"] == "http.response.start":
+                named = [(key.encode(), value.encode()) for key, value in HEADERS.items()]
+                message["headers"] = [*message.get("headers", ()), *named]
+            await send(message)
+
+        address = address_of(scope, self.allowance.proxies)
+        self.inside[address] += 1
+        try:
+            await self.check(scope, address)
+            body = Body(self, scope["path"], address, receive)
+            await self.app(scope, await body.looked_at(scope), with_headers)
+        except Exception as error:  # noqa: BLE001
+            told = explained(error, scope["path"])
+            if begun:  # too late for a sentence, but not for an end
+                await send({"type": "http.response.body", "body": b""})
+            else:
+                await answer(told)(scope, receive, with_headers)
+        finally:
+            self.inside[address] -= 1
+            self.inside += Counter()  # keeps what is more than nothing
+
+    async def check(self, scope: Message, address: str) -> None:
+        """Raises `Refused` before anything of the body is read."""
+        if scope["path"] == HEALTH:
+            return
+        if self.inside[address] > self.allowance.connections:
+            raise Refused(429, "connections", "Too many requests at a time from your address.")
+        if not self.requests.takes(address):
+            await asyncio.sleep(TARRY)
+            raise Refused(429, "rate", "Too many requests from your address; please wait a bit.")
+        if scope["path"].startswith(CLOSED_BELOW):
+            raise Refused(404, "closed", "There is nothing here.")
+        if not lets_in(scope):
+            raise Refused(401, "password", "This page asks for a name and a password.")
+        length = dict(scope["headers"]).get(b"content-length", b"0")
+        if length.isdigit():  # if not, the server counts as it comes
+            self.check_size(scope["path"], int(length))
+        if scope["method"] == "POST" and scope["path"] == UPLOAD and self.room.full:
+            raise Refused(
+                507, "room", "There is no room for more pictures now; try again in a while."
+            )
+
+    def check_size(self, path: str, size: int) -> None:
+        """Raises `Refused` for a body of more bytes than such a request may have."""
+        upload = path == UPLOAD
+        most = self.allowance.max_upload if upload else self.allowance.max_body
+        if size > (most + upload) * MEGA:  # with room for what surrounds the file
+            raise Refused(413, "size", f"That is too much at once: {most:g} MB are the most.")
+
+
+class Body:
+    """The body of a request as it comes in, which is counted."""
+
+    def __init__(self, door: Door, path: str, address: str, receive: Receive) -> None:
+        self.door, self.path, self.address, self.receive = door, path, address, receive
+        self.size, self.complete = 0, False
+
+    async def looked_at(self, scope: Message) -> Receive:
+        """How it is to be read on; that of a call has been read and checked. Raises `Refused`."""
+        if scope["method"] != "POST" or not scope["path"].startswith(CALLS):
+            return self.more
+        parts = []
+        while not self.complete:
+            parts.append((await self.more()).get("body", b""))
+        whole = b"".join(parts)
+        try:
+            check_call(whole, self.door.allowance.max_data)
+        except StyletxError as error:
+            raise Refused(422, "call", str(error)) from error
+        again = [{"type": "http.request", "body": whole, "more_body": False}]
+
+        async def replayed() -> Message:
+            return again.pop() if again else await self.receive()
+
+        return replayed
+
+    async def more(self) -> Message:
+        """The next part. Raises `Refused` for too much, or too slow."""
+        if self.complete:  # what comes now is that the other side has gone
+            return await self.receive()
+        try:
+            message = await asyncio.wait_for(self.receive(), SLOW)
+        except asyncio.TimeoutError:
+            raise Refused(408, "slow", "The rest of this request did not come.") from None
+        part = len(message.get("body", b""))
+        self.size += part
+        self.complete = not message.get("more_body", False)
+        self.door.check_size(self.path, self.size)
+        if part and not self.door.sent.takes(self.address, part / MEGA):
+            raise Refused(429, "uploads", "Your address has sent as much as it may in an hour.")
+        return message
+
+
+def address_of(scope: Message, proxies: int) -> str:
+    """Who asks, as far as the nearest of so many `proxies` knows; else who is connected."""
+    told = dict(scope["headers"]).get(b"x-forwarded-for", b"").decode("latin-1").split(",")
+    if proxies and len(told) >= proxies and told[-proxies].strip():
+        return str(told[-proxies].strip())
+    return str((scope.get("client") or [""])[0])
+
+
+def lets_in(scope: Message) -> bool:
+    """Whether no password is asked for, or it was given, or this is needed to ask for it."""
+    gradio, path = scope["app"], scope["path"]
+    if getattr(gradio, "auth", None) is None or path in OPEN or path.startswith(OPEN_BELOW):
+        return True
+    cookies = HTTPConnection(scope).cookies
+    names = (f"access-token-{kind}{gradio.cookie_id}" for kind in ("", "unsecure-"))
+    return any(cookies.get(name) in gradio.tokens for name in names if cookies.get(name))
+
+
+def explained(error: Exception, path: str) -> Refused:
+    """What went wrong, for who asked; and where it is ours to mend, for the log."""
+    if not isinstance(error, Refused):
+        error = unexpected(error, path)
+    figures.count("refusals", reason=error.reason)
+    return error
+
+
+def unexpected(error: Exception, path: str) -> Refused:
+    """Gradio answers what it did not think of with nothing but a 500."""
+    if isinstance(error, OSError) and error.strerror:
+        logger.error("nothing can be written: %s", error.strerror)
+        return Refused(507, "disk", f"The server cannot keep files now: {error.strerror}.")
+    if path.startswith("/gradio_api/"):  # where all that is asked is written by programs
+        return Refused(400, "call", UNCLEAR)
+    ticket = uuid4().hex[:6]
+    logger.error("unexpected failure %s", ticket, exc_info=error)
+    return Refused(
+        500, "broken", f"Something broke on our side. Please quote {ticket} when you report it."
+    )
+
+
+def answer(refused: Refused) -> PlainTextResponse:
+    """As Gradio's own refusals are answered, which its clients and page know how to show."""
+    content = json.dumps({"detail": refused.told})
+    return PlainTextResponse(content, refused.status, media_type="application/json")

@@ -1,0 +1,75 @@
+"""The server around the page, from its start to an end that loses nothing."""
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from threading import Event
+from typing import Any
+
+import gradio as gr
+from starlette.middleware import Middleware
+from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.routing import Route
+
+from . import figures
+from .addresses import guard_fetches
+from .calls import explain_failures
+from .door import HEALTH, Door
+from .features import loaded
+from .runs import Painter
+from .storage import Room, keep_sweeping, move_in, move_out
+
+PATIENCE = 2  # seconds that pictures are waited for when the server is to end
+
+
+def serve(build: Callable[[], gr.Blocks], painter: Painter, **options: Any) -> None:
+    """Serve the page that `build` makes until the process is interrupted or terminated: then every
+    run is stopped, and its picture so far given to who waits for it. `options` are `launch`'s.
+    Raises `StyletxError` where files cannot be kept, `OSError` where the port is taken."""
+    lock, over = move_in(), Event()
+    for sent in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sent, lambda *_: over.set())
+    try:
+        guard_fetches(painter.allowance)
+        explain_failures()
+        keep_sweeping(until=over)
+        app = build()
+        app.launch(
+            prevent_thread_lock=True,
+            max_file_size=f"{painter.allowance.max_upload}mb",
+            app_kwargs={
+                "middleware": [Middleware(Door, painter.allowance)],
+                "routes": watch(painter, over),
+            },
+            enable_monitoring=False,
+            **options,
+        )
+        over.wait()
+        settled = painter.close(PATIENCE)
+        if app.server is not None:
+            logging.getLogger("uvicorn.error").disabled = True  # which calls it a failure that
+            app.server.force_exit = True  # … those who only listen are not waited for
+        app.close(verbose=False)
+    finally:
+        over.set()
+        move_out(lock)
+    if not settled:  # a step of a large picture, which cannot be left in its middle
+        sys.stdout.flush()
+        os._exit(0)
+
+
+def watch(painter: Painter, over: Event) -> list[Route]:
+    """What those ask who watch over a server: whether it can paint, and what it has done."""
+    room = Room(painter.allowance.max_cache)
+
+    async def health(_: Any) -> JSONResponse:
+        ready = loaded() and not over.is_set()
+        return JSONResponse({"ready": ready}, 200 if ready else 503)
+
+    async def metrics(_: Any) -> PlainTextResponse:
+        line = sum(not run.over for run in list(painter.runs.values()))
+        return PlainTextResponse(figures.as_text(line=line, cache_bytes=room.look()))
+
+    return [Route(HEALTH, health), Route("/metrics", metrics)]

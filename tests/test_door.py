@@ -1,0 +1,326 @@
+"""What passes the door and what does not, around an application that takes everything."""
+
+import asyncio
+import json
+import logging
+from types import SimpleNamespace
+
+import pytest
+
+import styletx.door as door
+from styletx import figures
+from styletx.door import HEALTH, UPLOAD, Bucket, Door
+from styletx.limits import MEGA, Allowance
+
+JOIN = "/gradio_api/queue/join"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    monkeypatch.setattr(door, "TARRY", 0)
+    return tmp_path
+
+
+class Taking:
+    """An application that reads all it is sent and answers with how much that was."""
+
+    def __init__(self, error=None):
+        self.error, self.begun = error, []
+
+    async def __call__(self, scope, receive, send):
+        self.begun.append(scope["path"])
+        size = 0
+        while True:
+            message = await receive()
+            size += len(message.get("body", b""))
+            if not message.get("more_body"):
+                break
+        if self.error:
+            raise self.error
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": str(size).encode()})
+
+
+def ask(at, path="/", parts=(b"",), method="GET", client="1.1.1.1", gradio=None, **headers):
+    """What the door `at` answers: status, headers and text."""
+    told, left = [], list(parts)
+
+    async def receive():
+        if not left:
+            await asyncio.sleep(9)
+        return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
+
+    async def send(message):
+        told.append(message)
+
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "client": (client, 1),
+        "app": gradio or SimpleNamespace(auth=None),
+        "headers": [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()],
+    }
+    asyncio.run(at(scope, receive, send))
+    text = b"".join(message.get("body", b"") for message in told).decode()
+    return told[0]["status"], dict(told[0]["headers"]), text
+
+
+def sentence(text):
+    return json.loads(text)["detail"]
+
+
+def post(at, path, *parts, **more):
+    return ask(at, path, parts, "POST", **more)
+
+
+def test_every_answer_carries_the_headers_and_refusals_as_well():
+    at = Door(Taking(), Allowance(max_body=1))
+    for status, headers, _ in (ask(at), post(at, "/x", bytes(2 * MEGA))):
+        assert status in (200, 413)
+        assert headers[b"x-content-type-options"] == b"nosniff"
+        assert headers[b"referrer-policy"] == b"same-origin"
+        assert (
+            b"frame-ancestors 'self' https://huggingface.co" in headers[b"content-security-policy"]
+        )
+
+
+@pytest.mark.parametrize(("path", "most"), [("/x", 1), (UPLOAD, 4)])
+def test_a_body_is_as_large_as_is_allowed_whatever_it_says_of_its_size(path, most):
+    taking = Taking()
+    at = Door(taking, Allowance(max_body=1, max_upload=3))
+    assert post(at, path, bytes(most * MEGA))[0] == 200
+    halves = [bytes(most * MEGA // 2)] * 3
+    for headers in ({}, {"content_length": "5"}, {"content_length": "none"}):
+        status, _, text = post(at, path, *halves, **headers)
+        assert (status, sentence(text)) == (
+            413,
+            f"That is too much at once: {3 if path == UPLOAD else 1} MB are the most.",
+        )
+    begun = len(taking.begun)
+    assert post(at, path, b"", content_length=str(9 * MEGA))[0] == 413
+    assert len(taking.begun) == begun  # refused before anything was read
+
+
+def test_too_many_requests_from_one_address_are_refused_and_from_others_not():
+    at = Door(Taking(), Allowance(requests_per_second=1))
+    told = [ask(at)[0] for _ in range(25)]
+    assert told[:20] == [200] * 20
+    assert set(told[20:]) == {429}
+    assert ask(at, client="2.2.2.2")[0] == 200
+    assert ask(at, HEALTH)[0] == 200  # who watches over the server is always answered
+
+
+def test_a_bucket_fills_up_again_with_time(monkeypatch):
+    now = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(door.time, "monotonic", lambda: now.seconds)
+    bucket = Bucket(3, 0.5)
+    assert [bucket.takes("a") for _ in range(4)] == [True, True, True, False]
+    now.seconds = 2.0
+    assert [bucket.takes("a") for _ in range(2)] == [True, False]
+    now.seconds = -100.0  # a clock that goes back gives nothing away, and takes nothing
+    assert not bucket.takes("a", 3)
+    assert bucket.takes("b", 3)
+
+
+def test_a_bucket_remembers_no_more_than_so_many(monkeypatch):
+    monkeypatch.setattr(door, "MANY", 5)
+    bucket = Bucket(3, 0.5)
+    for place in range(100):
+        assert bucket.takes(str(place))
+    assert len(bucket.used) <= 6
+
+
+def test_who_sends_too_much_in_an_hour_is_refused():
+    at = Door(Taking(), Allowance(uploads_per_hour=2))
+    assert post(at, UPLOAD, bytes(MEGA))[0] == 200
+    assert post(at, UPLOAD, bytes(MEGA - 1000))[0] == 200
+    status, _, text = post(at, UPLOAD, bytes(MEGA))
+    assert (status, sentence(text)) == (429, "Your address has sent as much as it may in an hour.")
+    assert post(at, UPLOAD, bytes(MEGA), client="2.2.2.2")[0] == 200
+
+
+def test_requests_at_a_time_are_bounded_for_each_address_and_forgotten_when_answered():
+    at = Door(Taking(), Allowance(connections=2))
+
+    async def several(number):
+        async def never():
+            await asyncio.sleep(9)
+
+        told = []
+
+        async def send(message):
+            told.append(message)
+
+        scope = {"type": "http", "method": "GET", "path": "/", "client": ("1.1.1.1", 1)}
+        scope |= {"app": SimpleNamespace(auth=None), "headers": []}
+        waiting = [asyncio.ensure_future(at(dict(scope), never, send)) for _ in range(number)]
+        await asyncio.sleep(0.05)
+        for one in waiting:
+            one.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        return [message["status"] for message in told if "status" in message]
+
+    assert asyncio.run(several(5)) == [429] * 3
+    assert not at.inside
+    assert ask(at)[0] == 200
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(door, "SLOW", 0.05)
+    at = Door(Taking(), Allowance())
+
+    async def never():
+        await asyncio.sleep(9)
+
+    told = []
+
+    async def send(message):
+        told.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": JOIN, "client": ("1.1.1.1", 1)}
+    asyncio.run(at({**scope, "app": SimpleNamespace(auth=None), "headers": []}, never, send))
+    assert told[0]["status"] == 408
+
+
+def test_nothing_is_taken_where_there_is_no_room(cache):
+    (cache / "much").write_bytes(bytes(2 * MEGA))
+    at = Door(Taking(), Allowance(max_cache=1))
+    status, _, text = post(at, UPLOAD, b"x")
+    assert (status, sentence(text)) == (
+        507,
+        "There is no room for more pictures now; try again in a while.",
+    )
+    assert ask(at)[0] == 200
+
+
+@pytest.mark.parametrize("path", ["proxy=http://x", "vibe-edit", "deep_link", "dev/reload", "runs"])
+def test_what_gradio_offers_to_others_is_closed(path):
+    assert ask(Door(Taking(), Allowance()), f"/gradio_api/{path}")[0] == 404
+
+
+def test_with_a_password_everything_is_shut_but_what_asks_for_it_and_the_health():
+    gradio = SimpleNamespace(auth={"ann": "x"}, tokens={"token": "ann"}, cookie_id="1")
+    at = Door(Taking(), Allowance())
+    for path in (
+        "/config",
+        JOIN,
+        "/gradio_api/heartbeat/x",
+        "/metrics",
+        "/anything",
+        "/gradio_api/user",
+    ):
+        assert ask(at, path, gradio=gradio)[0] == 401
+        assert ask(at, path, gradio=gradio, cookie="access-token-1=wrong")[0] == 401
+    assert ask(at, "/config", gradio=gradio, cookie="access-token-1=token")[0] == 200
+    for path in ("/", HEALTH, "/login", "/assets/index.js"):
+        assert ask(at, path, gradio=gradio)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "told"),
+    [
+        (KeyError("/x"), 400, "could not be understood"),
+        (TypeError("x"), 400, "could not be understood"),
+        (OSError(28, "No space left on device"), 507, "keep files now: No space left on device."),
+        (OSError(30, "Read-only file system"), 507, "keep files now: Read-only file system."),
+    ],
+)
+def test_what_gradio_did_not_think_of_is_a_sentence_and_no_bare_500(error, status, told):
+    found, _, text = post(Door(Taking(error), Allowance()), "/gradio_api/upload", b"x")
+    assert found == status
+    assert told in sentence(text)
+
+
+def test_what_is_ours_to_mend_gets_a_ticket_that_is_in_the_log(caplog):
+    with caplog.at_level(logging.ERROR):
+        status, _, text = ask(Door(Taking(ZeroDivisionError()), Allowance()), "/")
+    assert status == 500
+    (record,) = caplog.records
+    assert record.args[0] in sentence(text)
+
+
+def test_an_answer_that_had_begun_is_ended(caplog):
+    async def breaking(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"half", "more_body": True})
+        raise KeyError
+
+    assert ask(Door(breaking, Allowance()))[2] == "half"
+
+
+def test_the_nearest_proxy_is_believed_as_far_as_is_said_and_no_further():
+    at = {"client": ("10.0.0.1", 1), "headers": [(b"x-forwarded-for", b"6.6.6.6, 1.2.3.4")]}
+    assert door.address_of(at, 0) == "10.0.0.1"
+    assert door.address_of(at, 1) == "1.2.3.4"
+    assert door.address_of(at, 3) == "10.0.0.1"
+    assert door.address_of({"headers": []}, 1) == ""
+
+
+def test_refusals_are_counted_by_their_reason():
+    before = figures.as_text()
+    at = Door(Taking(), Allowance(max_body=1))
+    post(at, "/x", bytes(2 * MEGA))
+    name = 'styletx_refusals_total{reason="size"}'
+    assert value(figures.as_text(), name) == value(before, name) + 1
+
+
+def value(text, name):
+    lines = dict(line.rsplit(" ", 1) for line in text.splitlines())
+    return float(lines.get(name, 0))
+
+
+def call(at, body, **more):
+    return post(at, JOIN, body if isinstance(body, bytes) else json.dumps(body).encode(), **more)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"\xff", b"[" * 100_000, b'{"a":' * 50_000 + b"1" + b"}" * 50_000, b"[1]", b"3"],
+)
+def test_a_call_that_is_no_object_is_refused_in_a_sentence(body):
+    status, _, text = call(Door(Taking(), Allowance()), body)
+    assert status == 422
+    assert sentence(text).endswith(".")
+
+
+def test_no_file_of_a_call_lies_elsewhere_than_among_the_uploads(cache):
+    taking = Taking()
+    at = Door(taking, Allowance())
+    inside = cache / "a" / "photo.png"
+    inside.parent.mkdir()
+    inside.write_bytes(b"x")
+    (cache / "out").symlink_to("/etc")
+    bad = [
+        "/etc/passwd",
+        "app.py",
+        f"{cache}/../x",
+        f"{cache}/gone.png",
+        "a\0b",
+        f"{cache}/out/passwd",
+    ]
+    for path in bad:
+        for deep in ({"path": path}, {"data": [[{"x": {"path": path, "meta": {}}}]]}):
+            assert call(at, deep)[0] == 422, path
+    for odd in ({"path": 5}, {"path": [1]}, {"url": {}}):
+        assert call(at, {"data": [odd]})[0] == 422
+    assert not taking.begun
+    for good in ({"path": str(inside)}, {"path": None}, {"path": "https://example.com/x.png"}):
+        assert call(at, {"data": [good]})[0] == 200
+
+
+def test_a_call_reaches_the_page_as_it_was_sent():
+    body = json.dumps({"data": ["ä" * 1000, {"path": None}]}).encode()
+    assert post(Door(Taking(), Allowance()), JOIN, body[:7], body[7:])[2] == str(len(body))
+
+
+def test_a_picture_as_data_is_as_large_as_is_allowed():
+    at = Door(Taking(), Allowance(max_data=1))
+    assert call(at, {"data": [{"url": "data:image/png;base64," + "A" * MEGA}]})[0] == 200
+    status, _, text = call(at, {"data": [{"url": "data:image/png;base64," + "A" * 2 * MEGA}]})
+    assert (status, sentence(text)) == (
+        422,
+        "This picture is 1.5 MB, and as data in a call at most 1 MB can be taken: upload it "
+        "instead.",
+    )
