@@ -29,17 +29,11 @@ from styletx.look import THEME, pictures_of_presets
 from styletx.page import LOOK_UP, Page, on
 from styletx.programs import offer_endpoints
 from styletx.regions import STYLES
-from styletx.results import (
-    compared,
-    lay_out_results,
-    lay_out_visits,
-    no_curves,
-    not_to_go_on,
-    to_take,
-)
+from styletx.results import compared, lay_out_results, no_curves, not_to_go_on, to_take
 from styletx.runs import Painter
 from styletx.serving import serve
 from styletx.snippets import lay_out_code
+from styletx.visits import lay_out_visits
 
 ASSETS = Path(__file__).parent / "assets"
 EXAMPLES = {  # what the page offers to begin with: name, photo, painting
@@ -72,6 +66,8 @@ def build_app(painter: Painter, for_agents: bool = False) -> gr.Blocks:
         lay_out_code(inputs)
         page = Page(painter, inputs, parts)
         page.connect(editor)
+        kept = [parts["kept"], parts["latest"]]
+        app.load(page.find_again, kept, page.everything, concurrency_limit=2, **QUIET)
         offer_pairs(tiles, page)
         offer_looks(page, painted)
         offer_endpoints(painter, inputs, parts["picture"])

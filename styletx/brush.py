@@ -1,11 +1,15 @@
 """The brush: what is painted over the photo becomes masks."""
 
+import io
 from collections.abc import Sequence
+from functools import wraps
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import gradio as gr
 import numpy as np
+from gradio.components.image_editor import AcceptBlobs, EditorData
 from PIL import Image, ImageColor, ImageFilter
 
 from . import words
@@ -18,6 +22,7 @@ from .storage import folder_of
 BRUSHES = {"keep": "#e11d48", MASKS[1]: "#2563eb", MASKS[2]: "#16a34a", MASKS[3]: "#f59e0b"}
 SEE_THROUGH, LEAST = 0.6, 48  # how dense a brush paints, and what alpha counts as painted
 SOFT = 0.01  # of the longest side: how far a brushed edge fades
+AT_ONCE, LAYERS = 8, ("PNG", "WEBP", "JPEG")  # layers, and pictures being painted over
 EDITED = 1024  # pixels on the longest side of the photo that is painted over
 
 
@@ -52,6 +57,43 @@ def lay_out_masks(photo: gr.Image) -> tuple[gr.ImageEditor, Components]:
     photo.change(to_paint_over, [photo, opened, loaded], [editor, loaded], **quiet)
     editor.clear(lambda photo: to_paint_over(photo, True, "")[0], photo, editor, **quiet)
     return editor, {name: gr.Image(label=name, visible="hidden") for name in BRUSHES}
+
+
+def guard_brush() -> None:
+    """Have Gradio take no more from a brush than one can paint. By itself it makes as many layers
+    as it is told to, and decodes whatever is sent as one."""
+    take, decode = gr.ImageEditor.accept_blobs, gr.ImageEditor.preprocess
+
+    @wraps(take)
+    def take_little(self: gr.ImageEditor, data: AcceptBlobs) -> Any:
+        check_layer(data.data.get("index"), io.BytesIO(data.files[0][1]))
+        while len(self.blob_storage) >= AT_ONCE:
+            self.blob_storage.pop(next(iter(self.blob_storage)))
+        return take(self, data)
+
+    @wraps(decode)
+    def decode_little(self: gr.ImageEditor, payload: EditorData | None) -> Any:
+        with speaking_plainly():
+            if payload is not None:
+                layers = payload.layers or []
+                for place, layer in enumerate([payload.background, payload.composite, *layers]):
+                    if layer is not None:
+                        check_layer(max(0, place - 2), Path(layer.path))
+        return decode(self, payload)
+
+    setattr(gr.ImageEditor, take.__name__, take_little)
+    setattr(gr.ImageEditor, decode.__name__, decode_little)
+
+
+def check_layer(place: object, file: Path | io.BytesIO) -> None:
+    """Raises `StyletxError` for a layer that no brush paints here."""
+    try:
+        with Image.open(file, formats=LAYERS) as layer:
+            fits = max(layer.size) <= EDITED
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        fits = False
+    if not fits or (str(place or 0) not in map(str, range(AT_ONCE)) and place != "null"):
+        raise StyletxError("What was painted over the photo is no layer of the brush.")
 
 
 def to_paint_over(photo: Upload, opened: bool, loaded: str) -> tuple[Any, Any]:

@@ -210,6 +210,8 @@ def lets_in(scope: Message) -> bool:
 
 def explained(error: Exception, path: str) -> Refused:
     """What went wrong, for who asked; and where it is ours to mend, for the log."""
+    if isinstance(error, StyletxError):
+        error = Refused(422, "call", str(error))
     if not isinstance(error, Refused):
         error = unexpected(error, path)
     figures.count("refusals", reason=error.reason)

@@ -90,7 +90,9 @@ def work(painter: Painter, given: Given, request: gr.Request | None = None) -> I
         run = painter.start(settings, lambda: pictures(content, paintings, more), visitor)
         names = [content, *(path for path, _, _ in paintings if path)][:2]
         name = "-".join(re.sub(r"[^\w.]+", "_", unquote(path.stem))[:NAME] for path in names)
-        yield from tell(painter, run, Files(folder_of(run.id), name, content, inputs))
+        files = Files(folder_of(run.id), name, content, inputs)
+        files.given = given
+        yield from tell(painter, run, files)
 
 
 def visitor_of(request: gr.Request | None, allowance: Allowance) -> Visitor:
@@ -169,8 +171,8 @@ def unpacked(url: str, what: str) -> Path | None:
     if not url.startswith("data:"):
         return None
     try:
-        content = base64.b64decode(url.partition(";base64,")[2], validate=True)
-    except ValueError as error:
+        content = base64.b64decode(url.split(";base64,", 1)[1], validate=True)
+    except (IndexError, ValueError) as error:
         raise StyletxError(f"The {what} is no data: address in base64.") from error
     folder = Path(get_upload_folder()) / hashlib.sha256(content).hexdigest()
     folder.mkdir(parents=True, exist_ok=True)

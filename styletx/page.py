@@ -12,20 +12,18 @@ from .brush import BRUSHES, brushed
 from .controls import twice_as_large
 from .curves import Curves
 from .endpoints import DEFAULTS, LANE, LIGHT, QUIET, Components, Given, Upload, troubles, work
-from .results import (
+from .results import no_curves, not_to_go_on, seen, to_take
+from .runs import Painter
+from .visits import (
     Visit,
     Visits,
     brought_back,
     caption_of,
     collected,
     deleted,
-    no_curves,
-    not_to_go_on,
-    seen,
-    to_take,
+    found_again,
     two_compared,
 )
-from .runs import Painter
 
 Shown = dict[str, Any]  # what the page's parts become, by name
 LOOK_UP = "() => document.querySelector('#given').scrollIntoView()"  # where the picture is
@@ -37,7 +35,7 @@ def show(
 ) -> Generator[Shown, None, None]:
     """A run as the page shows it. The size is doubled where none is given; `had_one` says whether
     there is a picture already, which can be gone on from."""
-    curves = Curves()
+    curves, latest = Curves(), ""
     try:
         if given["size"] is None:
             doubled = twice_as_large(given)
@@ -52,6 +50,8 @@ def show(
                 "run": {"run_id": report["run_id"]},
                 **usable(done, not done, done and had_one),
             }
+            if report["run_id"] != latest:
+                shown["latest"] = latest = report["run_id"]
             if path:  # until there is a new picture, the last one stays
                 shown |= {"picture": path, **to_take(png=path if done else None)}
             if drawn := curves.see(report):
@@ -131,6 +131,9 @@ class Page:
         with closing(shown):  # who leaves stops the run
             for told in shown:
                 yield self.named(told)
+
+    def find_again(self, kept: object, latest: object) -> dict[Any, Any]:
+        return self.named(found_again(kept, latest))
 
     def stop(self, run: Visit) -> bool:
         return self.painter.stop(run.get("run_id", ""))

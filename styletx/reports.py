@@ -1,8 +1,9 @@
 """A run as others are told of it: pictures in files, and a report in plain values."""
 
+import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -22,14 +23,15 @@ Told = tuple[str | None, dict[str, Any]]  # the path of the picture so far, and 
 PREVIEW_SIDE, PREVIEW_EVERY, PREVIEWS_KEPT = 768, 0.5, 3  # pixels, seconds, files
 THUMBNAIL_SIDE = 240  # pixels
 FRAMES = 48  # previews at most that a film is made of
-BEFORE, THUMBNAIL = "before.jpg", "thumbnail.jpg"
+BEFORE, THUMBNAIL, GIVEN = "before.jpg", "thumbnail.jpg", "given.json"
 KINDS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "film": "-film.webp"}  # to take away
 
 
 class Files:
     """The pictures of one run in a folder of its own: the finished one and a thumbnail; and in a
     folder within it, whose name nobody guesses who knows the address of the picture, what shows the
-    photo: the photo itself, at the size of the result, the previews, and the film.
+    photo: the photo itself, at the size of the result, the previews, the film, and what was given
+    for the run.
 
     Each preview has another name, since browsers do not fetch the same name again. However long a
     run is, no more than `FRAMES` of them stay, as far apart from each other as they can be.
@@ -40,6 +42,7 @@ class Files:
         self.folder, self.name, self.photo, self.inputs = folder, name, photo, inputs
         folder.mkdir(parents=True, exist_ok=True)
         self.private = folder / f"private-{uuid4().hex}"
+        self.given: Mapping[str, Any] = {}  # by the names of the API's arguments
         self.frames: list[Path] = []  # of the film
         self.latest: list[Path] = []
         self.apart, self.number, self.written = 1, 0, 0.0
@@ -69,6 +72,7 @@ class Files:
     def begin(self, event: Event) -> None:
         """Write the photo as it was: now, since an upload may be gone when a long run ends."""
         self.private.mkdir(parents=True)
+        (self.private / GIVEN).write_text(json.dumps(self.given))
         size = (event.picture if isinstance(event, Result) else event.preview).size
         photo = opaque(read(self.photo, max(size))).resize(size)
         save(photo, self.private / BEFORE, quality=90)

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from . import figures
 from .addresses import guard_fetches
+from .brush import guard_brush
 from .calls import explain_failures
 from .door import HEALTH, Door
 from .features import loaded
@@ -34,6 +35,7 @@ def serve(build: Callable[[], gr.Blocks], painter: Painter, **options: Any) -> N
     try:
         guard_fetches(painter.allowance)
         explain_failures()
+        guard_brush()
         keep_sweeping(until=over)
         app = build()
         app.launch(

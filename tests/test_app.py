@@ -19,16 +19,18 @@ from styletx.brush import BRUSHES, SOFT, brushed, to_paint_over
 from styletx.controls import looked_at, repeated, twice_as_large
 from styletx.endpoints import DEFAULTS, speaking_plainly
 from styletx.images import save
+from styletx.limits import Allowance
 from styletx.recipe import inputs_of, written
 from styletx.reports import KINDS
-from styletx.results import collected, seen
+from styletx.results import seen
 from styletx.runs import Painter
 from styletx.settings import Limits, Options
+from styletx.visits import collected
 
 
 @pytest.fixture(scope="module")
 def one_painter():
-    painter = Painter()
+    painter = Painter(allowance=Allowance(max_size=4096, max_work=10**6))
     yield painter
     painter.close()
 
@@ -67,7 +69,7 @@ def ask(app: gr.Blocks, name: str, **given):
     )
     names = dict(zip([component._id for component in api.inputs], DEFAULTS, strict=True))
     values = {**DEFAULTS, **given}
-    told = found.fn(*(values[names[component._id]] for component in found.inputs))
+    told = found.fn(None, *(values[names[component._id]] for component in found.inputs))
     return told if found is api else translated(found.fn.__self__, told)
 
 
@@ -298,7 +300,8 @@ def test_page_and_api_refuse_in_the_same_words(painter, files, name):
     for given, sentence in [
         ({"content": None}, "Please choose a photo."),
         ({"style": None}, "Please choose at least one painting."),
-        ({"content": {"url": "data:image/png;base64,AAAA"}}, "Please choose a photo."),
+        ({"content": {"url": "data:image/png;base64,AAAA"}}, "photo is not a picture that can"),
+        ({"content": {"url": "data:image/png,x"}}, "The photo is no data: address in base64."),
         ({"size": 9999}, "size is 9999, but must lie between 64 and 4096."),
         ({"size": "large"}, "size is 'large', but must be a whole number."),
         ({"style": no_picture}, "page.png is not a picture that can be read here."),

@@ -500,3 +500,29 @@ def test_several_paintings_a_preset_and_going_on(visit, files, tmp_path):
     choose(page, Size=64, Steps=3)
     press_and_wait(page, "#paint")
     expect(status(page)).to_have_text(re.compile("Done: 3 steps"))
+
+
+def test_after_a_reload_the_pictures_of_the_last_hour_are_still_there(visit):
+    page = visit(**DESKTOP)
+    choose_example(page)
+    page.get_by_role("radio", name="Quick sketch").check()
+    page.locator("#paint").click()
+    expect(status(page)).to_contain_text("Done", timeout=60_000)
+    expect(page.locator("#strip img")).to_have_count(1, timeout=15_000)
+    page.reload()
+    expect(page.locator("#strip img")).to_have_count(1, timeout=30_000)
+    expect(status(page)).to_contain_text("still here")
+    page.locator("#strip button.thumbnail-item, #strip .thumbnail-lg").first.click()
+    expect(page.locator("#painted img")).to_be_visible(timeout=15_000)
+
+
+def test_what_was_finished_while_the_page_was_away_is_brought_back(visit):
+    page = visit(**DESKTOP)
+    choose_example(page)
+    page.get_by_role("radio", name="Quick sketch").check()
+    page.locator("#paint").click()
+    expect(status(page)).to_contain_text("Done", timeout=60_000)
+    page.evaluate("localStorage.removeItem('styletx-kept')")  # as if it had not been told of this
+    page.reload()
+    expect(status(page)).to_contain_text("while this page was away", timeout=30_000)
+    expect(page.locator("#painted img")).to_be_visible(timeout=15_000)

@@ -1,5 +1,6 @@
 """What a visitor has of the pictures of this visit: beside the photo, to take away, back again."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,19 +12,19 @@ from test_app import ask, both, build_app, one_painter, painter, upload  # noqa:
 from test_runs import progress, result
 
 import app as page
-from styletx import ALLOWED, Settings
+from styletx import ALLOWED, Settings, words
 from styletx.recipe import inputs_of, read_recipe
-from styletx.results import (
+from styletx.results import compared, seen
+from styletx.storage import folder_of
+from styletx.visits import (
     MOST,
     brought_back,
     caption_of,
     collected,
-    compared,
     deleted,
-    seen,
+    found_again,
     two_compared,
 )
-from styletx.storage import folder_of
 
 
 @pytest.fixture
@@ -212,3 +213,45 @@ def test_a_surprise_is_a_pair_that_exists():
     pairs = {tuple(page.surprise()[name] for name in ("content", "style")) for _ in range(30)}
     assert len(pairs) > 5
     assert all(Path(path).is_file() for pair in pairs for path in pair)
+
+
+def test_a_browser_that_was_away_finds_its_pictures_again(visit):
+    older, _ = visit(size=300)
+    newer, told = visit()
+    kept = told["kept"]
+    assert kept == [newer["run_id"], older["run_id"]]
+    again = found_again(kept, kept[0])
+    assert (again["visits"], again["kept"]) == (told["visits"], kept)
+    assert captions(again) == captions(told)
+    assert "picture" not in again  # what is on the page is left alone
+
+
+def test_what_was_finished_while_it_was_away_is_brought_back_whole(visit):
+    older, _ = visit(size=300)
+    newer, _ = visit()
+    again = found_again([older["run_id"]], newer["run_id"])
+    assert len(again["visits"]) == 2
+    assert Path(again["picture"]).parent == folder_of(newer["run_id"])
+    assert again["status"] == words.FINISHED_AWAY
+    assert again["go_on"] == newer["run_id"]
+
+
+def test_a_picture_whose_time_is_over_is_not_found_and_the_others_are(visit):
+    older, _ = visit(size=300)
+    newer, told = visit()
+    shutil.rmtree(folder_of(newer["run_id"]))
+    assert found_again(told["kept"], newer["run_id"])["kept"] == [older["run_id"]]
+
+
+@pytest.mark.parametrize(
+    ("kept", "latest"),
+    [
+        ([], ""),
+        (None, None),
+        ("x", {}),
+        ([{"run_id": "../../etc"}, 5, "../.."], "../../etc"),
+        (5, []),
+    ],
+)
+def test_what_a_browser_makes_up_finds_nothing(kept, latest):
+    assert found_again(kept, latest if isinstance(latest, str) else "") == {}
