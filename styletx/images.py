@@ -1,31 +1,29 @@
 """The border between pictures (PIL, what people have) and tensors (what the network needs)."""
 
-import io
-import logging
 import os
-import struct
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import numpy as np
 import torch
-from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from .bombs import DAMAGED, MOST_PIECES, MOST_READS, Bomb, Meter, check_scans, named
 from .errors import ImageError
-
-logger = logging.getLogger(__name__)
+from .pixels import SRGB, resizable, to_eight_bits, to_srgb, turned
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 MOST_PIXELS = 40_000_000
 OPAQUE = 255
+MANY_PIXELS = 4096**2  # from here on, each further copy costs more memory than it may
+HUNGRY = ("WEBP", "AVIF")  # formats of which Pillow holds four copies while it decodes them
 SMALLEST_SIDE = 32  # less holds nothing to show and no brush stroke to learn
-DAMAGED = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, TypeError, struct.error)
-SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 DATED = slice(24, 36)  # when a profile was made: now, so that no two files would be the same
 NOTE = "styletx"  # the name of the text in a PNG that says how it was made
 ASCII = b"ASCII\0\0\0"  # how such a text begins where it is EXIF's user comment
@@ -38,12 +36,19 @@ def read(path: Path | str, longest: int | None = None) -> Image.Image:
         if longest:
             picture.draft(picture.mode, (longest, longest))  # a JPEG need not be decoded in full
         picture.load()
-        ready = tidy(picture, Path(path).name)
-        if longest:
-            short, long = sorted(ready.size)
-            side = max(longest, -(-SMALLEST_SIDE * long // short))  # a panorama stays wide enough
-            ready.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
-        return ready
+        large = longest and picture.width * picture.height > MANY_PIXELS
+        if large:  # before its colours, for which there would be no room
+            picture = reduce(resizable(picture), longest)
+        return reduce(tidy(picture, Path(path).name), longest)
+
+
+def reduce(picture: Image.Image, longest: int | None) -> Image.Image:
+    """The picture itself, not longer than that unless it would become too narrow."""
+    if longest:
+        short, long = sorted(picture.size)
+        side = max(longest, -(-SMALLEST_SIDE * long // short))  # a panorama stays wide enough
+        picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return picture
 
 
 def check(path: Path) -> None:
@@ -57,44 +62,53 @@ def opened(path: Path) -> Iterator[Image.Image]:
     """A picture of acceptable size, not decoded yet. What goes wrong with it is an `ImageError`."""
     try:
         if path.stat().st_size == 0:
-            raise ImageError(f"{path.name} is empty.")
-        with Image.open(path, formats=FORMATS) as picture:
-            check_size(picture, path.name)
-            yield picture
+            raise ImageError(f"{named(path.name)} is empty.")
+        with path.open("rb") as file:
+            meter = Meter(file, MOST_PIECES)
+            with Image.open(cast(IO[bytes], meter), formats=FORMATS) as picture:
+                check_size(picture, path.name)
+                check_scans(path, picture)
+                meter.pieces = MOST_READS
+                yield picture
     except UnidentifiedImageError as error:
         raise ImageError(
-            f"{path.name} is not a picture that can be read here. Please use one of "
+            f"{named(path.name)} is not a picture that can be read here. Please use one of "
             f"{', '.join(FORMATS)}."
         ) from error
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(
-            f"{path.name} has far more pixels than the {MOST_PIXELS // 10**6} million that can be "
-            "used. Please make it smaller first."
+            f"{named(path.name)} has far more pixels than the {MOST_PIXELS // 10**6} million that "
+            "can be used. Please make it smaller first."
         ) from error
+    except Bomb as error:
+        raise ImageError(f"{named(path.name)} {error}") from error
     except DAMAGED as error:
         raise ImageError(explain(path, error)) from error
 
 
 def explain(path: Path, error: Exception) -> str:
-    if path.is_dir():
-        return f"{path} is a folder, not a picture."
-    if not path.is_file():
-        return f"There is no file {path}."
     if isinstance(error, PermissionError):
-        return f"{path.name} may not be read: permission denied."
-    return f"{path.name} is damaged and cannot be read."
+        return f"{named(path.name)} may not be read: permission denied."
+    try:
+        kind = path.stat().st_mode
+    except (OSError, ValueError):  # also a name that no system would have
+        return f"There is no file {named(str(path), 160)}."
+    if stat.S_ISDIR(kind):
+        return f"{named(str(path), 160)} is a folder, not a picture."
+    return f"{named(path.name)} is damaged and cannot be read."
 
 
 def check_size(picture: Image.Image, name: str) -> None:
     width, height = picture.size
+    most = MOST_PIXELS * 3 // 4 if picture.format in HUNGRY else MOST_PIXELS
     if min(width, height) < SMALLEST_SIDE:
         raise ImageError(
-            f"{name} is {width}x{height} pixels; each side needs at least {SMALLEST_SIDE}."
+            f"{named(name)} is {width}x{height} pixels; each side needs at least {SMALLEST_SIDE}."
         )
-    if width * height > MOST_PIXELS:
+    if width * height > most:
         raise ImageError(
-            f"{name} has {width}x{height} pixels, {width * height / 1e6:.0f} million; "
-            f"at most {MOST_PIXELS // 10**6} million can be used. Please make it smaller first."
+            f"{named(name)} has {width}x{height} pixels, {width * height / 1e6:.0f} million; "
+            f"at most {most // 10**6} million can be used. Please make it smaller first."
         )
 
 
@@ -102,7 +116,7 @@ def tidy(picture: Image.Image, name: str = "This picture") -> Image.Image:
     """Upright 8-bit sRGB, with an alpha channel only where something shows through: what every
     later step may rely on. Raises `ImageError`, which calls the picture by its name."""
     check_size(picture, name)
-    upright = ImageOps.exif_transpose(picture)
+    upright = turned(picture)
     if upright.mode in ("La", "RGBa"):  # alpha multiplied in, which nothing else converts
         upright = upright.convert({"La": "LA", "RGBa": "RGBA"}[upright.mode])
     alpha = None
@@ -131,38 +145,6 @@ def solid(picture: Image.Image) -> Image.Image:
         return picture
     shows = picture.getchannel("A").point(lambda alpha: OPAQUE if alpha else 0)
     return Image.composite(picture.convert("RGB"), Image.new("RGB", picture.size, "white"), shows)
-
-
-def to_eight_bits(picture: Image.Image) -> Image.Image:
-    """16- and 32-bit greys scaled to 8 bits, where Pillow alone would clip them to white."""
-    if not picture.mode.startswith(("I", "F")):
-        return picture
-    values = np.asarray(picture, dtype=np.float32)
-    brightest = float(values.max(initial=0, where=np.isfinite(values)))
-    whites = (65535,) if picture.mode.startswith("I;16") else (1, 255, 65535)
-    white = next((white for white in whites if brightest <= white), brightest)
-    scaled = np.nan_to_num(values / white).clip(0, 1) * 255
-    grey = Image.fromarray(scaled.round().astype(np.uint8))
-    grey.info = picture.info
-    return grey
-
-
-def to_srgb(picture: Image.Image) -> Image.Image:
-    """RGB in the colours that the embedded profile means; without one, sRGB is assumed."""
-    profile = picture.info.get("icc_profile")
-    if picture.mode in ("P", "PA", "1"):
-        picture = picture.convert("RGB")
-    opaque = {"LA": "L", "RGBA": "RGB", "RGBX": "RGB"}
-    picture = picture.convert(opaque.get(picture.mode, picture.mode))
-    if profile and picture.mode in ("L", "RGB", "CMYK"):
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            converted = ImageCms.profileToProfile(picture, source, SRGB, outputMode="RGB")
-            if converted is not None:
-                return converted
-        except (ImageCms.PyCMSError, OSError, ValueError) as error:
-            logger.info("colour profile ignored: %s", error)
-    return picture.convert("RGB")
 
 
 def check_can_save(path: Path, instead_of: Sequence[Path] = ()) -> None:

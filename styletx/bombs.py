@@ -1,0 +1,106 @@
+"""Small files that would take minutes or gigabytes to read, and how they are noticed beforehand."""
+
+import io
+import re
+import struct
+import zlib
+from pathlib import Path
+from typing import IO, Any, cast
+
+from PIL import Image, TiffImagePlugin
+
+MOST_SCANS = 50  # programs write 10 to 20; each passes over all pixels, however few bytes it has
+MOST_PIECES, MOST_READS = 10_000, 100_000  # of a file up to its pixels, and with them
+MOST_STRIPS = 20_000
+PLACES = (273, 324)  # the entries of a TIFF that say where its strips and tiles are
+DAMAGED = (  # what Pillow raises for a file that is not whole
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    RuntimeError,
+    TypeError,
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    Warning,
+    struct.error,
+    zlib.error,
+)
+SHOWN = 80  # letters of a name
+PIECES = (
+    "is cut into so many pieces that reading it takes too long. Please save it anew with another "
+    "program, without comments and EXIF."
+)
+MARKER = re.compile(rb"\xff([\xc0-\xcf\xd9-\xfe])")  # the others mean nothing between scans
+SCAN, END = b"\xda", b"\xd9"
+
+
+class Bomb(Exception):
+    """A file that is not to be read. The text goes on where a name began a sentence."""
+
+
+class Meter:
+    """A file that is read in so many pieces and bytes at most: thousands of comments, or a
+    directory whose entries all mean the same megabyte, are no part of any honest picture."""
+
+    def __init__(self, file: IO[bytes], pieces: int, size: float = float("inf")) -> None:
+        self.file, self.pieces, self.size = file, pieces, size
+
+    def read(self, size: int = -1) -> bytes:
+        content = self.file.read(size)
+        self.pieces -= 1
+        self.size -= len(content)
+        if self.pieces < 0 or self.size < 0:
+            raise Bomb(PIECES)
+        return content
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
+
+
+def check_scans(path: Path, picture: Image.Image) -> None:
+    """Raises `Bomb` for a JPEG that passes over its pixels hundreds of times."""
+    if picture.format not in ("JPEG", "MPO"):
+        return
+    content = path.read_bytes()
+    scans, position = 0, 2
+    for _ in range(MOST_PIECES):
+        marker = MARKER.search(content, position)
+        if not marker or marker[1] == END or marker.end() + 2 > len(content):
+            return
+        scans += marker[1] == SCAN
+        if scans > MOST_SCANS:
+            break
+        position = marker.end() + struct.unpack_from(">H", content, marker.end())[0]
+    raise Bomb(
+        f"is a JPEG in more than {MOST_SCANS} scans, which takes too long to read. Please save it "
+        "anew, not progressive."
+    )
+
+
+def named(text: str, most: int = SHOWN) -> str:
+    """A file's name as it can be shown: in one line, not endless, and without marks that a page
+    might take for its own."""
+    shown = "".join(
+        letter if letter.isprintable() and letter not in "<>" else "?" for letter in text
+    )
+    return shown if len(shown) <= most else f"{shown[: most // 2]}…{shown[-most // 2 + 1 :]}"
+
+
+# EXIF is read by Pillow as soon as a file is opened, and in a buffer of its own, where no `Meter`
+# around the file counts. A directory's entries lie beside each other, and so hold no more than the
+# file does; twice as much is for those that share a value.
+load_directory = TiffImagePlugin.ImageFileDirectory_v2.load
+
+
+def load_honest(directory: TiffImagePlugin.ImageFileDirectory_v2, file: IO[bytes]) -> None:
+    here = file.tell()
+    size = file.seek(0, io.SEEK_END)
+    file.seek(here)
+    load_directory(directory, cast(IO[bytes], Meter(file, MOST_PIECES, 2 * size)))
+    if any(len(directory._tagdata.get(tag, b"")) > 4 * MOST_STRIPS for tag in PLACES):
+        raise Bomb(PIECES)
+
+
+TiffImagePlugin.ImageFileDirectory_v2.load = load_honest  # type: ignore[assignment, method-assign]
