@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from tqdm import tqdm
 
@@ -16,6 +16,8 @@ from .recipe import Inputs, Recipe, inputs_of, missing, read_recipe, written
 from .regions import MASKS, SHARES, STYLES, check_styles
 from .settings import INITS, Limits, Options, preset
 from .words import count, picture
+
+MOST = 300  # letters of a sentence about an option
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -78,11 +80,14 @@ def named(given: argparse.Namespace, begun: Path | None) -> dict[str, Path | Non
     }
 
 
-def is_picture(init: str) -> bool:
+def is_picture(init: object) -> bool:
     """Whether the option --init names a file rather than one of its words."""
-    if init in ("", *INITS):
+    if not isinstance(init, str) or init in ("", *INITS):  # argparse makes a list of --init=--
         return False
-    return Path(init).suffix != "" or Path(init).is_file()
+    try:
+        return Path(init).suffix != "" or Path(init).is_file()
+    except OSError:  # too long a word to be one
+        return False
 
 
 def follow(events: Events, output: Path, inputs: Inputs) -> None:
@@ -96,7 +101,8 @@ def follow(events: Events, output: Path, inputs: Inputs) -> None:
                 if isinstance(latest, Result):
                     save(latest.picture, output, note=written(latest, inputs))
                     width, height = latest.picture.size
-                    bar.write(f"{output}: {width}x{height} pixels in {latest.seconds:.0f} s")
+                    name = str(output).encode(errors="replace").decode()  # whatever its bytes are
+                    bar.write(f"{name}: {width}x{height} pixels in {latest.seconds:.0f} s")
         except KeyboardInterrupt as stop:
             if not isinstance(latest, Progress):
                 raise StyletxError("Stopped before anything was painted.") from stop
@@ -107,9 +113,17 @@ def follow(events: Events, output: Path, inputs: Inputs) -> None:
             ) from stop
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in a sentence, however long that is which is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        told = " ".join(message.split()).rstrip(".")
+        super().error(f"{told[:MOST]}…" if len(told) > MOST else f"{told}.")
+
+
 def parser() -> argparse.ArgumentParser:
     """The pictures, and an option for every setting."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         "python -m styletx", description="Repaint a photo in the manner of one or more paintings."
     )
     add_pictures(parser)

@@ -53,12 +53,12 @@ def parse(name: str, text: str) -> Weighted:
         if layer not in CHOICES:
             close = get_close_matches(layer.replace("conv", "relu"), CHOICES, n=1)
             advice = f"did you mean {close[0]}?" if close else f"there are {', '.join(CHOICES)}."
-            raise SettingsError(f"{name} names {layer[:40]!r}; {advice}")
+            raise SettingsError(f"{name} names {quoted(layer)}; {advice}")
         try:
             found[layer] = float(weight or 1)
         except ValueError as error:
             raise SettingsError(
-                f"{name} gives {layer} the weight {weight[:40]!r}, but it must be a number."
+                f"{name} gives {layer} the weight {quoted(weight)}, but it must be a number."
             ) from error
         if not 0.001 <= found[layer] <= 1000:
             raise SettingsError(
@@ -70,6 +70,12 @@ def parse(name: str, text: str) -> Weighted:
     return tuple(sorted(found.items(), key=lambda item: LAYERS.index(item[0])))
 
 
+def quoted(word: str) -> str:
+    """A word as it can stand in a sentence, however long and strange it is."""
+    whole = repr(word)
+    return whole if len(whole) <= 60 else f"{whole[:40]}…"
+
+
 def written(layers: Weighted) -> str:
-    """The layers as `parse` reads them."""
-    return " ".join(f"{name}" if weight == 1 else f"{name}={weight:g}" for name, weight in layers)
+    """The layers as `parse` reads them, and so that they are read as what is written here."""
+    return " ".join(f"{name}={weight:g}".removesuffix("=1") for name, weight in layers)

