@@ -2,24 +2,18 @@
 leave."""
 
 import asyncio
-import json
-import logging
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
-from uuid import uuid4
 
 from starlette.requests import HTTPConnection
-from starlette.responses import PlainTextResponse
 
-from . import figures
-from .calls import CALLS, UNCLEAR, check_call
+from .calls import CALLS, check_call
 from .errors import StyletxError
 from .limits import MEGA, Allowance
+from .refusals import Refused, answer, explained
 from .storage import Room
-
-logger = logging.getLogger(__name__)
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -30,6 +24,7 @@ UPLOAD, HEALTH = "/gradio_api/upload", "/healthz"
 AT_ONCE, HOUR = 20, 3600  # seconds' worth of requests at once; what uploads are counted by
 SLOW, TARRY = 30, 1  # seconds to wait for more of a body, and before an answer to a flood
 MANY = 10_000  # addresses that are remembered
+TOO_MUCH, DRAINED = 413, 64 * MEGA  # the status, and bytes that are read in vain for its sake
 OPEN = {"/", "/login", "/login/", "/logout", "/theme.css", "/favicon.ico", "/robots.txt", HEALTH}
 OPEN |= {"/manifest.json", "/pwa_icon", "/gradio_api/startup-events", "/gradio_api/login_check"}
 OPEN_BELOW = ("/assets/", "/static/", "/svelte/")  # files of Gradio's own that ask for a password
@@ -49,13 +44,6 @@ HEADERS = {
     "referrer-policy": "same-origin",
     "content-security-policy": f"frame-ancestors {FRAMES}",
 }
-
-
-class Refused(Exception):
-    """A request is not to be answered: with which status, why in a word, and in a sentence."""
-
-    def __init__(self, status: int, reason: str, told: str) -> None:
-        self.status, self.reason, self.told = status, reason, told
 
 
 class Bucket:
@@ -103,13 +91,15 @@ class Door:
             await send(message)
 
         address = address_of(scope, self.allowance.proxies)
+        body = Body(self, scope["path"], address, receive)
         self.inside[address] += 1
         try:
             await self.check(scope, address)
-            body = Body(self, scope["path"], address, receive)
             await self.app(scope, await body.looked_at(scope), with_headers)
         except Exception as error:  # noqa: BLE001
             told = explained(error, scope["path"])
+            if told.status == TOO_MUCH:  # who is cut off while sending does not hear why
+                await body.drain()
             if begun:  # too late for a sentence, but not for an end
                 await send({"type": "http.response.body", "body": b""})
             else:
@@ -144,7 +134,7 @@ class Door:
         upload = path == UPLOAD
         most = self.allowance.max_upload if upload else self.allowance.max_body
         if size > (most + upload) * MEGA:  # with room for what surrounds the file
-            raise Refused(413, "size", f"That is too much at once: {most:g} MB are the most.")
+            raise Refused(TOO_MUCH, "size", f"That is too much at once: {most:g} MB are the most.")
 
 
 class Body:
@@ -189,6 +179,17 @@ class Body:
             raise Refused(429, "uploads", "Your address has sent as much as it may in an hour.")
         return message
 
+    async def drain(self) -> None:
+        """Read on to the end, unless it is far away, and forget it."""
+        left = DRAINED
+        while not self.complete and left > 0:
+            try:
+                message = await asyncio.wait_for(self.receive(), SLOW)
+            except asyncio.TimeoutError:
+                return
+            left -= len(message.get("body", b"")) + 1
+            self.complete = not message.get("more_body", False)
+
 
 def address_of(scope: Message, proxies: int) -> str:
     """Who asks, as far as the nearest of so many `proxies` knows; else who is connected."""
@@ -206,33 +207,3 @@ def lets_in(scope: Message) -> bool:
     cookies = HTTPConnection(scope).cookies
     names = (f"access-token-{kind}{gradio.cookie_id}" for kind in ("", "unsecure-"))
     return any(cookies.get(name) in gradio.tokens for name in names if cookies.get(name))
-
-
-def explained(error: Exception, path: str) -> Refused:
-    """What went wrong, for who asked; and where it is ours to mend, for the log."""
-    if isinstance(error, StyletxError):
-        error = Refused(422, "call", str(error))
-    if not isinstance(error, Refused):
-        error = unexpected(error, path)
-    figures.count("refusals", reason=error.reason)
-    return error
-
-
-def unexpected(error: Exception, path: str) -> Refused:
-    """Gradio answers what it did not think of with nothing but a 500."""
-    if isinstance(error, OSError) and error.strerror:
-        logger.error("nothing can be written: %s", error.strerror)
-        return Refused(507, "disk", f"The server cannot keep files now: {error.strerror}.")
-    if path.startswith("/gradio_api/"):  # where all that is asked is written by programs
-        return Refused(400, "call", UNCLEAR)
-    ticket = uuid4().hex[:6]
-    logger.error("unexpected failure %s", ticket, exc_info=error)
-    return Refused(
-        500, "broken", f"Something broke on our side. Please quote {ticket} when you report it."
-    )
-
-
-def answer(refused: Refused) -> PlainTextResponse:
-    """As Gradio's own refusals are answered, which its clients and page know how to show."""
-    content = json.dumps({"detail": refused.told})
-    return PlainTextResponse(content, refused.status, media_type="application/json")

@@ -71,7 +71,12 @@ def watch(painter: Painter, over: Event) -> list[Route]:
         return JSONResponse({"ready": ready}, 200 if ready else 503)
 
     async def metrics(_: Any) -> PlainTextResponse:
-        line = sum(not run.over for run in list(painter.runs.values()))
-        return PlainTextResponse(figures.as_text(line=line, cache_bytes=room.look()))
+        runs = list(painter.runs.values())
+        now = {
+            "line": sum(not run.over for run in runs),
+            "at_work": sum(run.future.running() for run in runs),
+            "cache_bytes": room.look(),
+        }
+        return PlainTextResponse(figures.as_text(**now))
 
     return [Route(HEALTH, health), Route("/metrics", metrics)]

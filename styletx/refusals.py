@@ -1,0 +1,50 @@
+"""Requests that are not answered: why, in a status, a word for the figures, and a sentence."""
+
+import json
+import logging
+from uuid import uuid4
+
+from starlette.responses import PlainTextResponse
+
+from . import figures
+from .calls import UNCLEAR
+from .errors import StyletxError
+
+logger = logging.getLogger(__name__)
+
+
+class Refused(Exception):
+    """A request is not to be answered: with which status, why in a word, and in a sentence."""
+
+    def __init__(self, status: int, reason: str, told: str) -> None:
+        self.status, self.reason, self.told = status, reason, told
+
+
+def explained(error: Exception, path: str) -> Refused:
+    """What went wrong, for who asked; and where it is ours to mend, for the log."""
+    if isinstance(error, StyletxError):
+        error = Refused(422, "call", str(error))
+    if not isinstance(error, Refused):
+        error = unexpected(error, path)
+    figures.count("refusals", reason=error.reason)
+    return error
+
+
+def unexpected(error: Exception, path: str) -> Refused:
+    """Gradio answers what it did not think of with nothing but a 500."""
+    if isinstance(error, OSError) and error.strerror:
+        logger.error("nothing can be written: %s", error.strerror)
+        return Refused(507, "disk", f"The server cannot keep files now: {error.strerror}.")
+    if path.startswith("/gradio_api/"):  # where all that is asked is written by programs
+        return Refused(400, "call", UNCLEAR)
+    ticket = uuid4().hex[:6]
+    logger.error("unexpected failure %s", ticket, exc_info=error)
+    return Refused(
+        500, "broken", f"Something broke on our side. Please quote {ticket} when you report it."
+    )
+
+
+def answer(refused: Refused) -> PlainTextResponse:
+    """As Gradio's own refusals are answered, which its clients and page know how to show."""
+    content = json.dumps({"detail": refused.told})
+    return PlainTextResponse(content, refused.status, media_type="application/json")

@@ -1,0 +1,403 @@
+"""Hurts a live server in the ways that can be thought of, and says what it withstood.
+
+python -m tests.faults http://127.0.0.1:7860/ [what ...]
+
+Everything goes over the network, so the server may be anybody's; one's own answers sooner. Each
+fault is a function that returns a line of the table, or raises AssertionError.
+"""
+
+import json
+import random
+import socket
+import statistics
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+if __package__ in (None, ""):
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from tests import hostile
+
+ASSETS = Path(__file__).parents[1] / "assets"
+JSON = {"Content-Type": "application/json"}
+API = "gradio_api/"
+
+
+def ask(url, content=None, headers=JSON, timeout=60):
+    """The status and the text of an answer, whatever it is."""
+    if content is not None and not isinstance(content, bytes):
+        content = json.dumps(content).encode()
+    request = urllib.request.Request(url, content, headers)
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
+            return answer.status, answer.read().decode("utf-8", "replace")
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode("utf-8", "replace")
+
+
+def upload(url, content, name="photo.jpg"):
+    """A file as a browser sends it: what the server calls it, or the status and the refusal."""
+    border = uuid4().hex
+    about = f'Content-Disposition: form-data; name="files"; filename="{quoted(name)}"'
+    head = f"--{border}\r\n{about}\r\nContent-Type: application/octet-stream\r\n\r\n"
+    body = head.encode("utf-8", "replace") + content + f"\r\n--{border}--\r\n".encode()
+    kind = {"Content-Type": f"multipart/form-data; boundary={border}"}
+    status, told = ask(f"{url}{API}upload", body, kind)
+    return {"path": json.loads(told)[0], "meta": FILE} if status == 200 else (status, told)
+
+
+FILE = {"_type": "gradio.FileData"}
+
+
+def quoted(name):
+    return "".join(c if c.isprintable() and c not in '"\\' else "_" for c in name)
+
+
+def call(url, name, given, timeout=120):
+    """The end of a call in the way of curl: its status and its last event."""
+    status, told = ask(f"{url}{API}call/v2/{name}", given)
+    if status != 200:
+        return status, told
+    event = json.loads(told)["event_id"]
+    status, told = ask(f"{url}{API}call/v2/{name}/{event}", timeout=timeout)
+    return status, told.strip().rsplit("\n\n", 1)[-1]
+
+
+def is_picture(answer):
+    return answer[0] == 200 and answer[1].startswith("event: complete")
+
+
+def is_sentence(answer):
+    """A refusal with a status of its own, or in words that end as sentences do."""
+    status, told = answer
+    if 'File "' in told or status >= 500:
+        return False
+    if 400 <= status < 500:
+        return bool(told.strip())
+    if not told.startswith("event: error\ndata: "):
+        return False
+    said = json.loads(told.partition("data: ")[2])
+    said = said.get("error") if isinstance(said, dict) else said
+    return isinstance(said, str) and said.rstrip().endswith((".", "?"))
+
+
+def given(url, **more):
+    """What a run needs, uploaded."""
+    photo, painting = (ASSETS / name for name in ("photos/cat.jpg", "paintings/poppies.jpg"))
+    pair = {"content": upload(url, photo.read_bytes()), "style": upload(url, painting.read_bytes())}
+    return {**pair, "size": 64, "steps": 2, **more}
+
+
+def figures(url):
+    _, told = ask(f"{url}metrics")
+    return {k: float(v) for k, v in (line.rsplit(" ", 1) for line in told.splitlines())}
+
+
+def until_idle(url, seconds=20):
+    """How long until nothing is at work any more."""
+    begun = time.monotonic()
+    while time.monotonic() - begun < seconds:
+        now = figures(url)
+        if not now["styletx_line"] and not now["styletx_at_work"]:
+            return time.monotonic() - begun
+        time.sleep(0.02)
+    raise AssertionError(f"still at work after {seconds} s")
+
+
+WRONG = [
+    None, True, -1, 0.5, 1e308, 10**30, "many",
+    "", "9" * 100_000, "64", "\0", [], [1], {}, {"a": 1},
+    float("nan"), float("inf"), -float("inf"),
+]  # fmt: skip
+
+
+def wrong_settings(url):
+    """Every argument of /stylize with every kind of value that it cannot have."""
+    pair, asked = given(url), 0
+    info = json.loads(ask(f"{url}{API}info")[1])["named_endpoints"]["/stylize"]["parameters"]
+    for parameter in info:
+        for value in WRONG:
+            answer = call(url, "stylize", {**pair, parameter["parameter_name"]: value})
+            assert is_picture(answer) or is_sentence(answer), (parameter, value, answer)
+            asked += 1
+    assert is_picture(call(url, "stylize", pair))
+    return f"{asked} calls: each a sentence, or a picture where the value can be had"
+
+
+MALFORMED = [
+    b"", b"{", b"[1]", b"5",
+    b"\xff\xfe", b"[" * 100_000, b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+    b'{"nothing": 1}', b'{"content": 5}', b'{"content": "photo.jpg"}', b'{"content": {"path": 5}}',
+    b'{"content": []}', b'{"style": {"url": {}}}', b'{"size": NaN}', b'{"size": 1e999}',
+]  # fmt: skip
+ENDPOINTS = ("stylize", "export", "recipe", "stop", "nothing", "paint", "keep", "delete", "..")
+
+
+def malformed_calls(url):
+    """Bodies that are no call, to endpoints that are and are not."""
+    asked = 0
+    for name in ENDPOINTS:
+        for body in MALFORMED:
+            answer = call(url, name, body)
+            assert is_sentence(answer) or is_picture(answer), (name, body[:60], answer)
+            asked += 1
+    for path in ("queue/join", "run/stylize", "api/stylize", "call/stylize", "cancel", "upload"):
+        for body in (
+            *MALFORMED,
+            b'{"data": 5}',
+            b'{"data": [], "session_hash": "a", "fn_index": 1e9}',
+        ):
+            status, told = ask(f"{url}{API}{path}", body)
+            assert status < 500, (path, body[:60], status, told)
+            asked += 1
+    return f"{asked} calls, none answered with a 500"
+
+
+def files_of_the_server(url):
+    """Whatever a client calls its upload, no file of the server is opened or given away."""
+    cookies = [
+        "/etc/passwd",
+        "/proc/self/environ",
+        "app.py",
+        "../../etc/passwd",
+        "/etc/passwd\0.png",
+    ]
+    cookies += ["file:///etc/passwd", str(Path(__file__)), "/dev/zero", "/", "~/.ssh/id_rsa"]
+    for path in cookies:
+        for name in ("content", "style", "mask", "keep", "begun"):
+            answer = call(url, "stylize", {**given_once(url), name: {"path": path, "meta": FILE}})
+            assert is_sentence(answer), (name, path, answer)
+            assert "root:" not in answer[1]
+        status, told = ask(f"{url}{API}file={urllib.request.quote(path)}")
+        assert status in (400, 401, 403, 404), (path, status, told[:100])
+    return f"{6 * len(cookies)} attempts, none succeeded"
+
+
+def given_once(url, known={}):  # noqa: B006
+    """The same files for many calls."""
+    if url not in known:
+        known[url] = given(url)
+    return known[url]
+
+
+INNER = [
+    "http://127.0.0.1/", "http://localhost/", "http://[::1]/", "http://0.0.0.0/", "http://10.0.0.1/",
+    "http://192.168.0.1/", "http://169.254.169.254/latest/meta-data/", "http://100.100.100.200/",
+    "http://2130706433/", "http://0x7f.1/", "http://[::ffff:127.0.0.1]/", "http://metadata.google.internal/",
+]  # fmt: skip
+
+
+def inner_addresses(url):
+    """Addresses of the server's own network are not asked for."""
+    for address in [*INNER, url]:
+        answer = call(
+            url, "stylize", {**given_once(url), "content": {"path": address, "meta": FILE}}
+        )
+        assert is_sentence(answer), (address, answer)
+        assert "could not be fetched" in answer[1], answer
+    return f"{len(INNER) + 1} addresses, none fetched"
+
+
+def bad_pictures(url, number=100, seed=1):
+    """A sample of the hostile files, through upload and reader."""
+    told = Counter()
+    slowest = 0.0
+    for name, content, _ in hostile.files(seed, number):
+        file = upload(url, content, name)
+        begun = time.monotonic()
+        if isinstance(file, tuple):
+            assert 400 <= file[0] < 500, file
+            told["refused as uploads"] += 1
+            continue
+        answer = call(url, "stylize", {**given_once(url), "content": file})
+        assert is_picture(answer) or is_sentence(answer), (name, answer)
+        told["painted" if is_picture(answer) else "refused"] += 1
+        slowest = max(slowest, time.monotonic() - begun)
+    counted = ", ".join(f"{count} {what}" for what, count in told.items())
+    return f"{number} files: {counted}; {slowest:.1f} s at most"
+
+
+def too_much(url):
+    """Bodies larger than they may be, with and without saying so."""
+    assert ask(f"{url}{API}queue/join", b" " * 20_000_000)[0] == 413
+    assert ask(f"{url}{API}component_server", b" " * 20_000_000)[0] in (400, 413)
+    answer = upload(url, bytes(60_000_000))
+    assert answer[0] == 413, answer
+    parts = urlsplit(url)
+    with socket.create_connection(
+        (parts.hostname, parts.port)
+    ) as raw:  # it says nothing of its size
+        head = f"POST /{API}queue/join HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        raw.sendall(head.encode())
+        chunk = b"10000\r\n" + bytes(0x10000) + b"\r\n"
+        sent = 0
+        try:
+            while sent < 200_000_000:
+                raw.sendall(chunk)
+                sent += 0x10000
+        except OSError:
+            pass
+    assert sent < 200_000_000
+    cut = f"without a length, cut off after {sent / 1e6:.0f} MB"
+    return f"413 for 20 MB, and for 60 MB of upload; {cut}"
+
+
+class Watcher:
+    """A client that begins a run and reads what it is told, until it goes."""
+
+    def __init__(self, url, wanted):
+        self.url, self.session = url, uuid4().hex
+        config = config_of(url)
+        names = [p["parameter_name"] for p in config["parameters"]]
+        defaults = [p.get("parameter_default") for p in config["parameters"]]
+        data = [wanted.get(name, value) for name, value in zip(names, defaults, strict=True)]
+        asked = {"data": data, "fn_index": config["fn_index"], "session_hash": self.session}
+        self.fn_index = config["fn_index"]
+        status, told = ask(f"{url}{API}queue/join", asked)
+        assert status == 200, (status, told)
+        self.event = json.loads(told)["event_id"]
+        self.stream = None
+
+    def listen(self):
+        """The connection over which it is told."""
+        parts = urlsplit(self.url)
+        self.stream = socket.create_connection((parts.hostname, parts.port), timeout=60)
+        path = f"/{API}queue/data?session_hash={self.session}"
+        self.stream.sendall(f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode())
+        return self
+
+    def until(self, text):
+        """Read until something is said."""
+        seen = b""
+        while text not in seen:
+            part = self.stream.recv(65536)
+            assert part, seen[-500:]
+            seen = seen[-5000:] + part
+        return self
+
+    def cancel(self):
+        """What `job.cancel()` asks for."""
+        told = {"session_hash": self.session, "fn_index": self.fn_index, "event_id": self.event}
+        assert ask(f"{self.url}{API}cancel", told)[0] == 200
+
+    def leave(self):
+        """What the system does for a client that was killed."""
+        if self.stream:
+            self.stream.close()
+
+
+def config_of(url, known={}):  # noqa: B006
+    if url not in known:
+        config = json.loads(ask(f"{url}config")[1])
+        index = next(d["id"] for d in config["dependencies"] if d["api_name"] == "stylize")
+        info = json.loads(ask(f"{url}{API}info")[1])["named_endpoints"]["/stylize"]
+        known[url] = {"fn_index": index, "parameters": info["parameters"]}
+    return known[url]
+
+
+def random_cancels(url, number=200, seed=0):
+    """Runs that are cancelled, or whose client is killed, in their line, first step or later."""
+    chance, long = random.Random(seed), {**given_once(url), "size": 256, "steps": 2000}
+    for _ in range(number):
+        client = Watcher(url, long).listen()
+        time.sleep(chance.choice((0, 0.02, 0.1, 0.3)) * chance.random() * 2)
+        client.cancel() if chance.random() < 0.5 else client.leave()
+        if chance.random() < 0.5:
+            client.leave()
+    free = until_idle(url, 40)
+    begun = time.monotonic()
+    assert is_picture(call(url, "stylize", given_once(url)))
+    return (
+        f"{number} cancels: nothing at work {free:.1f} s after the last, the next run done in "
+        f"{time.monotonic() - begun:.1f} s"
+    )
+
+
+def how_soon_it_stops(url, number=5, size=512):
+    """From the cancel, or the loss of a client, of a run at work to the end of its work."""
+    took = []
+    for place in range(2 * number):
+        client = Watcher(url, {**given_once(url), "size": size, "steps": 2000}).listen()
+        client.until(b'"step":' + str(5 + place).encode())
+        begun = time.monotonic()
+        client.cancel() if place % 2 else client.leave()
+        until_idle(url)
+        took.append(time.monotonic() - begun)
+        client.leave()
+    return f"{statistics.median(took):.2f} s ({min(took):.2f} to {max(took):.2f}) at {size} pixels"
+
+
+def fifty_at_once(url, number=50):
+    """As many clients at the same moment: each is served, or refused at once in a sentence."""
+    wanted, told = given_once(url), []
+
+    def visit():
+        begun = time.monotonic()
+        told.append((call(url, "stylize", {**wanted, "size": 128}), time.monotonic() - begun))
+
+    visitors = [threading.Thread(target=visit) for _ in range(number)]
+    for one in visitors:
+        one.start()
+    for one in visitors:
+        one.join()
+    served = [seconds for answer, seconds in told if is_picture(answer)]
+    refused = [seconds for answer, seconds in told if is_sentence(answer)]
+    assert len(served) + len(refused) == number, told
+    assert served
+    line = f"{len(served)} served within {max(served):.0f} s"
+    return line + (f", {len(refused)} refused within {max(refused):.1f} s" if refused else "")
+
+
+def flood(url, number=3000):
+    """More requests than an address may make, from eight connections: most are refused."""
+    statuses = Counter()
+
+    def hammer():
+        for _ in range(number // 8):
+            statuses[ask(f"{url}config")[0]] += 1
+            if statuses[429] > 40:
+                return
+
+    floods = [threading.Thread(target=hammer) for _ in range(8)]
+    for one in floods:
+        one.start()
+    for one in floods:
+        one.join()
+    assert set(statuses) <= {200, 429}
+    assert statuses[429]
+    assert ask(f"{url}healthz")[0] == 200
+    return f"after {statuses[200]} answers nothing but 429; /healthz still answers"
+
+
+FAULTS = [
+    malformed_calls, wrong_settings, files_of_the_server, inner_addresses, bad_pictures, too_much,
+    fifty_at_once, how_soon_it_stops, random_cancels, flood,
+]  # fmt: skip
+
+
+def main(url, *wanted):
+    failed = 0
+    for fault in FAULTS:
+        if wanted and fault.__name__ not in wanted:
+            continue
+        begun = time.monotonic()
+        try:
+            told = fault(url)
+        except AssertionError as error:
+            failed, told = failed + 1, f"NOT WITHSTOOD: {str(error)[:300]}"
+        name = fault.__name__.replace("_", " ")
+        print(f"| {name} | {told} | {time.monotonic() - begun:.0f} s |", flush=True)  # noqa: T201
+    return failed
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    sys.exit(main(sys.argv[1].rstrip("/") + "/", *sys.argv[2:]))
