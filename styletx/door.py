@@ -20,8 +20,10 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
+CALLED = "/gradio_api/call/"
 UPLOAD, HEALTH = "/gradio_api/upload", "/healthz"
-AT_ONCE, HOUR = 20, 3600  # seconds' worth of requests at once; what uploads are counted by
+AT_ONCE, HOUR = 50, 3600  # seconds' worth of requests at once; what uploads are counted by
+COSTLY, TEN = ("/", "/config", "/gradio_api/info", "/gradio_api/openapi.json"), 10  # count as ten
 SLOW, TARRY = 30, 1  # seconds to wait for more of a body, and before an answer to a flood
 MANY = 10_000  # addresses that are remembered
 TOO_MUCH, DRAINED = 413, 64 * MEGA  # the status, and bytes that are read in vain for its sake
@@ -107,6 +109,8 @@ class Door:
         finally:
             self.inside[address] -= 1
             self.inside += Counter()  # keeps what is more than nothing
+            if scope["method"] == "GET" and scope["path"].startswith(CALLED):
+                forget_session(scope)
 
     async def check(self, scope: Message, address: str) -> None:
         """Raises `Refused` before anything of the body is read."""
@@ -114,7 +118,7 @@ class Door:
             return
         if self.inside[address] > self.allowance.connections:
             raise Refused(429, "connections", "Too many requests at a time from your address.")
-        if not self.requests.takes(address):
+        if not self.requests.takes(address, TEN if scope["path"] in COSTLY else 1):
             await asyncio.sleep(TARRY)
             raise Refused(429, "rate", "Too many requests from your address; please wait a bit.")
         if scope["path"].startswith(CLOSED_BELOW):
@@ -189,6 +193,15 @@ class Body:
                 return
             left -= len(message.get("body", b"")) + 1
             self.complete = not message.get("more_body", False)
+
+
+def forget_session(scope: Message) -> None:
+    """A call that was told its end needs no state any more, of which Gradio by itself keeps a
+    quarter of a megabyte for each of the last thousands. Its session is called as its event."""
+    session, holder = scope["path"].rstrip("/").rsplit("/", 1)[1], scope["app"].state_holder
+    with holder.lock:
+        holder.session_data.pop(session, None)
+        holder.time_last_used.pop(session, None)
 
 
 def address_of(scope: Message, proxies: int) -> str:

@@ -21,7 +21,7 @@ from .errors import Busy, SettingsError, StyletxError
 from .events import Style
 from .features import best_device
 from .images import check, read
-from .limits import Allowance
+from .limits import MEGA, Allowance
 from .recipe import inputs_of
 from .regions import MASKS, NO_PAINTING, SHARES, STYLES, check_styles
 from .reports import KINDS, Files, Told, finished, taken_away, tell
@@ -162,7 +162,7 @@ def uploaded(file: Upload, what: str) -> Path | None:
     path = Path(file["path"])
     if not path.is_file():
         raise StyletxError(f"The {what} is no longer here; please upload it again.")
-    check(path)
+    check(path, Allowance.of().max_pixels * MEGA)
     return path
 
 
@@ -178,7 +178,7 @@ def unpacked(url: str, what: str) -> Path | None:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / what.replace(" ", "_")
     path.write_bytes(content)
-    check(path)
+    check(path, Allowance.of().max_pixels * MEGA)
     return path
 
 

@@ -51,10 +51,11 @@ def reduce(picture: Image.Image, longest: int | None) -> Image.Image:
     return picture
 
 
-def check(path: Path) -> None:
-    """Look at a file's header only. Raises `ImageError` where `read` is sure to."""
-    with opened(path):
-        pass
+def check(path: Path, most: float = MOST_PIXELS) -> None:
+    """Look at a file's header only. Raises `ImageError` where `read` is sure to, or where there are
+    more than so many pixels."""
+    with opened(path) as picture:
+        check_size(picture, path.name, min(most, MOST_PIXELS))
 
 
 @contextmanager
@@ -98,9 +99,9 @@ def explain(path: Path, error: Exception) -> str:
     return f"{named(path.name)} is damaged and cannot be read."
 
 
-def check_size(picture: Image.Image, name: str) -> None:
+def check_size(picture: Image.Image, name: str, most: float = MOST_PIXELS) -> None:
     width, height = picture.size
-    most = MOST_PIXELS * 3 // 4 if picture.format in HUNGRY else MOST_PIXELS
+    most = most * 3 // 4 if picture.format in HUNGRY else most
     if min(width, height) < SMALLEST_SIDE:
         raise ImageError(
             f"{named(name)} is {width}x{height} pixels; each side needs at least {SMALLEST_SIDE}."
@@ -108,7 +109,7 @@ def check_size(picture: Image.Image, name: str) -> None:
     if width * height > most:
         raise ImageError(
             f"{named(name)} has {width}x{height} pixels, {width * height / 1e6:.0f} million; "
-            f"at most {most // 10**6} million can be used. Please make it smaller first."
+            f"at most {most / 1e6:g} million can be used. Please make it smaller first."
         )
 
 

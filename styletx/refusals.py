@@ -45,6 +45,7 @@ def unexpected(error: Exception, path: str) -> Refused:
 
 
 def answer(refused: Refused) -> PlainTextResponse:
-    """As Gradio's own refusals are answered, which its clients and page know how to show."""
-    content = json.dumps({"detail": refused.told})
-    return PlainTextResponse(content, refused.status, media_type="application/json")
+    """As Gradio's own refusals are answered, which its clients and page know how to show; what else
+    is being sent is not listened to."""
+    content, ended = json.dumps({"detail": refused.told}), {"connection": "close"}
+    return PlainTextResponse(content, refused.status, ended, media_type="application/json")

@@ -122,7 +122,7 @@ class Painter:
         self.stylize, self.allowance = stylize, allowance
         self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="painter")
         self.runs: dict[str, Run] = {}
-        self.door = Lock()
+        self.door, self.closing = Lock(), False
 
     def start(self, settings: Settings, pictures: Pictures, visitor: Visitor = NOBODY) -> Run:
         """Put a run in line. `pictures` gives what there is to look at when its turn comes: those
@@ -131,13 +131,15 @@ class Painter:
         with self.door:
             self.admit(visitor)
             self.runs[run.id] = run
-        run.future = self.thread.submit(run.paint, self.allowance.max_seconds)
+            run.future = self.thread.submit(run.paint, self.allowance.max_seconds)
         run.future.add_done_callback(lambda _: self.forget(run))
         return run
 
     def admit(self, visitor: Visitor) -> None:
         """Raises `Busy` where there is no room for a run of this visitor, and says when there may
         be."""
+        if self.closing:
+            raise Busy("This server is being shut down; please come back in a while.")
         live = [run for run in list(self.runs.values()) if not run.over]
         if len(live) >= self.allowance.queue:
             wait = self.wait_after(live)
@@ -201,7 +203,9 @@ class Painter:
     def close(self, patience: float = 0) -> bool:
         """Stop every run and take no more. Within `patience` seconds, wait until those who watch
         have their pictures, and the thread has ended: whether that was so."""
-        deadline, runs = time.monotonic() + patience, list(self.runs.values())
+        deadline = time.monotonic() + patience
+        with self.door:
+            self.closing, runs = True, list(self.runs.values())
         self.thread.shutdown(wait=False)
         for run in runs:
             run.stop()

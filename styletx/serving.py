@@ -22,6 +22,7 @@ from .features import loaded
 from .runs import Painter
 from .storage import Room, keep_sweeping, move_in, move_out
 
+SESSIONS = 500  # visitors of whom Gradio remembers what is on their page
 PATIENCE = 2  # seconds that pictures are waited for when the server is to end
 
 
@@ -40,6 +41,7 @@ def serve(build: Callable[[], gr.Blocks], painter: Painter, **options: Any) -> N
         app = build()
         app.launch(
             prevent_thread_lock=True,
+            state_session_capacity=SESSIONS,
             max_file_size=f"{painter.allowance.max_upload}mb",
             app_kwargs={
                 "middleware": [Middleware(Door, painter.allowance)],

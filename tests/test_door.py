@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -105,11 +106,16 @@ def test_a_body_is_as_large_as_is_allowed_whatever_it_says_of_its_size(path, mos
 
 def test_too_many_requests_from_one_address_are_refused_and_from_others_not():
     at = Door(Taking(), Allowance(requests_per_second=1))
-    told = [ask(at)[0] for _ in range(25)]
-    assert told[:20] == [200] * 20
-    assert set(told[20:]) == {429}
-    assert ask(at, client="2.2.2.2")[0] == 200
+    told = [ask(at, "/x")[0] for _ in range(60)]
+    assert told[:50] == [200] * 50
+    assert set(told[50:]) == {429}
+    assert ask(at, "/x", client="2.2.2.2")[0] == 200
     assert ask(at, HEALTH)[0] == 200  # who watches over the server is always answered
+
+
+def test_what_costs_gradio_ten_times_as_much_counts_as_ten():
+    at = Door(Taking(), Allowance(requests_per_second=1))
+    assert [ask(at, "/config")[0] for _ in range(6)] == [200] * 5 + [429]
 
 
 def test_a_bucket_fills_up_again_with_time(monkeypatch):
@@ -324,3 +330,14 @@ def test_a_picture_as_data_is_as_large_as_is_allowed():
         "This picture is 1.5 MB, and as data in a call at most 1 MB can be taken: upload it "
         "instead.",
     )
+
+
+def test_a_call_that_was_told_its_end_leaves_no_state_behind():
+    holder = SimpleNamespace(lock=threading.Lock(), session_data={}, time_last_used={})
+    gradio = SimpleNamespace(auth=None, state_holder=holder)
+    holder.session_data |= {"abc": 1, "page": 2}
+    holder.time_last_used |= {"abc": 1, "page": 2}
+    at = Door(Taking(), Allowance())
+    ask(at, "/gradio_api/call/v2/stylize/abc", gradio=gradio)
+    ask(at, "/gradio_api/queue/data", gradio=gradio)
+    assert list(holder.session_data) == list(holder.time_last_used) == ["page"]

@@ -350,3 +350,10 @@ def test_closing_waits_for_those_who_are_told_and_says_whether_all_were():
     script.go.set()
     assert script.ended.wait(5)
     assert painter.close(patience=1)
+
+
+def test_who_comes_when_it_is_closing_is_told_so(painter):
+    painter.close()
+    with pytest.raises(Busy, match="is being shut down"):
+        start(painter, Script(result()))
+    assert not painter.runs

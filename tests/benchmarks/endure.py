@@ -1,0 +1,160 @@
+"""How a server lasts: over hundreds of runs, and for minutes beside a hostile visitor.
+
+python -m tests.benchmarks.endure [minutes]
+"""
+
+import itertools
+import os
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests import faults, hostile
+from tests.conftest import ROOT, Server
+
+from .process import machine
+
+RUNS, SOON = 300, 10  # and after how many of them it is compared
+ALONE, SIZE = 7, 384
+CHOICES = {
+    "steps": [3, 5, 8, 12],
+    "style_weight": [0, 0.5, 1, 3, 10],
+    "colors": ["painting", "photo", "luminance", "only"],
+    "init": ["colors", "photo", "noise"],
+    "method": ["octaves", "octaves", "gatys"],
+    "optimizer": ["lbfgs", "adam"],
+    "smoothness": [0, 2],
+    "seed": [0, 1, 2],
+}
+ANOTHER = "203.0.113.9"  # the address that the hostile visitor seems to have
+
+
+def main() -> None:
+    minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 10
+    with tempfile.TemporaryDirectory() as folder:
+        server = Server(Path(folder) / "cache").wait()
+        try:
+            sys.stdout.write(f"| what | figure |\n|---|---|\n| {lasted(server)} |\n")
+            sys.stdout.write(f"| {beside(server.url, 60 * minutes)} |\n\nOn {machine()}.\n")
+        finally:
+            server.close()
+
+
+def lasted(server: Server, number: int = RUNS) -> str:
+    """A row: what so many runs, cancels and bad inputs in a row leave behind, checked."""
+    chance, bad = random.Random(0), hostile.files(2, number)
+    wanted = faults.given(server.url, size=128)
+    soon = {}
+    for run in range(1, number + 1):
+        chosen = {name: chance.choice(values) for name, values in CHOICES.items()}
+        kind = chance.random()
+        if kind < 0.6:
+            answer = faults.call(server.url, "stylize", {**wanted, **chosen})
+            assert faults.is_picture(answer), (chosen, answer)
+        elif kind < 0.8:
+            client = faults.Watcher(server.url, {**wanted, **chosen, "steps": 2000}).listen()
+            time.sleep(0.5 * chance.random())
+            client.cancel() if chance.random() < 0.5 else client.leave()
+            client.leave()
+        else:
+            name, content, _ = next(bad)
+            file = faults.upload(server.url, content, name)
+            answer = file
+            if isinstance(file, dict):
+                answer = faults.call(server.url, "stylize", {**wanted, "content": file})
+            assert faults.is_sentence(answer) or faults.is_picture(answer), (name, answer)
+        if run == SOON:
+            soon = state(server)
+    end = state(server)
+    assert end["MB"] <= 1.05 * soon["MB"], (soon, end)
+    assert end["files open"] <= soon["files open"], (soon, end)
+    assert end["threads"] <= soon["threads"], (soon, end)
+    cache = faults.figures(server.url)["styletx_cache_bytes"] / 1e6
+    told = "; ".join(f"{soon[what]:.0f} → {end[what]:.0f} {what}" for what in soon)
+    return f"{number} runs, cancels and bad inputs in a row | {told}; {cache:.0f} MB of pictures"
+
+
+def state(server: Server) -> dict[str, float]:
+    """What the process of a server holds once nothing is at work."""
+    faults.until_idle(server.url)
+    time.sleep(3)  # for connections that end by themselves
+    process = Path("/proc") / str(server.process.pid)
+    lines = (process / "status").read_text().splitlines()
+    told = {
+        name: value.split()[0]
+        for name, _, value in (x.partition(":") for x in lines)
+        if value.strip()
+    }
+    files = len(list((process / "fd").iterdir()))
+    return {"MB": int(told["VmRSS"]) / 1024, "files open": files, "threads": int(told["Threads"])}
+
+
+def beside(url: str, seconds: float) -> str:
+    """A row: how long an honest visitor waits for pictures, alone and beside a hostile one."""
+    wanted = faults.given(url, size=SIZE)
+
+    def honest() -> float:
+        begun = time.monotonic()
+        answer = faults.call(url, "stylize", wanted)
+        assert faults.is_picture(answer), answer
+        return time.monotonic() - begun
+
+    honest()
+    alone = [honest() for _ in range(ALONE)]
+    command = [sys.executable, "-m", "tests.benchmarks.endure", "hostile", url]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as other:
+        together, end = [], time.monotonic() + seconds
+        while time.monotonic() < end:
+            together.append(honest())
+        other.terminate()
+        told, _ = other.communicate()
+    one, two = statistics.median(alone), statistics.median(together)
+    return (
+        f"an honest visitor beside a hostile one, for {seconds / 60:.0f} min | {two:.1f} s for a "
+        f"picture, {two / one:.2f} times the {one:.1f} s alone (medians of {len(together)} and "
+        f"{len(alone)}; at most {max(together):.1f} s); the other made {told.strip()}"
+    )
+
+
+def be_hostile(url: str) -> None:
+    """Everything that is bad, as fast as it goes, until terminated; at the lowest priority, since
+    it shares the processor with the server, as no visitor does."""
+    os.nice(19)
+    faults.FROM["X-Forwarded-For"] = ANOTHER
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    bad, chance = hostile.files(3, 10**6), random.Random(1)
+    for made in itertools.count():
+        try:
+            attack(url, bad, chance)
+        except (AssertionError, OSError, ValueError):  # refused, as it should be
+            continue
+        except SystemExit:
+            sys.stdout.write(f"{made} attacks")
+            raise
+
+
+def attack(url: str, bad: object, chance: random.Random) -> None:
+    kind = chance.randrange(6)
+    if kind == 0:
+        faults.upload(url, *reversed(next(bad)[:2]))
+    elif kind == 1:
+        faults.ask(f"{url}config")
+    elif kind == 2:
+        faults.ask(f"{url}gradio_api/queue/join", chance.choice(faults.MALFORMED))
+    elif kind == 3:
+        faults.ask(f"{url}gradio_api/queue/join", bytes(9_000_000))
+    elif kind == 4:
+        faults.call(url, "stylize", {"content": {"path": "/etc/passwd"}, "size": "x"})
+    else:
+        client = faults.Watcher(url, {**faults.given_once(url), "steps": 2000}).listen()
+        time.sleep(0.3 * chance.random())
+        client.leave()
+
+
+if __name__ == "__main__":
+    be_hostile(sys.argv[2]) if sys.argv[1:2] == ["hostile"] else main()
