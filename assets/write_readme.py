@@ -1,14 +1,17 @@
-"""Write the README's table of settings, which follows from `Settings`.
+"""Write the README's tables of settings and limits, which follow from the program.
 
 python -m assets.write_readme
 """
 
+from collections.abc import Iterator
+from dataclasses import fields
+
 from app import ASSETS
 from styletx import ALLOWED, PRESETS, Settings
+from styletx.limits import PREFIX, Allowance
 from styletx.settings import Limits, Options
 
 README = ASSETS.parent / "README.md"
-BEGIN, END = "<!-- settings -->\n", "<!-- end of settings -->\n"
 
 
 def settings_table() -> str:
@@ -37,14 +40,32 @@ def presets_table() -> str:
     return "\n".join(rows) + "\n"
 
 
-def tables() -> str:
-    return f"{settings_table()}\n{presets_table()}"
+def limits_table() -> str:
+    """A row for each limit of a public server: its variable, default and meaning."""
+    rows = ["| variable | default | limits |", "|---|---|---|"]
+    for one in fields(Allowance):
+        help = one.metadata["help"]
+        rows.append(f"| `{PREFIX}{one.name.upper()}` | {one.default:g} | {help} |")
+    return "\n".join(rows) + "\n"
+
+
+def tables() -> Iterator[tuple[str, str]]:
+    """What each of the tables stands between, and the table."""
+    yield "settings", f"{settings_table()}\n{presets_table()}"
+    yield "limits", limits_table()
+
+
+def between(name: str, table: str) -> str:
+    return f"<!-- {name} -->\n\n{table}\n<!-- end of {name} -->\n"
 
 
 def main() -> None:
-    before, _, rest = README.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    README.write_text(before + BEGIN + "\n" + tables() + "\n" + END + after)
+    text = README.read_text()
+    for name, table in tables():
+        before, _, rest = text.partition(f"<!-- {name} -->\n")
+        _, _, after = rest.partition(f"<!-- end of {name} -->\n")
+        text = before + between(name, table) + after
+    README.write_text(text)
 
 
 if __name__ == "__main__":

@@ -5,15 +5,13 @@ import io
 import os
 import pickle
 import re
-import struct
-import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from pickletools import genops
 from typing import BinaryIO
-from zipfile import ZIP_STORED, BadZipFile, ZipFile
+from zipfile import ZIP_STORED, ZipFile
 
 import torch
 from torch import Tensor
@@ -39,12 +37,6 @@ WORDS = ("GLOBAL", "BINUNICODE", "SHORT_BINSTRING")  # what it may repeat
 PLACE = re.compile(r"features\.(\d{1,3})\.weight")
 
 State = Mapping[str, Tensor]
-
-TROUBLE = (  # what reading, downloading and unpacking a file that is not what it should be raises
-    WeightsError, OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError,
-    EOFError, MemoryError, ArithmeticError, AssertionError, BadZipFile, tarfile.TarError,
-    pickle.UnpicklingError, struct.error,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +77,7 @@ def load(source: str) -> Weights:
             found = from_torchvision(read_file(download_from_hub(source[4:] or HUB_DEFAULT)))
         else:
             found, source = from_torchvision(read_file(Path(source))), "file"
-    except TROUBLE as error:
+    except Exception as error:
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         advice = (
             "Install the requirements again"

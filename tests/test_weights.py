@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -219,6 +220,38 @@ def test_a_hub_out_of_reach_is_a_sentence(tmp_path):
     (told,) = ask_hub("http://127.0.0.1:9", tmp_path, "hub")
     assert told.startswith("VGG19's weights could not be read from 'hub': ")
     assert "\n" not in told
+
+
+class SlowHub(Hub):
+    """Says what there is, begins to give it, and gives no more."""
+
+    def do_GET(self):
+        self.asked.append(self.path)
+        self.send_response(200)
+        self.send_header("Content-Length", "1000000")
+        self.end_headers()
+        self.wfile.write(b"x" * 1000)
+        self.wfile.flush()
+        time.sleep(20)
+
+
+@pytest.mark.slow
+def test_a_hub_that_stops_in_the_middle_is_a_sentence_and_is_not_waited_for_long(
+    state, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("HF_HUB_DOWNLOAD_TIMEOUT", "1")
+    SlowHub.files = {"/timm/vgg19.tv_in1k/resolve/main/model.safetensors": bytes(1_000_000)}
+    server = ThreadingHTTPServer(("127.0.0.1", 0), SlowHub)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        begun = time.monotonic()
+        (told,) = ask_hub(f"http://127.0.0.1:{server.server_port}", tmp_path, "hub")
+        assert time.monotonic() - begun < 120
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert told.startswith("VGG19's weights could not be read from 'hub': ")
 
 
 def test_half_an_address_on_the_hub_is_explained():
