@@ -20,7 +20,7 @@ from tests.conftest import ROOT, Server
 from .process import machine
 
 RUNS, SOON = 300, 10  # and after how many of them it is compared
-ALONE, SIZE = 7, 384
+ALONE, SIZE, STEPS = 7, 384, 24
 CHOICES = {
     "steps": [3, 5, 8, 12],
     "style_weight": [0, 0.5, 1, 3, 10],
@@ -96,7 +96,7 @@ def state(server: Server) -> dict[str, float]:
 
 def beside(url: str, seconds: float) -> str:
     """A row: how long an honest visitor waits for pictures, alone and beside a hostile one."""
-    wanted = faults.given(url, size=SIZE)
+    wanted = faults.given(url, size=SIZE, steps=STEPS)
 
     def honest() -> float:
         begun = time.monotonic()
