@@ -27,10 +27,10 @@ from styletx.features import vgg19
 from styletx.limits import Allowance
 from styletx.look import THEME, pictures_of_presets
 from styletx.page import LOOK_UP, Page, on
+from styletx.painter import Painter
 from styletx.programs import offer_endpoints
 from styletx.regions import STYLES
 from styletx.results import compared, lay_out_results, no_curves, not_to_go_on, to_take
-from styletx.runs import Painter
 from styletx.serving import serve
 from styletx.snippets import lay_out_code
 from styletx.visits import lay_out_visits

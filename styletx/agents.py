@@ -10,9 +10,9 @@ from gradio.route_utils import get_root_url
 from .endpoints import DEFAULTS, LANE, speaking_plainly, work
 from .errors import StyletxError
 from .images import opaque, read, save
+from .painter import Painter
 from .programs import meaning
 from .reports import small
-from .runs import Painter
 from .settings import PRESETS
 from .words import argument, described
 

@@ -4,32 +4,25 @@ leave."""
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
-
-from starlette.requests import HTTPConnection
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 from .calls import CALLS, check_call
 from .errors import StyletxError
 from .limits import MEGA, Allowance
 from .refusals import Refused, answer, explained
+from .scopes import HEALTH, Message, address_of, called, forget_session, lets_in, listener, weight
 from .storage import Room
 
-Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
-CALLED = "/gradio_api/call/"
-UPLOAD, HEALTH = "/gradio_api/upload", "/healthz"
+UPLOAD = "/gradio_api/upload"
 AT_ONCE, HOUR = 50, 3600  # seconds' worth of requests at once; what uploads are counted by
-COSTLY, TEN = ("/", "/config", "/gradio_api/info", "/gradio_api/openapi.json"), 10  # count as ten
 SLOW, TARRY = 30, 1  # seconds to wait for more of a body, and before an answer to a flood
 MANY = 10_000  # addresses that are remembered
 TOO_MUCH, DRAINED = 413, 64 * MEGA  # the status, and bytes that are read in vain for its sake
-OPEN = {"/", "/login", "/login/", "/logout", "/theme.css", "/favicon.ico", "/robots.txt", HEALTH}
-OPEN |= {"/manifest.json", "/pwa_icon", "/gradio_api/startup-events", "/gradio_api/login_check"}
-OPEN_BELOW = ("/assets/", "/static/", "/svelte/")  # files of Gradio's own that ask for a password
 FRAMES = "'self' https://huggingface.co https://*.huggingface.co https://*.hf.space"
 CLOSED = (
     "proxy=",
@@ -71,8 +64,10 @@ class Bucket:
 class Door:
     """An ASGI application around another."""
 
-    def __init__(self, app: App, allowance: Allowance) -> None:
+    def __init__(self, app: App, allowance: Allowance, listeners: Counter[str]) -> None:
+        """`listeners` is kept up to date: how many listen to what each session is told."""
         self.app, self.allowance, self.room = app, allowance, Room(allowance.max_cache)
+        self.listeners = listeners
         rate = allowance.requests_per_second
         self.requests = Bucket(AT_ONCE * rate, rate)
         self.sent = Bucket(allowance.uploads_per_hour, allowance.uploads_per_hour / HOUR)
@@ -97,7 +92,8 @@ class Door:
         self.inside[address] += 1
         try:
             await self.check(scope, address)
-            await self.app(scope, await body.looked_at(scope), with_headers)
+            with self.listening(scope):
+                await self.app(scope, await body.looked_at(scope), with_headers)
         except Exception as error:  # noqa: BLE001
             told = explained(error, scope["path"])
             if told.status == TOO_MUCH:  # who is cut off while sending does not hear why
@@ -109,7 +105,7 @@ class Door:
         finally:
             self.inside[address] -= 1
             self.inside += Counter()  # keeps what is more than nothing
-            if scope["method"] == "GET" and scope["path"].startswith(CALLED):
+            if called(scope):
                 forget_session(scope)
 
     async def check(self, scope: Message, address: str) -> None:
@@ -118,7 +114,7 @@ class Door:
             return
         if self.inside[address] > self.allowance.connections:
             raise Refused(429, "connections", "Too many requests at a time from your address.")
-        if not self.requests.takes(address, TEN if scope["path"] in COSTLY else 1):
+        if not self.requests.takes(address, weight(scope["path"])):
             await asyncio.sleep(TARRY)
             raise Refused(429, "rate", "Too many requests from your address; please wait a bit.")
         if scope["path"].startswith(CLOSED_BELOW):
@@ -132,6 +128,18 @@ class Door:
             raise Refused(
                 507, "room", "There is no room for more pictures now; try again in a while."
             )
+
+    @contextmanager
+    def listening(self, scope: Message) -> Iterator[None]:
+        """While a request is answered, count who listens through it."""
+        session = listener(scope)
+        self.listeners[session] += 1
+        try:
+            yield
+        finally:
+            self.listeners[session] -= 1
+            if not self.listeners[session]:
+                del self.listeners[session]
 
     def check_size(self, path: str, size: int) -> None:
         """Raises `Refused` for a body of more bytes than such a request may have."""
@@ -193,30 +201,3 @@ class Body:
                 return
             left -= len(message.get("body", b"")) + 1
             self.complete = not message.get("more_body", False)
-
-
-def forget_session(scope: Message) -> None:
-    """A call that was told its end needs no state any more, of which Gradio by itself keeps a
-    quarter of a megabyte for each of the last thousands. Its session is called as its event."""
-    session, holder = scope["path"].rstrip("/").rsplit("/", 1)[1], scope["app"].state_holder
-    with holder.lock:
-        holder.session_data.pop(session, None)
-        holder.time_last_used.pop(session, None)
-
-
-def address_of(scope: Message, proxies: int) -> str:
-    """Who asks, as far as the nearest of so many `proxies` knows; else who is connected."""
-    told = dict(scope["headers"]).get(b"x-forwarded-for", b"").decode("latin-1").split(",")
-    if proxies and len(told) >= proxies and told[-proxies].strip():
-        return str(told[-proxies].strip())
-    return str((scope.get("client") or [""])[0])
-
-
-def lets_in(scope: Message) -> bool:
-    """Whether no password is asked for, or it was given, or this is needed to ask for it."""
-    gradio, path = scope["app"], scope["path"]
-    if getattr(gradio, "auth", None) is None or path in OPEN or path.startswith(OPEN_BELOW):
-        return True
-    cookies = HTTPConnection(scope).cookies
-    names = (f"access-token-{kind}{gradio.cookie_id}" for kind in ("", "unsecure-"))
-    return any(cookies.get(name) in gradio.tokens for name in names if cookies.get(name))

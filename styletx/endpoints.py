@@ -16,16 +16,17 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from . import figures
-from .door import address_of
 from .errors import Busy, SettingsError, StyletxError
 from .events import Style
 from .features import best_device
 from .images import check, read
 from .limits import MEGA, Allowance
+from .painter import Painter
 from .recipe import inputs_of
 from .regions import MASKS, NO_PAINTING, SHARES, STYLES, check_styles
 from .reports import KINDS, Files, Told, finished, taken_away, tell
-from .runs import NOBODY, Painter, Visitor
+from .runs import NOBODY, Visitor
+from .scopes import address_of
 from .settings import ALLOWED, LARGEST, Settings, preset, shown
 from .storage import Room, folder_of
 

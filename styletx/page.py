@@ -12,8 +12,8 @@ from .brush import BRUSHES, brushed
 from .controls import twice_as_large
 from .curves import Curves
 from .endpoints import DEFAULTS, LANE, LIGHT, QUIET, Components, Given, Upload, troubles, work
+from .painter import Painter
 from .results import no_curves, not_to_go_on, seen, to_take
-from .runs import Painter
 from .visits import (
     Visit,
     Visits,

@@ -9,10 +9,10 @@ import gradio as gr
 
 from .endpoints import DEFAULTS, LANE, LIGHT, Upload, exported, speaking_plainly, uploaded, work
 from .errors import StyletxError
+from .painter import Painter
 from .recipe import read_recipe
 from .regions import MASKS
 from .reports import Told
-from .runs import Painter
 from .settings import ALLOWED, Limits, Options
 from .words import argument
 

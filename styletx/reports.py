@@ -15,8 +15,9 @@ from PIL import Image, ImageOps
 from .events import Event, Result
 from .film import make_film
 from .images import note_in, opaque, read, save
+from .painter import Painter
 from .recipe import Inputs, written
-from .runs import Painter, Run
+from .runs import Run
 
 Told = tuple[str | None, dict[str, Any]]  # the path of the picture so far, and how far it is
 

@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable
 from threading import Event
 from typing import Any
@@ -17,9 +18,10 @@ from . import figures
 from .addresses import guard_fetches
 from .brush import guard_brush
 from .calls import explain_failures
-from .door import HEALTH, Door
+from .door import Door
 from .features import loaded
-from .runs import Painter
+from .painter import Painter
+from .scopes import HEALTH
 from .storage import Room, keep_sweeping, move_in, move_out
 
 SESSIONS = 500  # visitors of whom Gradio remembers what is on their page
@@ -37,6 +39,7 @@ def serve(build: Callable[[], gr.Blocks], painter: Painter, **options: Any) -> N
         guard_fetches(painter.allowance)
         explain_failures()
         guard_brush()
+        painter.listeners = Counter()
         keep_sweeping(until=over)
         app = build()
         app.launch(
@@ -44,7 +47,7 @@ def serve(build: Callable[[], gr.Blocks], painter: Painter, **options: Any) -> N
             state_session_capacity=SESSIONS,
             max_file_size=f"{painter.allowance.max_upload}mb",
             app_kwargs={
-                "middleware": [Middleware(Door, painter.allowance)],
+                "middleware": [Middleware(Door, painter.allowance, painter.listeners)],
                 "routes": watch(painter, over),
             },
             enable_monitoring=False,

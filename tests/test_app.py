@@ -20,10 +20,10 @@ from styletx.controls import looked_at, repeated, twice_as_large
 from styletx.endpoints import DEFAULTS, speaking_plainly
 from styletx.images import save
 from styletx.limits import Allowance
+from styletx.painter import Painter
 from styletx.recipe import inputs_of, written
 from styletx.reports import KINDS
 from styletx.results import seen
-from styletx.runs import Painter
 from styletx.settings import Limits, Options
 from styletx.visits import collected
 

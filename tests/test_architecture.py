@@ -36,6 +36,7 @@ ORDER = [
     "limits",
     "figures",
     "runs",
+    "painter",
     "film",
     "words",
     "reports",
@@ -43,6 +44,7 @@ ORDER = [
     "storage",
     "calls",
     "refusals",
+    "scopes",
     "door",
     "endpoints",
     "snippets",
@@ -112,7 +114,7 @@ def test_importing_loads_no_weights_asks_no_device_and_writes_no_file(tmp_path):
         "import torch, numpy, PIL.Image\n"
         "torch.cuda.is_available = lambda: print('asked for a device')\n"
         "sys.addaudithook(hook)\n"
-        "import styletx, styletx.runs, styletx.reports\n"
+        "import styletx, styletx.painter, styletx.reports\n"
     )
     done = subprocess.run(
         [sys.executable, "-B", "-c", watch], cwd=ROOT, capture_output=True, text=True

@@ -4,14 +4,16 @@ import asyncio
 import json
 import logging
 import threading
+from collections import Counter
 from types import SimpleNamespace
 
 import pytest
 
 import styletx.door as door
 from styletx import figures
-from styletx.door import HEALTH, UPLOAD, Bucket, Door
+from styletx.door import UPLOAD, Bucket, Door
 from styletx.limits import MEGA, Allowance
+from styletx.scopes import HEALTH
 
 JOIN = "/gradio_api/queue/join"
 
@@ -43,7 +45,9 @@ class Taking:
         await send({"type": "http.response.body", "body": str(size).encode()})
 
 
-def ask(at, path="/", parts=(b"",), method="GET", client="1.1.1.1", gradio=None, **headers):
+def ask(
+    at, path="/", parts=(b"",), method="GET", client="1.1.1.1", gradio=None, query=b"", **headers
+):
     """What the door `at` answers: status, headers and text."""
     told, left = [], list(parts)
 
@@ -59,6 +63,7 @@ def ask(at, path="/", parts=(b"",), method="GET", client="1.1.1.1", gradio=None,
         "type": "http",
         "method": method,
         "path": path,
+        "query_string": query,
         "client": (client, 1),
         "app": gradio or SimpleNamespace(auth=None),
         "headers": [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()],
@@ -77,7 +82,7 @@ def post(at, path, *parts, **more):
 
 
 def test_every_answer_carries_the_headers_and_refusals_as_well():
-    at = Door(Taking(), Allowance(max_body=1))
+    at = Door(Taking(), Allowance(max_body=1), Counter())
     for status, headers, _ in (ask(at), post(at, "/x", bytes(2 * MEGA))):
         assert status in (200, 413)
         assert headers[b"x-content-type-options"] == b"nosniff"
@@ -90,7 +95,7 @@ def test_every_answer_carries_the_headers_and_refusals_as_well():
 @pytest.mark.parametrize(("path", "most"), [("/x", 1), (UPLOAD, 4)])
 def test_a_body_is_as_large_as_is_allowed_whatever_it_says_of_its_size(path, most):
     taking = Taking()
-    at = Door(taking, Allowance(max_body=1, max_upload=3))
+    at = Door(taking, Allowance(max_body=1, max_upload=3), Counter())
     assert post(at, path, bytes(most * MEGA))[0] == 200
     halves = [bytes(most * MEGA // 2)] * 3
     for headers in ({}, {"content_length": "5"}, {"content_length": "none"}):
@@ -105,7 +110,7 @@ def test_a_body_is_as_large_as_is_allowed_whatever_it_says_of_its_size(path, mos
 
 
 def test_too_many_requests_from_one_address_are_refused_and_from_others_not():
-    at = Door(Taking(), Allowance(requests_per_second=1))
+    at = Door(Taking(), Allowance(requests_per_second=1), Counter())
     told = [ask(at, "/x")[0] for _ in range(60)]
     assert told[:50] == [200] * 50
     assert set(told[50:]) == {429}
@@ -114,8 +119,43 @@ def test_too_many_requests_from_one_address_are_refused_and_from_others_not():
 
 
 def test_what_costs_gradio_ten_times_as_much_counts_as_ten():
-    at = Door(Taking(), Allowance(requests_per_second=1))
-    assert [ask(at, "/config")[0] for _ in range(6)] == [200] * 5 + [429]
+    at = Door(Taking(), Allowance(requests_per_second=1), Counter())
+    for path in ("/config", "/gradio_api/info/", "/"):
+        assert [ask(at, path, client=path)[0] for _ in range(6)] == [200] * 5 + [429]
+
+
+def test_the_hundred_files_of_a_page_count_as_ten_so_that_a_school_can_open_it():
+    at = Door(Taking(), Allowance(requests_per_second=20), Counter())
+    for _ in range(25):
+        assert ask(at, "/")[0] == 200
+        assert {ask(at, f"/assets/{file}.js")[0] for file in range(100)} == {200}
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "session"),
+    [
+        ("/gradio_api/queue/data", b"session_hash=abc", "abc"),
+        ("/gradio_api/call/stylize/event", b"", "event"),
+        ("/gradio_api/call/v2/stylize/known/", b"", "session of known"),
+    ],
+)
+def test_who_listens_is_counted_as_long_as_they_do(path, query, session):
+    listeners, known = Counter(), {"known": SimpleNamespace(session_hash="session of known")}
+    queue = SimpleNamespace(event_ids_to_events=known)
+    state = SimpleNamespace(lock=threading.Lock(), session_data={}, time_last_used={})
+    gradio = SimpleNamespace(
+        auth=None, state_holder=state, get_blocks=lambda: SimpleNamespace(_queue=queue)
+    )
+    seen = []
+
+    async def listening(scope, receive, send):
+        seen.append(dict(listeners))
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    ask(Door(listening, Allowance(), listeners), path, gradio=gradio, query=query)
+    assert seen == [{session: 1}]
+    assert not listeners
 
 
 def test_a_bucket_fills_up_again_with_time(monkeypatch):
@@ -139,7 +179,7 @@ def test_a_bucket_remembers_no_more_than_so_many(monkeypatch):
 
 
 def test_who_sends_too_much_in_an_hour_is_refused():
-    at = Door(Taking(), Allowance(uploads_per_hour=2))
+    at = Door(Taking(), Allowance(uploads_per_hour=2), Counter())
     assert post(at, UPLOAD, bytes(MEGA))[0] == 200
     assert post(at, UPLOAD, bytes(MEGA - 1000))[0] == 200
     status, _, text = post(at, UPLOAD, bytes(MEGA))
@@ -148,7 +188,7 @@ def test_who_sends_too_much_in_an_hour_is_refused():
 
 
 def test_requests_at_a_time_are_bounded_for_each_address_and_forgotten_when_answered():
-    at = Door(Taking(), Allowance(connections=2))
+    at = Door(Taking(), Allowance(connections=2), Counter())
 
     async def several(number):
         async def never():
@@ -175,7 +215,7 @@ def test_requests_at_a_time_are_bounded_for_each_address_and_forgotten_when_answ
 
 def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch):
     monkeypatch.setattr(door, "SLOW", 0.05)
-    at = Door(Taking(), Allowance())
+    at = Door(Taking(), Allowance(), Counter())
 
     async def never():
         await asyncio.sleep(9)
@@ -192,7 +232,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch):
 
 def test_nothing_is_taken_where_there_is_no_room(cache):
     (cache / "much").write_bytes(bytes(2 * MEGA))
-    at = Door(Taking(), Allowance(max_cache=1))
+    at = Door(Taking(), Allowance(max_cache=1), Counter())
     status, _, text = post(at, UPLOAD, b"x")
     assert (status, sentence(text)) == (
         507,
@@ -203,12 +243,12 @@ def test_nothing_is_taken_where_there_is_no_room(cache):
 
 @pytest.mark.parametrize("path", ["proxy=http://x", "vibe-edit", "deep_link", "dev/reload", "runs"])
 def test_what_gradio_offers_to_others_is_closed(path):
-    assert ask(Door(Taking(), Allowance()), f"/gradio_api/{path}")[0] == 404
+    assert ask(Door(Taking(), Allowance(), Counter()), f"/gradio_api/{path}")[0] == 404
 
 
 def test_with_a_password_everything_is_shut_but_what_asks_for_it_and_the_health():
     gradio = SimpleNamespace(auth={"ann": "x"}, tokens={"token": "ann"}, cookie_id="1")
-    at = Door(Taking(), Allowance())
+    at = Door(Taking(), Allowance(), Counter())
     for path in (
         "/config",
         JOIN,
@@ -234,14 +274,14 @@ def test_with_a_password_everything_is_shut_but_what_asks_for_it_and_the_health(
     ],
 )
 def test_what_gradio_did_not_think_of_is_a_sentence_and_no_bare_500(error, status, told):
-    found, _, text = post(Door(Taking(error), Allowance()), "/gradio_api/upload", b"x")
+    found, _, text = post(Door(Taking(error), Allowance(), Counter()), "/gradio_api/upload", b"x")
     assert found == status
     assert told in sentence(text)
 
 
 def test_what_is_ours_to_mend_gets_a_ticket_that_is_in_the_log(caplog):
     with caplog.at_level(logging.ERROR):
-        status, _, text = ask(Door(Taking(ZeroDivisionError()), Allowance()), "/")
+        status, _, text = ask(Door(Taking(ZeroDivisionError()), Allowance(), Counter()), "/")
     assert status == 500
     (record,) = caplog.records
     assert record.args[0] in sentence(text)
@@ -253,7 +293,7 @@ def test_an_answer_that_had_begun_is_ended(caplog):
         await send({"type": "http.response.body", "body": b"half", "more_body": True})
         raise KeyError
 
-    assert ask(Door(breaking, Allowance()))[2] == "half"
+    assert ask(Door(breaking, Allowance(), Counter()))[2] == "half"
 
 
 def test_the_nearest_proxy_is_believed_as_far_as_is_said_and_no_further():
@@ -266,7 +306,7 @@ def test_the_nearest_proxy_is_believed_as_far_as_is_said_and_no_further():
 
 def test_refusals_are_counted_by_their_reason():
     before = figures.as_text()
-    at = Door(Taking(), Allowance(max_body=1))
+    at = Door(Taking(), Allowance(max_body=1), Counter())
     post(at, "/x", bytes(2 * MEGA))
     name = 'styletx_refusals_total{reason="size"}'
     assert value(figures.as_text(), name) == value(before, name) + 1
@@ -286,14 +326,14 @@ def call(at, body, **more):
     [b"", b"{", b"\xff", b"[" * 100_000, b'{"a":' * 50_000 + b"1" + b"}" * 50_000, b"[1]", b"3"],
 )
 def test_a_call_that_is_no_object_is_refused_in_a_sentence(body):
-    status, _, text = call(Door(Taking(), Allowance()), body)
+    status, _, text = call(Door(Taking(), Allowance(), Counter()), body)
     assert status == 422
     assert sentence(text).endswith(".")
 
 
 def test_no_file_of_a_call_lies_elsewhere_than_among_the_uploads(cache):
     taking = Taking()
-    at = Door(taking, Allowance())
+    at = Door(taking, Allowance(), Counter())
     inside = cache / "a" / "photo.png"
     inside.parent.mkdir()
     inside.write_bytes(b"x")
@@ -318,11 +358,12 @@ def test_no_file_of_a_call_lies_elsewhere_than_among_the_uploads(cache):
 
 def test_a_call_reaches_the_page_as_it_was_sent():
     body = json.dumps({"data": ["ä" * 1000, {"path": None}]}).encode()
-    assert post(Door(Taking(), Allowance()), JOIN, body[:7], body[7:])[2] == str(len(body))
+    at = Door(Taking(), Allowance(), Counter())
+    assert post(at, JOIN, body[:7], body[7:])[2] == str(len(body))
 
 
 def test_a_picture_as_data_is_as_large_as_is_allowed():
-    at = Door(Taking(), Allowance(max_data=1))
+    at = Door(Taking(), Allowance(max_data=1), Counter())
     assert call(at, {"data": [{"url": "data:image/png;base64," + "A" * MEGA}]})[0] == 200
     status, _, text = call(at, {"data": [{"url": "data:image/png;base64," + "A" * 2 * MEGA}]})
     assert (status, sentence(text)) == (
@@ -337,7 +378,7 @@ def test_a_call_that_was_told_its_end_leaves_no_state_behind():
     gradio = SimpleNamespace(auth=None, state_holder=holder)
     holder.session_data |= {"abc": 1, "page": 2}
     holder.time_last_used |= {"abc": 1, "page": 2}
-    at = Door(Taking(), Allowance())
+    at = Door(Taking(), Allowance(), Counter())
     ask(at, "/gradio_api/call/v2/stylize/abc", gradio=gradio)
     ask(at, "/gradio_api/queue/data", gradio=gradio)
     assert list(holder.session_data) == list(holder.time_last_used) == ["page"]

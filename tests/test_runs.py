@@ -1,16 +1,18 @@
 import logging
 import threading
 import time
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 from PIL import Image
 
-import styletx.runs as runs
+import styletx.painter as painters
 from styletx import Progress, Result, Settings, Style, StyletxError, figures
 from styletx.errors import Busy
 from styletx.limits import Allowance
-from styletx.runs import Painter, Visitor
+from styletx.painter import Painter
+from styletx.runs import Visitor
 
 PICTURE = Image.new("RGB", (40, 40), (1, 2, 3))
 SETTINGS = Settings()
@@ -303,14 +305,94 @@ def test_a_run_ends_when_its_time_is_over_with_the_picture_so_far():
     painter.close()
 
 
-def test_a_run_that_nobody_watches_any_more_is_given_up(painter, monkeypatch):
-    monkeypatch.setattr(runs, "PATIENCE", 0.2)
+def test_addresses_take_turns_and_nobody_who_asks_for_one_picture_is_overtaken(painter):
+    script = Script(progress(1), result())
+    many = [start(painter, script, Visitor(str(place), "1.1.1.1")) for place in range(4)]
+    assert script.begun.wait(5)
+    few = [start(painter, script, Visitor(name, name)) for name in ("ann", "bob")]
+    late = start(painter, script, Visitor("late", "1.1.1.2"))
+    assert painter.line() == [many[0], *few, late, *many[1:]]
+    assert [painter.ahead_of(run) for run in (many[1], few[0])] == [4, 1]
+    script.go.set()
+    ends = []
+    for run in (*many, *few, late):
+        run.future.add_done_callback(lambda _, run=run: ends.append(run))
+    for run in (*many, *few, late):
+        list(run.watch())
+    assert ends == [many[0], *few, late, *many[1:]]
+
+
+def test_who_waits_behind_many_and_comes_again_is_served_in_between(painter):
+    script, order = Script(result()), []
+    script.go.set()
+    hold = Script(progress(1), result())
+    first = start(painter, hold, Visitor("0", "1.1.1.1"))
+    assert hold.begun.wait(5)
+    many = [start(painter, script, Visitor(str(place), "1.1.1.1")) for place in (1, 2, 3)]
+    ann = Visitor("ann", "2.2.2.2")
+
+    def ended(run):
+        order.append(run.visitor.address)
+        if run.visitor == ann and len(order) < 5:
+            again()
+
+    def again():
+        run = start(painter, script, ann)
+        run.future.add_done_callback(lambda _: ended(run))
+
+    for run in many:
+        run.future.add_done_callback(lambda _, run=run: ended(run))
+    again()
+    hold.go.set()
+    list(first.watch())
+    deadline = time.monotonic() + 5
+    while painter.runs and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert order[:5] == [ann.address, "1.1.1.1", ann.address, "1.1.1.1", ann.address]
+
+
+def test_a_run_that_nobody_watches_any_more_is_given_up_and_nothing_of_it_kept(
+    painter, monkeypatch
+):
+    monkeypatch.setattr(painters, "PATIENCE", 0.2)
     script = Script(*[progress(1)] * 10**7)
     script.go.set()
     run = start(painter, script)
-    next(run.watch())
+    watching = run.watch()
+    next(watching)
     assert script.ended.wait(5)
-    assert run.stopping
+    assert run.left
+    assert list(watching) == []
+    assert run.outcome == "left"
+
+
+def test_a_run_to_which_nobody_listens_gives_way_to_one_with_a_listener(painter, monkeypatch):
+    monkeypatch.setattr(painters, "MANNERS", 0.4)
+    monkeypatch.setattr(painters, "THERE", 0.2)
+    painter.listeners = Counter({"ann": 1})
+    script = Script(*[progress(1)] * 10**7)
+    script.go.set()
+    deaf = start(painter, script, Visitor("deaf", "1.1.1.1"))
+    unheard = start(painter, script, Visitor("unheard", "1.1.1.2"))
+    for run in (deaf, unheard):  # Gradio asks for news of them, although nobody wants to know
+        threading.Thread(target=list, args=(run.watch(),)).start()
+    time.sleep(0.8)
+    assert not deaf.over  # as long as nobody else is waiting who listens
+    ann = start(painter, Script(progress(1), result()), ANN._replace(session="ann"))
+    assert painter.line() == [deaf, ann, unheard]
+    assert isinstance(list(ann.watch())[-1], Result)
+    assert deaf.left
+
+
+def test_nobody_is_kept_in_line_for_whom_nobody_is_there(strict, monkeypatch):
+    monkeypatch.setattr(painters, "PATIENCE", 0.2)
+    script = Script(progress(1), result())
+    waiting = [start(strict, script) for _ in range(4)]
+    time.sleep(0.3)
+    start(strict, script)
+    assert all(run.left for run in waiting)
+    script.go.set()
+    assert script.ended.wait(5)
 
 
 def test_what_becomes_of_each_run_is_counted_and_logged_in_a_line_that_tells_of_nobody(

@@ -21,8 +21,8 @@ from test_browser import browser  # noqa: F401
 from test_server import ENDLESS, first_report, paint
 
 from app import build_app
-from styletx.door import OPEN, OPEN_BELOW
-from styletx.runs import Painter
+from styletx.painter import Painter
+from styletx.scopes import OPEN, OPEN_BELOW
 from tests import faults
 from tests.benchmarks.endure import lasted
 

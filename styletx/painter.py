@@ -1,0 +1,181 @@
+"""The painter: one thread for all runs, and the line before it."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Lock
+from typing import Any
+
+from .engine import stylize
+from .errors import Busy
+from .events import Events, Progress
+from .limits import Allowance
+from .pace import effort
+from .runs import NOBODY, Run, Visitor
+from .settings import Settings
+
+Pictures = Callable[[], Mapping[str, Any]]  # "content", "styles", … as `stylize` names them
+
+PATIENCE = 30  # seconds without anybody there for it after which a run is given up
+MANNERS = 5  # the same where others wait
+THERE = 3  # seconds since a sign of somebody, who then is there still
+
+
+class Painter:
+    """Paints one run at a time: the device is never shared, whatever becomes of those who watch.
+
+    Addresses take turns, each in order of arrival, so that who asks for much waits behind who asks
+    for little; and who does not listen gives way to who does.
+    """
+
+    def __init__(
+        self, stylize: Callable[..., Events] = stylize, allowance: Allowance = Allowance()
+    ) -> None:
+        """`stylize`, or what has its shape, does the work, of which visitors have their
+        `allowance`."""
+        self.stylize, self.allowance = stylize, allowance
+        self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="painter")
+        self.runs: dict[str, Run] = {}  # in order of arrival
+        self.turn = 0  # of the run that began last
+        self.turns: dict[str, int] = {}  # the same for each address, where it still matters
+        self.listeners: Counter[str] | None = None  # to what sessions are told, if counted
+        self.door, self.closing = Lock(), False
+
+    def start(self, settings: Settings, pictures: Pictures, visitor: Visitor = NOBODY) -> Run:
+        """Put a run in line. `pictures` gives what there is to look at when its turn comes: those
+        who wait hold none in memory. Raises `Busy`."""
+        run = Run(
+            lambda: self.stylize(**pictures(), settings=settings), settings, visitor, self.hears
+        )
+        run.future.add_done_callback(lambda _: self.forget(run))
+        with self.door:
+            self.admit(visitor)
+            last = [self.turns.get(visitor.address, -1), *(one.turn for one in self.near(visitor))]
+            run.turn = max(self.turn, max(last) + 1)
+            self.runs[run.id] = run
+        with suppress(RuntimeError):  # for a moment after `close`, which stops the run
+            self.thread.submit(self.paint)
+        return run
+
+    def paint(self) -> None:
+        """Paint the next of those who wait, unless none is left."""
+        with self.door:
+            run = next(filter(self.begins, self.line()), None)
+        if run is None:
+            return
+        try:
+            run.paint(self.allowance.max_seconds, self.unwanted)
+        except BaseException as error:  # noqa: BLE001
+            run.future.set_exception(error)
+            del run  # which the error holds, and which holds the error
+        else:
+            run.future.set_result(None)
+
+    def begins(self, run: Run) -> bool:
+        """Begin with a run, unless nobody wants it any more."""
+        if self.unwanted(run):
+            run.leave()
+        begun = run.future.set_running_or_notify_cancel()
+        if begun:
+            self.turn = run.turn
+            turns = {**self.turns, run.visitor.address: run.turn}
+            self.turns = {address: turn for address, turn in turns.items() if turn >= self.turn}
+        return begun
+
+    def admit(self, visitor: Visitor) -> None:
+        """Raises `Busy` where there is no room for a run of this visitor, and says when there may
+        be."""
+        if self.closing:
+            raise Busy("This server is being shut down; please come back in a while.")
+        for run in list(self.runs.values()):
+            if run.silence > PATIENCE:
+                run.leave()
+        live = [run for run in self.line() if not run.over]
+        if len(live) >= self.allowance.queue:
+            wait = self.wait_after(live)
+            told = "" if wait is None else f"; they take about {wait:.0f} s"
+            raise Busy(f"{len(live)} pictures are in line already, the most there may be{told}.")
+        own = [run for run in live if visitor.session and run.visitor.session == visitor.session]
+        if len(own) >= self.allowance.runs_per_visitor:
+            raise Busy("A picture of yours is being painted already: wait for it, or stop it.")
+        near = self.near(visitor)
+        if visitor.address and len(near) >= self.allowance.runs_per_address:
+            raise Busy(
+                f"{len(near)} pictures are being painted for your address already, the most there "
+                "may be: wait for one of them, or stop it."
+            )
+
+    def near(self, visitor: Visitor) -> list[Run]:
+        """What is to be painted for the visitor's address."""
+        runs = list(self.runs.values())
+        return [run for run in runs if run.visitor.address == visitor.address and not run.over]
+
+    def hears(self, visitor: Visitor) -> bool:
+        """Whether somebody listens to what this visitor is told, as far as that is known."""
+        if self.listeners is None or not visitor.session:
+            return True
+        return visitor.session in self.listeners
+
+    def unwanted(self, run: Run) -> bool:
+        """Whether it is time that a run to which nobody listens gives way."""
+        others = (other for other in list(self.runs.values()) if other is not run)
+        waited_for = any(not other.over and other.silence < THERE for other in others)
+        return run.silence > (MANNERS if waited_for else PATIENCE)
+
+    def forget(self, run: Run) -> None:
+        self.runs.pop(run.id, None)
+        run.announce()
+        run.log()
+
+    def line(self) -> list[Run]:
+        """The run at work, then those that wait, the next one first."""
+        return sorted(
+            self.runs.values(),
+            key=lambda run: (not run.future.running(), run.silence > THERE, run.turn),
+        )
+
+    def ahead_of(self, run: Run) -> int:
+        """How many runs must end before this one begins."""
+        return len(self.before(run))
+
+    def wait_of(self, run: Run) -> float | None:
+        """About how many seconds until a run begins, if the one at work knows how long it will
+        take."""
+        return self.wait_after(self.before(run))
+
+    def before(self, run: Run) -> list[Run]:
+        line = self.line()
+        return line[: line.index(run)] if run in line else []
+
+    def wait_after(self, line: Sequence[Run]) -> float | None:
+        """The same after these runs, of which the first is at work: the others are reckoned by
+        their settings to take as long for as much work."""
+        at_work = line[0].latest if line else None
+        if not isinstance(at_work, Progress) or at_work.seconds_left is None:
+            return None
+        whole = at_work.seconds + at_work.seconds_left
+        pace = whole / effort(at_work.settings)
+        return at_work.seconds_left + sum(pace * effort(other.settings) for other in line[1:])
+
+    def stop(self, run_id: str) -> bool:
+        """Stop a run, waiting or at work; False if there is none of that id."""
+        run = self.runs.get(run_id)
+        if run is not None:
+            run.stop()
+        return run is not None
+
+    def close(self, patience: float = 0) -> bool:
+        """Stop every run and take no more. Within `patience` seconds, wait until those who watch
+        have their pictures, and the thread has ended: whether that was so."""
+        deadline = time.monotonic() + patience
+        with self.door:
+            self.closing, runs = True, list(self.runs.values())
+        self.thread.shutdown(wait=False)
+        for run in runs:
+            run.stop()
+        told = [run.told.wait(max(0, deadline - time.monotonic())) for run in runs]
+        while self.runs and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return all(told) and not self.runs

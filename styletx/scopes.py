@@ -1,0 +1,68 @@
+"""What a request tells of itself: who asks, what for, whether they may, what it counts as."""
+
+from collections.abc import MutableMapping
+from typing import Any
+
+from starlette.requests import HTTPConnection
+
+Message = MutableMapping[str, Any]
+
+HEALTH = "/healthz"
+CALLED = "/gradio_api/call/"
+COSTLY = ("", "/config", "/gradio_api/info", "/gradio_api/openapi.json")
+MUCH, LITTLE = 10, 0.1  # requests that one of these counts as, and one for a file of the page
+LISTENED = "/gradio_api/queue/data"  # what a page hears; programs hear what they CALLED
+OPEN = {"/", "/login", "/login/", "/logout", "/theme.css", "/favicon.ico", "/robots.txt", HEALTH}
+OPEN |= {"/manifest.json", "/pwa_icon", "/gradio_api/startup-events", "/gradio_api/login_check"}
+OPEN_BELOW = ("/assets/", "/static/", "/svelte/")  # files of Gradio's own that ask for a password
+
+
+def weight(path: str) -> float:
+    """How many requests one for this counts as: a page needs a hundred files, and one call."""
+    if path.startswith(OPEN_BELOW):
+        return LITTLE
+    return MUCH if path.rstrip("/") in COSTLY else 1
+
+
+def called(scope: Message) -> bool:
+    """Whether a program asks what becomes of its call."""
+    return bool(scope["method"] == "GET" and scope["path"].startswith(CALLED))
+
+
+def listener(scope: Message) -> str:
+    """The session whose news a request asks for, or ""."""
+    path = scope["path"].rstrip("/")
+    if scope["method"] == "GET" and path == LISTENED:
+        return str(HTTPConnection(scope).query_params.get("session_hash", ""))
+    if called(scope):
+        event_id = path.rsplit("/", 1)[1]
+        event = scope["app"].get_blocks()._queue.event_ids_to_events.get(event_id)
+        return str(event.session_hash if event else event_id)
+    return ""
+
+
+def forget_session(scope: Message) -> None:
+    """A call that was told its end needs no state any more, of which Gradio by itself keeps a
+    quarter of a megabyte for each of the last thousands. Its session is called as its event."""
+    session, holder = scope["path"].rstrip("/").rsplit("/", 1)[1], scope["app"].state_holder
+    with holder.lock:
+        holder.session_data.pop(session, None)
+        holder.time_last_used.pop(session, None)
+
+
+def address_of(scope: Message, proxies: int) -> str:
+    """Who asks, as far as the nearest of so many `proxies` knows; else who is connected."""
+    told = dict(scope["headers"]).get(b"x-forwarded-for", b"").decode("latin-1").split(",")
+    if proxies and len(told) >= proxies and told[-proxies].strip():
+        return str(told[-proxies].strip())
+    return str((scope.get("client") or [""])[0])
+
+
+def lets_in(scope: Message) -> bool:
+    """Whether no password is asked for, or it was given, or this is needed to ask for it."""
+    gradio, path = scope["app"], scope["path"]
+    if getattr(gradio, "auth", None) is None or path in OPEN or path.startswith(OPEN_BELOW):
+        return True
+    cookies = HTTPConnection(scope).cookies
+    names = (f"access-token-{kind}{gradio.cookie_id}" for kind in ("", "unsecure-"))
+    return any(cookies.get(name) in gradio.tokens for name in names if cookies.get(name))
