@@ -61,7 +61,8 @@ def build_app(painter: Painter, for_agents: bool = False) -> gr.Blocks:
         parts |= lay_out_visits()
         inputs: Components = {"content": photo, "style": painting, **lay_out_paintings()}
         editor, masks = lay_out_masks(photo)
-        inputs |= {**masks, **lay_out_settings(), **lay_out_beginnings()}
+        largest = painter.allowance.largest(best_device().type)
+        inputs |= {**masks, **lay_out_settings(largest), **lay_out_beginnings()}
         painted = lay_out_repeat()
         lay_out_code(inputs)
         page = Page(painter, inputs, parts)

@@ -23,6 +23,7 @@ BRUSHES = {"keep": "#e11d48", MASKS[1]: "#2563eb", MASKS[2]: "#16a34a", MASKS[3]
 SEE_THROUGH, LEAST = 0.6, 48  # how dense a brush paints, and what alpha counts as painted
 SOFT = 0.01  # of the longest side: how far a brushed edge fades
 AT_ONCE, LAYERS = 8, ("PNG", "WEBP", "JPEG")  # layers, and pictures being painted over
+BRUSHING: dict[str, Any] = {"concurrency_id": "brush", "concurrency_limit": 2}
 EDITED = 1024  # pixels on the longest side of the photo that is painted over
 
 
@@ -49,13 +50,14 @@ def lay_out_masks(photo: gr.Image) -> tuple[gr.ImageEditor, Components]:
         )
         opened = gr.Checkbox(False, visible="hidden")
         loaded = gr.Textbox("", visible="hidden")
-    quiet: dict[str, Any] = {"queue": False, "api_visibility": "private", "preprocess": False}
+    quiet: dict[str, Any] = {"api_visibility": "private", "preprocess": False}
+    few = {**quiet, **BRUSHING, "show_progress": "hidden"}  # at a time: each decodes a photo
     for event, state in ((masks.expand, True), (masks.collapse, False)):
-        event(lambda state=state: state, None, opened, **quiet).then(
-            to_paint_over, [photo, opened, loaded], [editor, loaded], **quiet
+        event(lambda state=state: state, None, opened, queue=False, **quiet).then(
+            to_paint_over, [photo, opened, loaded], [editor, loaded], **few
         )
-    photo.change(to_paint_over, [photo, opened, loaded], [editor, loaded], **quiet)
-    editor.clear(lambda photo: to_paint_over(photo, True, "")[0], photo, editor, **quiet)
+    photo.change(to_paint_over, [photo, opened, loaded], [editor, loaded], **few)
+    editor.clear(lambda photo: to_paint_over(photo, True, "")[0], photo, editor, **few)
     return editor, {name: gr.Image(label=name, visible="hidden") for name in BRUSHES}
 
 

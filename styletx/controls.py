@@ -37,8 +37,9 @@ def lay_out_inputs() -> tuple[gr.Image, gr.Image, Components]:
     return photo, painting, {"go": go, "stop": stop, "surprise": surprise}
 
 
-def lay_out_settings() -> Components:
-    """A control for every setting, and the presets that turn many at once."""
+def lay_out_settings(largest: int = LARGEST) -> Components:
+    """A control for every setting, and the presets that turn many at once. `largest` is the size
+    that may be chosen here."""
     presets = gr.Radio(
         [words.STANDARD, *PRESETS],
         value=words.STANDARD,
@@ -48,6 +49,7 @@ def lay_out_settings() -> Components:
     )
     with gr.Row():
         controls = {name: control(name) for name in IN_SIGHT}
+        controls["size"].maximum = largest  # type: ignore[attr-defined]
     with gr.Accordion(words.ADVANCED, open=False), gr.Row():
         controls |= {name: control(name) for name in ALLOWED if name not in IN_SIGHT}
 
@@ -150,9 +152,10 @@ def looked_at(file: Upload) -> str:
     return words.RECEIVED
 
 
-def twice_as_large(given: Given) -> dict[str, int]:
+def twice_as_large(given: Given, largest: int = LARGEST) -> dict[str, int]:
     """The size that the picture to go on with has, doubled, and as many steps as a run from the
-    beginning would take at that size: its share of those chosen."""
+    beginning would take at that size: its share of those chosen. Raises `gr.Error` where that is
+    more than the `largest`."""
     with speaking_plainly():
         path = begun({"begun": None, "go_on": given["go_on"]})
         if path is None:
@@ -160,10 +163,10 @@ def twice_as_large(given: Given) -> dict[str, int]:
         with Image.open(path) as picture:
             shape = picture.size
         size = 2 * max(shape)
-        if size > LARGEST:
+        if size > largest:
             raise StyletxError(
-                f"The picture is {size // 2} pixels large, and {LARGEST} are the most: it cannot "
-                "be doubled."
+                f"The picture is {size // 2} pixels large, and {largest} are the most here: it "
+                "cannot be doubled."
             )
         settings = Settings(size=size, steps=given["steps"], method=given["method"])
         return {"size": size, "steps": plan(shape, settings)[-1].steps}

@@ -8,10 +8,11 @@ from typing import Any
 import gradio as gr
 
 from . import words
-from .brush import BRUSHES, brushed
+from .brush import BRUSHES, BRUSHING, brushed
 from .controls import twice_as_large
 from .curves import Curves
 from .endpoints import DEFAULTS, LANE, LIGHT, QUIET, Components, Given, Upload, troubles, work
+from .features import best_device
 from .painter import Painter
 from .results import no_curves, not_to_go_on, seen, to_take
 from .visits import (
@@ -27,7 +28,6 @@ from .visits import (
 
 Shown = dict[str, Any]  # what the page's parts become, by name
 LOOK_UP = "() => document.querySelector('#given').scrollIntoView()"  # where the picture is
-BRUSHING: dict[str, Any] = {"concurrency_id": "brush", "concurrency_limit": 2}
 
 
 def show(
@@ -38,7 +38,7 @@ def show(
     curves, latest = Curves(), ""
     try:
         if given["size"] is None:
-            doubled = twice_as_large(given)
+            doubled = twice_as_large(given, painter.allowance.largest(best_device().type))
             given = {**given, **doubled}
             yield {"size": doubled["size"]}
         for path, report in work(painter, given, request):

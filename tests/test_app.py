@@ -219,8 +219,17 @@ def test_doubling_takes_the_steps_that_the_size_would_have_had(painter, files, a
 def test_a_picture_that_is_as_large_as_can_be_is_not_doubled(painter, files, arrived):
     *_, (path, report) = ask(build_app(painter), "stylize", **both(files))
     Image.new("RGB", (4096, 64)).save(path)
-    with pytest.raises(gr.Error, match="4096 pixels large, and 4096 are the most"):
+    with pytest.raises(gr.Error, match="4096 pixels large, and 4096 are the most here"):
         twice_as_large({**DEFAULTS, "go_on": report["run_id"]})
+    Image.new("RGB", (100, 64)).save(path)
+    with pytest.raises(gr.Error, match="100 pixels large, and 128 are the most here"):
+        twice_as_large({**DEFAULTS, "go_on": report["run_id"]}, 128)
+
+
+def test_the_page_offers_no_size_that_would_be_refused():
+    app = page.build_app(Painter(allowance=Allowance(max_size=256)))
+    (size,) = [c for c in app.blocks.values() if isinstance(c, gr.Slider) and c.label == "Size"]
+    assert size.maximum == 256
 
 
 def test_what_is_brushed_over_the_photo_becomes_masks_with_soft_edges():
