@@ -4,6 +4,7 @@ import logging
 import math
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import torch
@@ -11,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from .descent import optimizer_for
-from .errors import Diverged, StyletxError
+from .errors import Diverged, OutOfMemory, StyletxError
 from .events import Events, Log, Style
 from .features import FeatureExtractor, best_device, vgg19
 from .images import enlarge
@@ -71,11 +72,13 @@ def stylize(  # noqa: PLR0913
                         yield log.progress(canvas)
                 log.step = log.steps
     except StyletxError:
-        if canvas is not None:
-            yield log.result(canvas)
+        if canvas is not None:  # which may be more than fits as well
+            with suppress(OutOfMemory), explaining_memory(levels, level):
+                yield log.result(canvas)
         raise
     assert canvas is not None  # there is always a level
-    yield log.result(canvas)
+    with explaining_memory(levels, level):
+        yield log.result(canvas)
 
 
 def take_aim(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from traceback import clear_frames
 
 import torch
 
@@ -17,6 +18,7 @@ def explaining_memory(levels: Sequence[Level], level: Level) -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
+        clear_frames(error.__traceback__)  # what the failed step held has room for the last picture
         width, height = level.size
         raise OutOfMemory(
             f"{width}x{height} pixels do not fit into the memory of this device. "

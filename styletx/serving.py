@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from threading import Event
@@ -26,6 +27,7 @@ from .storage import Room, keep_sweeping, move_in, move_out
 
 SESSIONS = 500  # visitors of whom Gradio remembers what is on their page
 PATIENCE = 2  # seconds that pictures are waited for when the server is to end
+FETCHING = 0.5  # seconds in which who was told of a picture then may fetch it
 
 
 def serve(build: Callable[[], gr.Blocks], painter: Painter, **options: Any) -> None:
@@ -54,7 +56,9 @@ def serve(build: Callable[[], gr.Blocks], painter: Painter, **options: Any) -> N
             **options,
         )
         over.wait()
+        waited_for = bool(painter.runs)
         settled = painter.close(PATIENCE)
+        time.sleep(FETCHING if waited_for and settled else 0)
         if app.server is not None:
             logging.getLogger("uvicorn.error").disabled = True  # which calls it a failure that
             app.server.force_exit = True  # … those who only listen are not waited for

@@ -275,7 +275,11 @@ def test_a_file_that_is_no_picture_comes_back_as_a_sentence(client, tmp_path):
 @pytest.mark.parametrize("name", ["content", "style_2", "mask", "keep", "begun"])
 def test_files_of_the_server_are_out_of_reach(server, secret, name):
     """A client that makes up an upload learns nothing of the file: not even what it is."""
-    assert '"error": null' in answer(server, **{name: made_up(secret)})
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        answer(server, **{name: made_up(secret)})
+    assert refused.value.code == 422
+    told = json.load(refused.value)["detail"]
+    assert told == "A file of this call was not uploaded here; upload it first."
 
 
 def test_an_upload_that_is_not_made_up_is_in_reach(server, client):

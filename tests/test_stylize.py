@@ -340,6 +340,23 @@ def test_running_out_of_memory_comes_with_a_size_that_fits(sunset, weave, eye, m
     assert isinstance(seen[-1], Result)
 
 
+@pytest.mark.parametrize("where", ["set_targets", ""])
+def test_where_the_last_picture_does_not_fit_either_it_is_the_same_sentence(
+    sunset, weave, eye, monkeypatch, where
+):
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(engine.Log, "result", full)
+    if where:
+        set_targets = engine.set_targets
+        monkeypatch.setattr(
+            engine, where, lambda *a: full() if max(a[1].size) > 200 else set_targets(*a)
+        )
+    with pytest.raises(StyletxError, match="256x171 pixels do not fit.*A size of 128 did fit."):
+        paint(sunset, weave, eye)
+
+
 @pytest.mark.parametrize(
     ("size", "advice"), [(240, "Try a size of 120."), (100, "use a larger machine.")]
 )
