@@ -139,7 +139,7 @@ def be_hostile(url: str) -> None:
 
 
 def attack(url: str, bad: object, chance: random.Random) -> None:
-    kind = chance.randrange(6)
+    kind = chance.randrange(7)
     if kind == 0:
         faults.upload(url, *reversed(next(bad)[:2]))
     elif kind == 1:
@@ -150,6 +150,9 @@ def attack(url: str, bad: object, chance: random.Random) -> None:
         faults.ask(f"{url}gradio_api/queue/join", bytes(9_000_000))
     elif kind == 4:
         faults.call(url, "stylize", {"content": {"path": "/etc/passwd"}, "size": "x"})
+    elif kind == 5:  # to which nobody will listen
+        long = {**faults.given_once(url), "size": 512, "steps": 2000}
+        faults.ask(f"{url}{faults.API}call/v2/stylize", long)
     else:
         client = faults.Watcher(url, {**faults.given_once(url), "steps": 2000}).listen()
         time.sleep(0.3 * chance.random())
