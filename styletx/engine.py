@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .descent import optimizer_for
 from .errors import Diverged, OutOfMemory, StyletxError
-from .events import Events, Log, Style
+from .events import Events, Log, Progress, Style
 from .features import FeatureExtractor, best_device, vgg19
 from .images import enlarge
 from .memory import explaining_memory
@@ -66,11 +66,7 @@ def stylize(  # noqa: PLR0913
             with explaining_memory(levels, level):
                 canvas, aim = take_aim(canvas, level, task, extractor)
                 log.begin(level)
-                for step, losses in descend(canvas, aim, settings, log):
-                    log.note(step, losses)
-                    if log.due:
-                        yield log.progress(canvas)
-                log.step = log.steps
+                yield from improvements(canvas, aim, settings, log)
     except StyletxError:
         if canvas is not None:  # which may be more than fits as well
             with suppress(OutOfMemory), explaining_memory(levels, level):
@@ -106,6 +102,17 @@ def check_time(levels: Sequence[Level], task: Task, extractor: FeatureExtractor,
             seconds = min(seconds, time.monotonic() - begun)
     shape, begun_at = task.content.size, longest_side(task.begun)
     log.pace.check(seconds, log.seconds, shape, task.settings, begun_at)
+
+
+def improvements(
+    canvas: Tensor, aim: Aim, settings: Settings, log: Log
+) -> Generator[Progress, None, None]:
+    """Take the steps of a level on `canvas`, in place, and report when that is due."""
+    for step, losses in descend(canvas, aim, settings, log):
+        log.note(step, losses)
+        if log.due:
+            yield log.progress(canvas)
+    log.step = log.steps
 
 
 def descend(

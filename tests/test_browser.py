@@ -521,7 +521,8 @@ def test_what_was_finished_while_the_page_was_away_is_brought_back(visit):
     choose_example(page)
     page.get_by_role("radio", name="Quick sketch").check()
     page.locator("#paint").click()
-    expect(status(page)).to_contain_text("Done", timeout=60_000)
+    expect(page.locator("#strip img")).to_have_count(1, timeout=60_000)
+    page.wait_for_function("localStorage.getItem('styletx-kept')")
     page.evaluate("localStorage.removeItem('styletx-kept')")  # as if it had not been told of this
     page.reload()
     expect(status(page)).to_contain_text("while this page was away", timeout=30_000)
