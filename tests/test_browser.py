@@ -220,10 +220,10 @@ def test_everything_can_be_done_with_the_keyboard_alone(visit):
     expect(page.locator("#painted img")).to_be_visible(timeout=15_000)
     go_to("number input for Size", "input")
     page.keyboard.press("Control+A")
-    page.keyboard.type("64")
+    page.keyboard.type("256")
     go_to("Paint it again", back=True)
     page.keyboard.press("Enter")
-    expect(page.locator("#stop")).to_be_enabled(timeout=15_000)
+    expect(status(page)).to_have_text(re.compile("step"), timeout=15_000)  # there is one to keep
     go_to("Stop")
     page.keyboard.press("Enter")
     expect(page.locator("#take-film")).to_be_enabled(timeout=30_000)
@@ -235,7 +235,7 @@ def test_everything_can_be_done_with_the_keyboard_alone(visit):
         page.keyboard.press("ArrowRight")
     at = page.locator(".slider").evaluate("element => element.style.getPropertyValue('--at')")
     assert at == "60%"
-    go_to("cat-poppies · size 64")
+    go_to("cat-poppies · size 256")
     page.keyboard.press("Enter")
     expect(status(page)).to_have_text(re.compile("are back"), timeout=15_000)
     go_to("Delete")
