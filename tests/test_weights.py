@@ -197,6 +197,7 @@ def ask_hub(endpoint, cache, *sources):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_the_hub_is_asked_for_the_file_and_what_fails_is_a_sentence(state, tmp_path):
     Hub.files = {
         "/timm/vgg19.tv_in1k/resolve/main/model.safetensors": save(state),
