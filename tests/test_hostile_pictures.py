@@ -66,28 +66,33 @@ def check_expected(found):
     assert pictures and not [one for one in pictures if one.get("difference", 99) > 4]
 
 
+@pytest.mark.slow
 def test_a_thousand_bad_files_are_pictures_or_sentences_and_cost_little(small):
     assert len(small) >= FILES
     check_promises(small)
     assert not [(one["name"], one["seconds"]) for one in small if one["seconds"] > SECONDS]
 
 
+@pytest.mark.slow
 def test_what_must_be_refused_is_and_what_is_only_odd_is_read(small):
     check_expected(small)
 
 
+@pytest.mark.slow
 def test_some_of_the_spoilt_files_are_read_and_most_are_not(small):
     spoilt = [one for one in small if not one["expected"]]
     read = sum("size" in one for one in spoilt)
     assert 0 < read < len(spoilt) / 2
 
 
+@pytest.mark.slow
 def test_what_is_refused_by_its_header_is_refused_with_the_same_words_twice(small):
     twice = [one["sentences"] for one in small if len(one.get("sentences", [])) == 2]
     assert len(twice) > 100
     assert not [(first, second) for first, second in twice if first != second]
 
 
+@pytest.mark.slow
 def test_where_warnings_are_errors_they_are_sentences_as_well(tmp_path):
     check_promises(outcomes(tmp_path, "-W", "error", seed=2, number=500))
 

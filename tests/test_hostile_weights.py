@@ -326,12 +326,14 @@ def test_what_doubles_over_and_over_is_refused_at_once(refused, form, ending):
     refused(form(twice_as_large(90, ending)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_deep_nesting_is_refused(refused, form):
     for content in (deep(), b"\x80\x02)" + b"\x85" * 10**5 + b".", b"(" * 10**6, b"\x80\x02}"):
         refused(form(content))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_a_pickle_that_begins_with_any_letter_is_refused(refused, form):
     for letter in range(256):

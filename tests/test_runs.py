@@ -37,10 +37,11 @@ def result(step=3):
 
 
 class Script:
-    """A `stylize` that goes on only when it is told to, and counts how many are at work."""
+    """A `stylize` that goes on only when it is told to, or after so many seconds, and counts how
+    many are at work."""
 
-    def __init__(self, *events):
-        self.events = events
+    def __init__(self, *events, patience=5):
+        self.events, self.patience = events, patience
         self.go = threading.Event()
         self.begun = threading.Event()
         self.ended = threading.Event()
@@ -57,7 +58,7 @@ class Script:
                 self.told += 1
                 yield event
                 if not isinstance(event, Result):
-                    self.go.wait(5)
+                    self.go.wait(self.patience)
         finally:
             self.at_work -= 1
             self.ended.set()
@@ -355,8 +356,7 @@ def test_a_run_that_nobody_watches_any_more_is_given_up_and_nothing_of_it_kept(
     painter, monkeypatch
 ):
     monkeypatch.setattr(painters, "PATIENCE", 0.2)
-    script = Script(*[progress(1)] * 10**7)
-    script.go.set()
+    script = Script(*[progress(1)] * 10**4, patience=0.01)
     run = start(painter, script)
     watching = run.watch()
     next(watching)
@@ -370,15 +370,14 @@ def test_a_run_to_which_nobody_listens_gives_way_to_one_with_a_listener(painter,
     monkeypatch.setattr(painters, "MANNERS", 0.4)
     monkeypatch.setattr(painters, "THERE", 0.2)
     painter.listeners = Counter({"ann": 1})
-    script = Script(*[progress(1)] * 10**7)
-    script.go.set()
+    script = Script(*[progress(1)] * 10**4, patience=0.01)
     deaf = start(painter, script, Visitor("deaf", "1.1.1.1"))
     unheard = start(painter, script, Visitor("unheard", "1.1.1.2"))
     for run in (deaf, unheard):  # Gradio asks for news of them, although nobody wants to know
         threading.Thread(target=list, args=(run.watch(),)).start()
     time.sleep(0.8)
     assert not deaf.over  # as long as nobody else is waiting who listens
-    ann = start(painter, Script(progress(1), result()), ANN._replace(session="ann"))
+    ann = start(painter, Script(progress(1), result(), patience=0), ANN._replace(session="ann"))
     assert painter.line() == [deaf, ann, unheard]
     assert isinstance(list(ann.watch())[-1], Result)
     assert deaf.left
