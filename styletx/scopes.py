@@ -1,6 +1,7 @@
 """What a request tells of itself: who asks, what for, whether they may, what it counts as."""
 
 from collections.abc import MutableMapping
+from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Any
 
 from starlette.requests import HTTPConnection
@@ -10,6 +11,7 @@ Message = MutableMapping[str, Any]
 HEALTH = "/healthz"
 CALLED = "/gradio_api/call/"
 COSTLY = ("", "/config", "/gradio_api/info", "/gradio_api/openapi.json")
+NETWORK = 64  # leading bits of an IPv6 address, which a provider gives to one customer
 MUCH, LITTLE = 10, 0.1  # requests that one of these counts as, and one for a file of the page
 LISTENED = "/gradio_api/queue/data"  # what a page hears; programs hear what they CALLED
 OPEN = {"/", "/login", "/login/", "/logout", "/theme.css", "/favicon.ico", "/robots.txt", HEALTH}
@@ -54,8 +56,19 @@ def address_of(scope: Message, proxies: int) -> str:
     """Who asks, as far as the nearest of so many `proxies` knows; else who is connected."""
     told = dict(scope["headers"]).get(b"x-forwarded-for", b"").decode("latin-1").split(",")
     if proxies and len(told) >= proxies and told[-proxies].strip():
-        return str(told[-proxies].strip())
-    return str((scope.get("client") or [""])[0])
+        return home_of(told[-proxies].strip())
+    return home_of(str((scope.get("client") or [""])[0]))
+
+
+def home_of(address: str) -> str:
+    """The address, but of IPv6 the network: one visitor has 2**64 addresses there."""
+    try:
+        ip = ip_address(address.split("%")[0])
+    except ValueError:
+        return address
+    if isinstance(ip, IPv4Address):
+        return str(ip)
+    return str(ip.ipv4_mapped or ip_network((ip, NETWORK), strict=False))
 
 
 def lets_in(scope: Message) -> bool:

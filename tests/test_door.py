@@ -304,6 +304,15 @@ def test_the_nearest_proxy_is_believed_as_far_as_is_said_and_no_further():
     assert door.address_of({"headers": []}, 1) == ""
 
 
+def test_who_has_a_network_of_addresses_is_one_visitor():
+    def address(told):
+        return door.address_of({"headers": [], "client": (told, 1)}, 0)
+
+    assert address("2001:db8::1") == address("2001:db8::ffff:1%eth0") != address("2001:db8:0:1::1")
+    assert address("::ffff:1.2.3.4") == address("1.2.3.4") != address("1.2.3.5")
+    assert address("testclient") == "testclient"
+
+
 def test_refusals_are_counted_by_their_reason():
     before = figures.as_text()
     at = Door(Taking(), Allowance(max_body=1), Counter())
