@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import ipaddress
 import re
+import shutil
 import socket
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
@@ -15,8 +16,11 @@ from gradio import processing_utils
 
 from . import figures
 from .limits import MEGA, Allowance
+from .storage import Room
 
 SECONDS, HOPS, NAME = 15, 5, 60  # for all of a fetch, redirects in it, and letters of a file's name
+PLAIN = "identity"  # as it is: little that is compressed can be too much to hold
+AT_ONCE = 4  # fetches; the others wait
 SHOWN = 80  # letters of an address in a sentence
 
 
@@ -24,10 +28,18 @@ def guard_fetches(allowance: Allowance) -> None:
     """Have Gradio fetch as below: by itself it knows no limit of size or time, and says of what it
     refuses only that something went wrong."""
 
+    room, gate = Room(allowance.max_cache), asyncio.Semaphore(AT_ONCE)
+
+    async def in_turn(url: str, folder: Path) -> Path:
+        async with gate:
+            if await asyncio.to_thread(room.full):
+                raise ValueError("there is no room for more pictures now")
+            return await fetched(url, folder, allowance)
+
     async def fetch(url: str, cache_dir: str) -> str:
         shown = f"{url[:SHOWN]}…" if len(url) > SHOWN else url
         try:
-            return str(await asyncio.wait_for(fetched(url, Path(cache_dir), allowance), SECONDS))
+            return str(await asyncio.wait_for(in_turn(url, Path(cache_dir)), SECONDS))
         except asyncio.TimeoutError:
             reason = f"it took more than {SECONDS} s"
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
@@ -53,7 +65,7 @@ async def fetched(url: str, folder: Path, allowance: Allowance) -> Path:
             client.stream(
                 "GET",
                 pinned,
-                headers={"Host": f"{host}{port}"},
+                headers={"Host": f"{host}{port}", "Accept-Encoding": PLAIN},
                 extensions={"sni_hostname": parts.host},
             ) as response,
         ):
@@ -62,6 +74,8 @@ async def fetched(url: str, folder: Path, allowance: Allowance) -> Path:
                 continue
             if response.status_code != 200:
                 raise ValueError(f"the answer was {response.status_code}")
+            if response.headers.get("Content-Encoding", PLAIN) != PLAIN:
+                raise ValueError("it is sent in a form that was not asked for")
             return await stored(response, place_for(url, folder), allowance.max_upload)
     raise ValueError(f"it leads on more than {HOPS} times")
 
@@ -99,15 +113,16 @@ def place_for(url: str, folder: Path) -> Path:
 
 
 async def stored(response: httpx.Response, path: Path, most: float) -> Path:
-    """What is answered, in a file; nothing of it if it is more than so many megabytes."""
+    """What is answered, in a file; nothing of it if that is more than so many megabytes."""
     size = 0
-    with path.open("wb") as file:
-        async for chunk in response.aiter_bytes():
-            size += len(chunk)
-            if size > most * MEGA:
-                break
-            file.write(chunk)
-    if size > most * MEGA:
-        path.unlink()
-        raise ValueError(f"it is larger than {most:g} MB")
+    try:
+        with path.open("wb") as file:
+            async for chunk in response.aiter_raw():
+                size += len(chunk)
+                if size > most * MEGA:
+                    raise ValueError(f"it is larger than {most:g} MB")
+                file.write(chunk)
+    except BaseException:
+        shutil.rmtree(path.parent, ignore_errors=True)
+        raise
     return path

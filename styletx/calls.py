@@ -13,6 +13,7 @@ from .limits import MEGA
 
 CALLS = tuple(f"/gradio_api/{name}" for name in ("queue/join", "call/", "run/", "api/"))
 ELSEWHERE = ("http://", "https://")
+FETCHED, NAMED = 12, 100  # files of a call that are fetched, and letters of a session's name
 UNCLEAR = (
     "This call could not be understood. What each endpoint takes is told by 'Use via API' at the "
     "foot of the page."
@@ -39,8 +40,14 @@ def check_call(body: bytes, most_data: float) -> None:
         raise StyletxError("This call is not JSON that can be read.") from error
     if not isinstance(call, dict):
         raise StyletxError("A call is a JSON object; this one is something else.")
+    if len(str(call.get("session_hash"))) > NAMED:
+        raise StyletxError(f"A session_hash has at most {NAMED} letters.")
+    fetched = 0
     for file in files(call):
         check_file(file, most_data)
+        fetched += str(file.get("path")).startswith(ELSEWHERE)
+    if fetched > FETCHED:
+        raise StyletxError(f"A call has {fetched} addresses to fetch from, but at most {FETCHED}.")
 
 
 def files(value: Any) -> Iterator[dict[str, Any]]:

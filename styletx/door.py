@@ -11,29 +11,32 @@ from .calls import CALLS, check_call
 from .errors import StyletxError
 from .limits import MEGA, Allowance
 from .refusals import Refused, answer, explained
-from .scopes import HEALTH, Message, address_of, called, forget_session, lets_in, listener, weight
+from .scopes import (
+    HEALTH,
+    UPLOAD,
+    Message,
+    address_of,
+    called,
+    closed,
+    forget_session,
+    lets_in,
+    listener,
+    path_of,
+    weight,
+)
 from .storage import Room
 
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
-UPLOAD = "/gradio_api/upload"
 AT_ONCE, HOUR = 50, 3600  # seconds' worth of requests at once; what uploads are counted by
 SLOW, TARRY = 30, 1  # seconds to wait for more of a body, and before an answer to a flood
 MANY = 10_000  # addresses that are remembered
+ASKED = 2048  # letters after the question mark; Gradio keeps some of them for good
+PART, PARTS = b"content-disposition", 16  # what begins a part of a body, each of them an open file
 TOO_MUCH, DRAINED = 413, 64 * MEGA  # the status, and bytes that are read in vain for its sake
 FRAMES = "'self' https://huggingface.co https://*.huggingface.co https://*.hf.space"
-CLOSED = (
-    "proxy=",
-    "stream",
-    "deep_link",
-    "custom_component",
-    "process_recording",
-    "vibe",
-    "dev",
-)  # of Gradio, for others than us
-CLOSED_BELOW = tuple(f"/gradio_api/{name}" for name in (*CLOSED, "profiling", "undo", "runs"))
 HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
@@ -88,14 +91,14 @@ class Door:
             await send(message)
 
         address = address_of(scope, self.allowance.proxies)
-        body = Body(self, scope["path"], address, receive)
+        body = Body(self, path_of(scope), address, receive)
         self.inside[address] += 1
         try:
             await self.check(scope, address)
             with self.listening(scope):
                 await self.app(scope, await body.looked_at(scope), with_headers)
         except Exception as error:  # noqa: BLE001
-            told = explained(error, scope["path"])
+            told = explained(error, path_of(scope))
             if told.status == TOO_MUCH:  # who is cut off while sending does not hear why
                 await body.drain()
             if begun:  # too late for a sentence, but not for an end
@@ -110,24 +113,31 @@ class Door:
 
     async def check(self, scope: Message, address: str) -> None:
         """Raises `Refused` before anything of the body is read."""
-        if scope["path"] == HEALTH:
+        path = path_of(scope)
+        if path == HEALTH:
             return
         if self.inside[address] > self.allowance.connections:
             raise Refused(429, "connections", "Too many requests at a time from your address.")
-        if not self.requests.takes(address, weight(scope["path"])):
+        if not self.requests.takes(address, weight(path)):
             await asyncio.sleep(TARRY)
             raise Refused(429, "rate", "Too many requests from your address; please wait a bit.")
-        if scope["path"].startswith(CLOSED_BELOW):
+        self.check_asked(scope, path)
+        if scope["method"] == "POST" and path == UPLOAD and await asyncio.to_thread(self.room.full):
+            raise Refused(
+                507, "room", "There is no room for more pictures now; try again in a while."
+            )
+
+    def check_asked(self, scope: Message, path: str) -> None:
+        """Raises `Refused` for what nobody may ask, or not this one, or not so much of."""
+        if closed(path):
             raise Refused(404, "closed", "There is nothing here.")
         if not lets_in(scope):
             raise Refused(401, "password", "This page asks for a name and a password.")
         length = dict(scope["headers"]).get(b"content-length", b"0")
         if length.isdigit():  # if not, the server counts as it comes
-            self.check_size(scope["path"], int(length))
-        if scope["method"] == "POST" and scope["path"] == UPLOAD and self.room.full:
-            raise Refused(
-                507, "room", "There is no room for more pictures now; try again in a while."
-            )
+            self.check_size(path, int(length))
+        if len(scope["query_string"]) > ASKED:
+            raise Refused(414, "size", f"At most {ASKED} letters may follow the question mark.")
 
     @contextmanager
     def listening(self, scope: Message) -> Iterator[None]:
@@ -155,10 +165,11 @@ class Body:
     def __init__(self, door: Door, path: str, address: str, receive: Receive) -> None:
         self.door, self.path, self.address, self.receive = door, path, address, receive
         self.size, self.complete = 0, False
+        self.parts, self.tail = 0, b""
 
     async def looked_at(self, scope: Message) -> Receive:
         """How it is to be read on; that of a call has been read and checked. Raises `Refused`."""
-        if scope["method"] != "POST" or not scope["path"].startswith(CALLS):
+        if scope["method"] != "POST" or not self.path.startswith(CALLS):
             return self.more
         parts = []
         while not self.complete:
@@ -183,13 +194,21 @@ class Body:
             message = await asyncio.wait_for(self.receive(), SLOW)
         except asyncio.TimeoutError:
             raise Refused(408, "slow", "The rest of this request did not come.") from None
-        part = len(message.get("body", b""))
+        part = len(body := message.get("body", b""))
         self.size += part
         self.complete = not message.get("more_body", False)
         self.door.check_size(self.path, self.size)
+        self.count_parts(body)
         if part and not self.door.sent.takes(self.address, part / MEGA):
             raise Refused(429, "uploads", "Your address has sent as much as it may in an hour.")
         return message
+
+    def count_parts(self, body: bytes) -> None:
+        """Raises `Refused` for so many files at once that others could open none."""
+        seen = self.tail + body.lower()
+        self.parts, self.tail = self.parts + seen.count(PART), seen[1 - len(PART) :]
+        if self.parts > PARTS:
+            raise Refused(TOO_MUCH, "size", f"At most {PARTS} files are taken at once.")
 
     async def drain(self) -> None:
         """Read on to the end, unless it is far away, and forget it."""

@@ -75,7 +75,7 @@ def work(painter: Painter, given: Given, request: gr.Request | None = None) -> I
         painter.admit(visitor)
         settings = wished(given)
         painter.allowance.check(settings, best_device().type)
-        if Room(painter.allowance.max_cache).full:
+        if Room(painter.allowance.max_cache).full():
             raise Busy("There is no room for more pictures now; try again in a while.")
         paths = located(given)
         content, shares = paths["content"], {name: given[name] for name in SHARES}

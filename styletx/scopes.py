@@ -4,19 +4,49 @@ from collections.abc import MutableMapping
 from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Any
 
+from starlette._utils import get_route_path
 from starlette.requests import HTTPConnection
 
 Message = MutableMapping[str, Any]
 
 HEALTH = "/healthz"
 CALLED = "/gradio_api/call/"
-COSTLY = ("", "/config", "/gradio_api/info", "/gradio_api/openapi.json")
+UPLOAD = "/gradio_api/upload"
+COSTLY = ("", "/config", "/gradio_api/info", "/gradio_api/openapi.json", f"{UPLOAD}_progress")
 NETWORK = 64  # leading bits of an IPv6 address, which a provider gives to one customer
 MUCH, LITTLE = 10, 0.1  # requests that one of these counts as, and one for a file of the page
 LISTENED = "/gradio_api/queue/data"  # what a page hears; programs hear what they CALLED
 OPEN = {"/", "/login", "/login/", "/logout", "/theme.css", "/favicon.ico", "/robots.txt", HEALTH}
 OPEN |= {"/manifest.json", "/pwa_icon", "/gradio_api/startup-events", "/gradio_api/login_check"}
 OPEN_BELOW = ("/assets/", "/static/", "/svelte/")  # files of Gradio's own that ask for a password
+FILE = "/gradio_api/file"
+CLOSED = (
+    "proxy=",
+    "stream",
+    "deep_link",
+    "custom_component",
+    "process_recording",
+    "vibe",
+    "dev",
+    "profiling",
+    "undo",
+    "runs",
+)  # of Gradio, for others than us
+FETCHED = (f"{FILE}=http:", f"{FILE}=https:", f"{FILE}/")  # from the web, for anybody, as if ours
+CLOSED_BELOW = (*(f"/gradio_api/{name}" for name in CLOSED), *FETCHED)
+ICON, ICONS = "/pwa_icon/", ("192", "512")  # which Gradio draws as large as it is asked for
+
+
+def path_of(scope: Message) -> str:
+    """What is asked for, as Gradio will understand it: without the prefix of a page that a proxy
+    shows below an address of its own."""
+    return get_route_path(scope)
+
+
+def closed(path: str) -> bool:
+    """Whether it is not for anybody."""
+    icon = path.startswith(ICON) and path.removeprefix(ICON) not in ICONS
+    return icon or path.startswith(CLOSED_BELOW)
 
 
 def weight(path: str) -> float:
@@ -28,12 +58,12 @@ def weight(path: str) -> float:
 
 def called(scope: Message) -> bool:
     """Whether a program asks what becomes of its call."""
-    return bool(scope["method"] == "GET" and scope["path"].startswith(CALLED))
+    return bool(scope["method"] == "GET" and path_of(scope).startswith(CALLED))
 
 
 def listener(scope: Message) -> str:
     """The session whose news a request asks for, or ""."""
-    path = scope["path"].rstrip("/")
+    path = path_of(scope).rstrip("/")
     if scope["method"] == "GET" and path == LISTENED:
         return str(HTTPConnection(scope).query_params.get("session_hash", ""))
     if called(scope):
@@ -46,7 +76,7 @@ def listener(scope: Message) -> str:
 def forget_session(scope: Message) -> None:
     """A call that was told its end needs no state any more, of which Gradio by itself keeps a
     quarter of a megabyte for each of the last thousands. Its session is called as its event."""
-    session, holder = scope["path"].rstrip("/").rsplit("/", 1)[1], scope["app"].state_holder
+    session, holder = path_of(scope).rstrip("/").rsplit("/", 1)[1], scope["app"].state_holder
     with holder.lock:
         holder.session_data.pop(session, None)
         holder.time_last_used.pop(session, None)
@@ -73,9 +103,19 @@ def home_of(address: str) -> str:
 
 def lets_in(scope: Message) -> bool:
     """Whether no password is asked for, or it was given, or this is needed to ask for it."""
-    gradio, path = scope["app"], scope["path"]
+    gradio, path = scope["app"], path_of(scope)
     if getattr(gradio, "auth", None) is None or path in OPEN or path.startswith(OPEN_BELOW):
         return True
+    if from_elsewhere(scope):
+        return False
     cookies = HTTPConnection(scope).cookies
     names = (f"access-token-{kind}{gradio.cookie_id}" for kind in ("", "unsecure-"))
     return any(cookies.get(name) in gradio.tokens for name in names if cookies.get(name))
+
+
+def from_elsewhere(scope: Message) -> bool:
+    """Whether a browser asks for another page than ours, which shall not make use of who has given
+    us a password: Gradio lets every page read its answers. To follow a link here is no such use."""
+    told = HTTPConnection(scope).headers
+    followed = scope["method"] == "GET" and told.get("sec-fetch-mode") == "navigate"
+    return told.get("sec-fetch-site") == "cross-site" and not followed

@@ -1,5 +1,6 @@
 """The server around the page, from its start to an end that loses nothing."""
 
+import asyncio
 import logging
 import os
 import signal
@@ -38,10 +39,7 @@ def serve(build: Callable[[], gr.Blocks], painter: Painter, **options: Any) -> N
     for sent in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sent, lambda *_: over.set())
     try:
-        guard_fetches(painter.allowance)
-        explain_failures()
-        guard_brush()
-        painter.listeners = Counter()
+        guard(painter)
         keep_sweeping(until=over)
         app = build()
         app.launch(
@@ -71,6 +69,15 @@ def serve(build: Callable[[], gr.Blocks], painter: Painter, **options: Any) -> N
         os._exit(0)
 
 
+def guard(painter: Painter) -> None:
+    """Mend what Gradio and Uvicorn leave open to everybody."""
+    guard_fetches(painter.allowance)
+    explain_failures()
+    guard_brush()
+    painter.listeners = Counter()
+    os.environ.setdefault("FORWARDED_ALLOW_IPS", "")  # whom to believe is for `proxies` to say
+
+
 def watch(painter: Painter, over: Event) -> list[Route]:
     """What those ask who watch over a server: whether it can paint, and what it has done."""
     room = Room(painter.allowance.max_cache)
@@ -84,7 +91,7 @@ def watch(painter: Painter, over: Event) -> list[Route]:
         now = {
             "line": sum(not run.over for run in runs),
             "at_work": sum(run.future.running() for run in runs),
-            "cache_bytes": room.look(),
+            "cache_bytes": await asyncio.to_thread(room.look),
         }
         return PlainTextResponse(figures.as_text(**now))
 

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from .limits import MEGA
 KEPT, EVERY = 3600, 60  # seconds that a picture stays, and between two looks at what is too old
 OURS, RUNS, LOCK = "styletx", "runs", ".lock"  # beside the runs lies what is uploaded
 FREE = 100 * MEGA  # bytes of the disk that are not ours to fill
+LEAST = 64_000  # bytes that a file counts as: to look after many costs, however small they are
 FRESH = 2  # seconds for which a look at the room that is taken counts
 
 
@@ -51,11 +53,13 @@ def move_in() -> FileLock:
             "folder that can be written."
         ) from error
     os.environ["GRADIO_TEMP_DIR"] = str(folder)  # which Gradio, too, looks up whenever it wants it
+    tempfile.tempdir = str(folder)  # where it leaves what was not sent to its end
     return lock
 
 
 def move_out(lock: FileLock) -> None:
     """Let go of the folder: the next server may clear it."""
+    tempfile.tempdir = None
     lock.release()
     Path(lock.lock_file).unlink(missing_ok=True)
 
@@ -135,7 +139,6 @@ class Room:
             self.taken, self.seen = sum(sizes(get_upload_folder())), time.monotonic()
         return self.taken
 
-    @property
     def full(self) -> bool:
         """Whether nothing more may be written, since it is too much or the disk is full."""
         try:
@@ -146,12 +149,12 @@ class Room:
 
 
 def sizes(folder: str | os.PathLike[str]) -> Iterator[int]:
-    """The bytes of each file in a folder, however deep."""
+    """The bytes that each file in a folder counts as, however deep."""
     try:
         for entry in os.scandir(folder):
             if entry.is_dir(follow_symlinks=False):
                 yield from sizes(entry)
             else:
-                yield entry.stat(follow_symlinks=False).st_size
+                yield max(LEAST, entry.stat(follow_symlinks=False).st_size)
     except OSError:  # removed while we look
         return

@@ -6,6 +6,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import gradio as gr
+import httpx
 import pytest
 from gradio import processing_utils
 
@@ -40,12 +41,17 @@ class Web(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.asked.append((self.path, self.headers["Host"]))
+        assert self.headers["Accept-Encoding"] == "identity"
         if self.path.startswith("/to/"):
             self.send_response(302)
             self.send_header("Location", self.path[4:] or "/to/")
             self.end_headers()
             return
         self.send_response(404 if self.path == "/none" else 200)
+        if self.path == "/packed":
+            self.send_header("Content-Encoding", "gzip")
+        if self.path == "/half":
+            self.send_header("Content-Length", "2000")
         self.end_headers()
         if self.path == "/slow":
             time.sleep(1)
@@ -95,6 +101,17 @@ def test_too_much_is_not_fetched_and_leaves_nothing(web, tmp_path):
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
+def test_what_is_packed_is_not_unpacked(web, tmp_path):
+    with pytest.raises(ValueError, match="sent in a form that was not asked for"):
+        fetch(f"{web}/packed", tmp_path)
+
+
+def test_half_of_a_picture_is_not_kept(web, tmp_path):
+    with pytest.raises(httpx.HTTPError):
+        fetch(f"{web}/half", tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_where_it_leads_on_is_looked_at_again(web, tmp_path):
     assert fetch(f"{web}/to//picture.png", tmp_path).name == "picture.png"
     port = web.rsplit(":", 1)[1]
@@ -135,6 +152,20 @@ def test_gradio_fetches_so_and_says_what_is_wrong(web, tmp_path, monkeypatch, pa
     with pytest.raises(gr.Error) as refused:
         processing_utils.save_url_to_cache(web + path, str(tmp_path))
     assert str(refused.value.message).endswith(sentence)
+
+
+def test_nothing_is_fetched_where_there_is_no_room(web, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    (tmp_path / "much").write_bytes(bytes(2 * MEGA))
+    monkeypatch.setattr(
+        processing_utils,
+        "async_ssrf_protected_download",
+        processing_utils.async_ssrf_protected_download,
+    )
+    guard_fetches(Allowance(max_cache=1))
+    with pytest.raises(gr.Error, match="could not be fetched: there is no room"):
+        processing_utils.save_url_to_cache(f"{web}/a.png", str(tmp_path))
+    assert not Web.asked
 
 
 @pytest.mark.parametrize(

@@ -46,9 +46,10 @@ class Taking:
 
 
 def ask(
-    at, path="/", parts=(b"",), method="GET", client="1.1.1.1", gradio=None, query=b"", **headers
-):
-    """What the door `at` answers: status, headers and text."""
+    at, path="/", parts=(b"",), method="GET", client="1.1.1.1", gradio=None, below="", query=b"",
+    **headers,
+):  # fmt: skip
+    """What the door `at` answers, or that of a page `below` a prefix: status, headers and text."""
     told, left = [], list(parts)
 
     async def receive():
@@ -62,7 +63,8 @@ def ask(
     scope = {
         "type": "http",
         "method": method,
-        "path": path,
+        "path": below + path,
+        "root_path": below,
         "query_string": query,
         "client": (client, 1),
         "app": gradio or SimpleNamespace(auth=None),
@@ -200,7 +202,7 @@ def test_requests_at_a_time_are_bounded_for_each_address_and_forgotten_when_answ
             told.append(message)
 
         scope = {"type": "http", "method": "GET", "path": "/", "client": ("1.1.1.1", 1)}
-        scope |= {"app": SimpleNamespace(auth=None), "headers": []}
+        scope |= {"app": SimpleNamespace(auth=None), "headers": [], "query_string": b""}
         waiting = [asyncio.ensure_future(at(dict(scope), never, send)) for _ in range(number)]
         await asyncio.sleep(0.05)
         for one in waiting:
@@ -226,7 +228,8 @@ def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch):
         told.append(message)
 
     scope = {"type": "http", "method": "POST", "path": JOIN, "client": ("1.1.1.1", 1)}
-    asyncio.run(at({**scope, "app": SimpleNamespace(auth=None), "headers": []}, never, send))
+    scope |= {"app": SimpleNamespace(auth=None), "headers": [], "query_string": b""}
+    asyncio.run(at(scope, never, send))
     assert told[0]["status"] == 408
 
 
@@ -241,9 +244,50 @@ def test_nothing_is_taken_where_there_is_no_room(cache):
     assert ask(at)[0] == 200
 
 
-@pytest.mark.parametrize("path", ["proxy=http://x", "vibe-edit", "deep_link", "dev/reload", "runs"])
-def test_what_gradio_offers_to_others_is_closed(path):
-    assert ask(Door(Taking(), Allowance(), Counter()), f"/gradio_api/{path}")[0] == 404
+@pytest.mark.parametrize("below", ["", "/x"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "proxy=http://x", "vibe-edit", "deep_link", "dev/reload", "runs",
+        "file=http://x", "file=https://x/y.png", "file/http://x", "file//etc/passwd",
+    ],
+)  # fmt: skip
+def test_what_gradio_offers_to_others_is_closed(path, below):
+    at = Door(Taking(), Allowance(), Counter())
+    assert ask(at, f"/gradio_api/{path}", below=below)[0] == 404
+    assert ask(at, "/gradio_api/file=/tmp/x.png", below=below)[0] == 200
+
+
+def test_the_icon_is_drawn_in_the_sizes_that_the_page_names():
+    at = Door(Taking(), Allowance(), Counter())
+    for asked, status in (("", 200), ("/192", 200), ("/512", 200), ("/30000", 404), ("/", 404)):
+        assert ask(at, f"/pwa_icon{asked}")[0] == status
+
+
+def test_below_a_prefix_the_same_is_refused():
+    at = Door(Taking(), Allowance(max_body=1), Counter())
+    assert ask(at, JOIN, [b"not JSON"], "POST", below="/x")[0] == 422
+    assert ask(at, UPLOAD, [bytes(2 * MEGA)], "POST", below="/x")[0] == 200
+    assert ask(at, JOIN, [bytes(2 * MEGA)], "POST", below="/x")[0] == 413
+
+
+def test_what_follows_the_question_mark_is_short():
+    at = Door(Taking(), Allowance(), Counter())
+    assert ask(at, query=b"x" * 2048)[0] == 200
+    status, _, text = ask(at, query=b"x" * 2049)
+    assert (status, sentence(text)) == (414, "At most 2048 letters may follow the question mark.")
+
+
+@pytest.mark.parametrize("piece", [7, 10**6])
+def test_so_many_files_at_once_that_others_could_open_none_are_not_taken(piece):
+    def files(number):
+        whole = b'--x\r\nContent-Disposition: form-data; filename="a"\r\n\r\ny\r\n' * number
+        return [whole[start : start + piece] for start in range(0, len(whole), piece)]
+
+    at = Door(Taking(), Allowance(), Counter())
+    assert ask(at, UPLOAD, files(16), "POST")[0] == 200
+    status, _, text = ask(at, UPLOAD, files(17), "POST")
+    assert (status, sentence(text)) == (413, "At most 16 files are taken at once.")
 
 
 def test_with_a_password_everything_is_shut_but_what_asks_for_it_and_the_health():
@@ -262,6 +306,21 @@ def test_with_a_password_everything_is_shut_but_what_asks_for_it_and_the_health(
     assert ask(at, "/config", gradio=gradio, cookie="access-token-1=token")[0] == 200
     for path in ("/", HEALTH, "/login", "/assets/index.js"):
         assert ask(at, path, gradio=gradio)[0] == 200
+
+
+def test_a_password_is_not_lent_to_other_pages():
+    gradio = SimpleNamespace(auth={"ann": "x"}, tokens={"token": "ann"}, cookie_id="1")
+    at = Door(Taking(), Allowance(), Counter())
+
+    def status(method="GET", **told):
+        told = {f"sec_fetch_{name}": value for name, value in told.items()}
+        path, parts = ("/config", [b"{}"]) if method == "GET" else (JOIN, [b"{}"])
+        return ask(at, path, parts, method, gradio=gradio, cookie="access-token-1=token", **told)[0]
+
+    assert status(site="same-origin", mode="cors") == 200
+    assert status(site="cross-site", mode="navigate") == 200
+    assert status(site="cross-site", mode="cors") == status(site="cross-site") == 401
+    assert status("POST", site="cross-site", mode="navigate") == 401
 
 
 @pytest.mark.parametrize(
@@ -391,3 +450,21 @@ def test_a_call_that_was_told_its_end_leaves_no_state_behind():
     ask(at, "/gradio_api/call/v2/stylize/abc", gradio=gradio)
     ask(at, "/gradio_api/queue/data", gradio=gradio)
     assert list(holder.session_data) == list(holder.time_last_used) == ["page"]
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ({"session_hash": "x" * 101}, "A session_hash has at most 100 letters."),
+        ({"session_hash": [[]] * 99}, "A session_hash has at most 100 letters."),
+        (
+            {"data": [[{"path": "https://x/y.png"}] * 13]},
+            "A call has 13 addresses to fetch from, but at most 12.",
+        ),
+    ],
+)
+def test_a_call_that_asks_for_much_at_once_is_refused(call, told):
+    status, _, text = ask(
+        Door(Taking(), Allowance(), Counter()), JOIN, [json.dumps(call).encode()], "POST"
+    )
+    assert (status, sentence(text)) == (422, told)

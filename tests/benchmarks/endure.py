@@ -37,7 +37,7 @@ ANOTHER = "203.0.113.9"  # the address that the hostile visitor seems to have
 def main() -> None:
     minutes = float(sys.argv[1]) if len(sys.argv) > 1 else 10
     with tempfile.TemporaryDirectory() as folder:
-        server = Server(Path(folder) / "cache").wait()
+        server = Server(Path(folder) / "cache", STYLETX_PROXIES="1").wait()
         try:
             sys.stdout.write(f"| what | figure |\n|---|---|\n| {lasted(server)} |\n")
             sys.stdout.write(f"| {beside(server.url, 60 * minutes)} |\n\nOn {machine()}.\n")
