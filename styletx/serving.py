@@ -22,6 +22,7 @@ from .brush import guard_brush
 from .calls import explain_failures
 from .door import Door
 from .features import loaded
+from .limits import Allowance
 from .painter import Painter
 from .scopes import HEALTH
 from .storage import Room, keep_sweeping, move_in, move_out
@@ -39,7 +40,8 @@ def serve(build: Callable[[], gr.Blocks], painter: Painter, **options: Any) -> N
     for sent in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sent, lambda *_: over.set())
     try:
-        guard(painter)
+        guard(painter.allowance)
+        painter.listeners = Counter()
         keep_sweeping(until=over)
         app = build()
         app.launch(
@@ -69,12 +71,11 @@ def serve(build: Callable[[], gr.Blocks], painter: Painter, **options: Any) -> N
         os._exit(0)
 
 
-def guard(painter: Painter) -> None:
+def guard(allowance: Allowance) -> None:
     """Mend what Gradio and Uvicorn leave open to everybody."""
-    guard_fetches(painter.allowance)
+    guard_fetches(allowance)
     explain_failures()
     guard_brush()
-    painter.listeners = Counter()
     os.environ.setdefault("FORWARDED_ALLOW_IPS", "")  # whom to believe is for `proxies` to say
 
 
