@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -17,7 +18,7 @@ from .events import Events, Log, Progress, Style
 from .features import FeatureExtractor, best_device, vgg19
 from .images import enlarge
 from .memory import explaining_memory
-from .objective import Term, evaluate
+from .objective import Known, Term, evaluate
 from .pace import REHEARSALS
 from .pyramid import Level
 from .settings import Settings
@@ -46,25 +47,27 @@ def stylize(  # noqa: PLR0913
     begun: Image.Image | None = None,
     weights: str | Weights | None = None,
     report_every: float = 0.25,
+    after: Progress | None = None,
+    known: Known | None = None,
 ) -> Events:
     """Paint `content` in the manner of `styles`; stop early by closing the generator.
 
     What is white in `keep` stays as it is in the photo. `begun` is a picture to go on with instead
     of beginning anew: it is painted over at its own size, and at larger ones up to the settings'.
+    `after` is where this run broke off elsewhere. `known` keeps what runs see of their paintings.
 
-    Reports before the first step, then at most every `report_every` seconds, then yields one
-    `Result`. `weights` are VGG19's, or name their source as in `weights.load`. Raises
-    `StyletxError`; if painting had begun, the `Result` with the last good picture comes first.
+    Reports before the first step, then every `report_every` seconds, then yields one `Result`.
+    `weights` are VGG19's, or name their source as in `weights.load`. Raises `StyletxError`; if
+    painting had begun, the `Result` with the last good picture comes first.
     """
     levels, task = prepare(content, styles, settings, keep, begun)
     log, canvas = Log(levels, settings, report_every, task.show), None
     extractor = vgg19(best_device(), weights)
-    log.means = extractor.means
-    check_time(levels, task, extractor, log)
+    task = set_out(levels, task, extractor, log, after)
     try:
-        for level in levels:
+        for level in levels[log.done :]:
             with explaining_memory(levels, level):
-                canvas, aim = take_aim(canvas, level, task, extractor)
+                canvas, aim = take_aim(canvas, level, task, extractor, known)
                 log.begin(level)
                 yield from improvements(canvas, aim, settings, log)
     except StyletxError:
@@ -77,15 +80,34 @@ def stylize(  # noqa: PLR0913
         yield log.result(canvas)
 
 
+def set_out(
+    levels: Sequence[Level],
+    task: Task,
+    extractor: FeatureExtractor,
+    log: Log,
+    after: Progress | None,
+) -> Task:
+    """What is left to do: all of it, if there is time enough, or what follows the last report."""
+    log.means = extractor.means
+    if after is None:
+        check_time(levels, task, extractor, log)
+        return task
+    log.go_on(after)
+    return replace(task, begun=after.preview)
+
+
 def take_aim(
-    painted: Tensor | None, level: Level, task: Task, extractor: FeatureExtractor
+    painted: Tensor | None,
+    level: Level,
+    task: Task,
+    extractor: FeatureExtractor,
+    known: Known | None = None,
 ) -> tuple[Tensor, Aim]:
     """The canvas of a level, from what is `painted` so far, and what its steps go by."""
     scene = task.at(level, extractor.device)
     canvas = start(level, scene, task) if painted is None else enlarge(painted, level.size)
-    return canvas, Aim(
-        scene, set_targets(canvas, level, scene, task.settings, extractor), extractor
-    )
+    terms = set_targets(canvas, level, scene, task.settings, extractor, known)
+    return canvas, Aim(scene, terms, extractor)
 
 
 def check_time(levels: Sequence[Level], task: Task, extractor: FeatureExtractor, log: Log) -> None:
@@ -126,11 +148,11 @@ def descend(
     as large steps; raises `Diverged` when that does not help.
     """
     learning_rate = settings.learning_rate
-    good, reached, failures = canvas.clone(), 0, 0
-    optimizer, step = optimizer_for(canvas, settings, learning_rate), 0
+    good, first, failures = canvas.clone(), log.step, 0
+    optimizer, step, reached = optimizer_for(canvas, settings, learning_rate), first, first
     while step < log.steps:
         losses, gradient = slope(canvas, aim)
-        if log.due or step in (1, log.steps - 1):
+        if log.due or step in (first + 1, log.steps - 1):
             if not torch.isfinite(losses["total"] + gradient.sum()):
                 canvas.copy_(good)
                 step = reached

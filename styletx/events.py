@@ -31,6 +31,7 @@ class Report:
     `level` of `levels` counts from 1, `step` of `steps` from 0, where nothing is painted yet.
     `losses` are the weighted values that are minimised, by name, with their "total". `weights` and
     `device` say what paints: the weights' source, and where and how precisely it is computed.
+    `moved` counts how often the run had to go on somewhere else.
     """
 
     level: int
@@ -42,6 +43,7 @@ class Report:
     settings: Settings
     weights: str
     device: str
+    moved: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,8 @@ class Log:
         self.pace = Pace(levels, settings.seconds)
         self.means: dict[str, str] = {}  # which weights paint, and on what device
         self.step = 0  # of this level
+        self.done = self.first = 0  # levels, and steps of the next one, that were painted elsewhere
+        self.moved = 0  # times
         self.losses: dict[str, Tensor] = {}
         self.started, self.reported = time.monotonic(), -math.inf
         self.pause = report_every  # until the next report
@@ -110,8 +114,14 @@ class Log:
         """How many steps this level is to take, as far as is known now."""
         return self.pace.steps[self.pace.at]
 
+    def go_on(self, after: Progress) -> None:
+        """Count on from the last report of this run, which broke off somewhere else."""
+        self.started -= after.seconds
+        self.done, self.moved = after.level - 1, after.moved + 1
+        self.first = self.pace.go_on(self.done, after.step)
+
     def begin(self, level: Level) -> None:
-        self.step = 0
+        self.step, self.first = self.first, 0
         self.pace.begin(level, self.seconds)
 
     def note(self, step: int, losses: dict[str, Tensor]) -> None:
@@ -141,5 +151,6 @@ class Log:
             "losses": {name: loss.item() for name, loss in self.losses.items()},
             "seconds": self.seconds,
             "settings": self.settings,
+            "moved": self.moved,
             **self.means,
         }

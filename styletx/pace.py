@@ -27,6 +27,13 @@ class Pace:
         self.begun: tuple[int, float] | None = None  # the step and the time it is timed from
         self.speed: float | None = None  # seconds per unit of `Level.cost`
 
+    def go_on(self, at: int, step: int) -> int:
+        """So many steps of all were taken somewhere else, the last of them at level `at`: how many
+        of that level's. With a budget nobody knows, and those before are taken for all of them."""
+        if self.budget and at:
+            self.steps[:at] = [step, *[0] * (at - 1)]
+        return step - sum(self.steps[:at])
+
     def begin(self, level: Level, now: float) -> None:
         """The targets of `level` are set, and its first step comes next."""
         self.at, self.begun = self.levels.index(level), None

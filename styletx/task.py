@@ -18,12 +18,14 @@ from .layers import names
 from .objective import (
     CLASSIC,
     RELATIVE,
+    Known,
     Term,
     between,
     by_layer,
     follow_style,
     keep_composition,
     keep_content,
+    look,
     stay_smooth,
 )
 from .pyramid import Level, brush_size, plan
@@ -185,8 +187,13 @@ def noise(like: Tensor, seed: int, grain: int) -> Tensor:
     return enlarge(grains, (width, height)).to(like)
 
 
-def set_targets(
-    canvas: Tensor, level: Level, scene: Scene, settings: Settings, extractor: FeatureExtractor
+def set_targets(  # noqa: PLR0913
+    canvas: Tensor,
+    level: Level,
+    scene: Scene,
+    settings: Settings,
+    extractor: FeatureExtractor,
+    known: Known | None = None,
 ) -> list[Term]:
     """L = α·L_content + β·L_style at this level, with everything that does not change computed
     once. Where a level refines, content is the photo's details, and the coarse composition is kept
@@ -204,7 +211,9 @@ def set_targets(
     if level.refines:
         terms.append(keep_composition(scene.around(canvas), COMPOSITION))
     for where, paintings in scene.regions:
-        targets = [(compared.of(extractor(seen, layers)), share) for seen, share in paintings]
+        targets = [
+            (look(one, layers, compared, extractor, known), share) for one, share in paintings
+        ]
         if toward < 1:
             features = {layer: photo[layer] for layer in layers}
             own = compared.of(features, by_layer(where, layers))

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from conftest import small_weights
 from PIL import Image
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -16,6 +17,7 @@ import styletx.task as task
 from styletx import Progress, Result, Settings, Style, StyletxError, stylize
 from styletx.features import best_device, vgg19
 from styletx.images import to_tensor
+from styletx.objective import RELATIVE, Known
 from styletx.pyramid import plan
 
 QUICK = Settings(size=256, steps=6)
@@ -454,3 +456,77 @@ def test_a_time_too_short_is_refused_before_anything_is_painted(sunset, weave, e
     settings = Settings(size=256, seconds=1)
     with pytest.raises(StyletxError, match="In 1 s this machine cannot paint 256 pixels"):
         next(stylize(sunset, [Style(weave)], settings, weights=eye))
+
+
+@pytest.mark.parametrize("broke_off", [0, 1, 4, 7, 11])
+def test_a_run_that_broke_off_is_finished_from_its_last_report(sunset, weave, eye, broke_off):
+    """As if nothing had happened, but for what the optimiser remembered."""
+    settings = Settings(size=256, steps=12)
+    *progress, whole = paint(sunset, weave, eye, settings)
+    last = pickle.loads(pickle.dumps(progress[broke_off]))
+    given = {"weights": eye, "report_every": 0, "after": last}
+    *rest, result = stylize(sunset, [Style(weave)], settings, **given)
+    assert [(event.level, event.step) for event in rest] == [
+        (event.level, event.step) for event in progress[broke_off:]
+    ]
+    assert (result.step, result.steps, result.levels) == (12, 12, 2)
+    assert {event.moved for event in (*rest, result)} == {1}
+    assert rest[0].seconds > last.seconds
+    before, first = (
+        to_tensor(event.preview, (256, 171), torch.device("cpu")) for event in (last, rest[0])
+    )
+    assert (first - before).abs().mean() < 0.02
+    assert rest[-1].losses["total"] < 1.2 * progress[-1].losses["total"]
+    assert result.picture.size == whole.picture.size
+
+
+def test_a_run_with_a_time_to_keep_keeps_it_where_it_goes_on(sunset, weave, eye):
+    settings = Settings(size=256, seconds=1.5)
+    with closing(stylize(sunset, [Style(weave)], settings, weights=eye)) as events:
+        last = next(event for event in events if event.level == 2)
+    *rest, result = stylize(sunset, [Style(weave)], settings, weights=eye, after=last)
+    assert all(event.step >= last.step for event in rest)
+    assert result.step == result.steps > last.step
+    assert result.seconds < 3
+
+
+def test_a_painting_is_looked_at_once_by_runs_that_share_what_is_known(
+    sunset, weave, eye, monkeypatch
+):
+    extractor = vgg19(torch.device("cpu"), eye, torch.float32)
+    monkeypatch.setattr(engine, "vgg19", lambda *_: extractor)
+    looks = []
+    forward = extractor.forward
+    monkeypatch.setattr(extractor, "forward", lambda *a: looks.append(a) or forward(*a))
+
+    def run(picture, known, **settings):
+        looks.clear()
+        chosen = Settings(size=256, steps=4, **settings)
+        result = list(stylize(picture, [Style(weave)], chosen, known=known))[-1]
+        return len(looks), result.picture.tobytes()
+
+    known = Known()
+    alone, painted = run(sunset, None)
+    assert run(sunset, known) == (alone, painted)
+    assert run(sunset, known) == (alone - 2, painted)  # one for each size
+    assert run(sunset.rotate(180), known)[0] == alone - 2
+    assert run(sunset, known, style_scale=2)[0] == alone  # at other sizes than before
+    assert run(sunset, known, colors="photo")[0] == alone  # in other colours
+    assert run(sunset, known, method="gatys") == run(sunset, None, method="gatys")
+    other = small_weights(1)
+    assert list(stylize(sunset, [Style(weave)], Settings(size=64, steps=1), known=known))
+    monkeypatch.setattr(engine, "vgg19", vgg19)
+    first, second = (
+        list(stylize(sunset, [Style(weave)], Settings(size=64, steps=2), weights=other, known=k))
+        for k in (known, None)
+    )
+    assert first[-1].picture.tobytes() == second[-1].picture.tobytes()
+
+
+def test_no_more_is_known_than_was_said(weave, eye):
+    extractor = vgg19(torch.device("cpu"), eye, torch.float32)
+    known = Known(most=2)
+    for side in (32, 48, 64, 32):
+        painting = to_tensor(weave, (side, side), torch.device("cpu"))
+        known.of(painting, ("relu1_1",), RELATIVE, extractor)
+    assert len(known.statistics) == 2
