@@ -21,7 +21,7 @@ from styletx.controls import (
     looked_at,
     repeated,
 )
-from styletx.endpoints import GRADIO_LINE, QUIET, Components
+from styletx.endpoints import QUIET, Components
 from styletx.engine import best_device
 from styletx.features import vgg19
 from styletx.limits import Allowance
@@ -74,7 +74,8 @@ def build_app(painter: Painter, for_agents: bool = False) -> gr.Blocks:
         offer_endpoints(painter, inputs, parts["picture"])
         if for_agents:
             offer_tool(painter)
-    return app.queue(max_size=GRADIO_LINE, api_open=False)
+    line = 2 * painter.allowance.calls  # which is refused before, in words of our own
+    return app.queue(max_size=line, api_open=False)
 
 
 def lay_out_examples() -> dict[str, gr.Button]:

@@ -20,7 +20,7 @@ from .storage import Room
 
 SECONDS, HOPS, NAME = 15, 5, 60  # for all of a fetch, redirects in it, and letters of a file's name
 PLAIN = "identity"  # as it is: little that is compressed can be too much to hold
-AT_ONCE = 4  # fetches; the others wait
+AT_ONCE = 32  # fetches, which hold little; the others wait
 SHOWN = 80  # letters of an address in a sentence
 
 
@@ -34,12 +34,12 @@ def guard_fetches(allowance: Allowance) -> None:
         async with gate:
             if await asyncio.to_thread(room.full):
                 raise ValueError("there is no room for more pictures now")
-            return await fetched(url, folder, allowance)
+            return await asyncio.wait_for(fetched(url, folder, allowance), SECONDS)
 
     async def fetch(url: str, cache_dir: str) -> str:
         shown = f"{url[:SHOWN]}…" if len(url) > SHOWN else url
         try:
-            return str(await asyncio.wait_for(in_turn(url, Path(cache_dir)), SECONDS))
+            return str(await in_turn(url, Path(cache_dir)))
         except asyncio.TimeoutError:
             reason = f"it took more than {SECONDS} s"
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:

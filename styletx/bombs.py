@@ -34,6 +34,7 @@ PIECES = (
 )
 MARKER = re.compile(rb"\xff([\xc0-\xcf\xd9-\xfe])")  # the others mean nothing between scans
 SCAN, END = b"\xda", b"\xd9"
+SCAN_BEGINS = b"\xff" + SCAN
 
 
 class Bomb(Exception):
@@ -64,6 +65,8 @@ def check_scans(path: Path, picture: Image.Image) -> None:
     if picture.format not in ("JPEG", "MPO"):
         return
     content = path.read_bytes()
+    if content.count(SCAN_BEGINS) <= MOST_SCANS:  # as in every honest one, which is soon known
+        return
     scans, position = 0, 2
     for _ in range(MOST_PIECES):
         marker = MARKER.search(content, position)

@@ -1,7 +1,7 @@
 """The brush: what is painted over the photo becomes masks."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -9,20 +9,23 @@ from uuid import uuid4
 
 import gradio as gr
 import numpy as np
-from gradio.components.image_editor import AcceptBlobs, EditorData
+from gradio.components.image_editor import AcceptBlobs, EditorData, EditorDataBlobs
 from PIL import Image, ImageColor, ImageFilter
 
 from . import words
-from .endpoints import Components, Upload, speaking_plainly, uploaded
+from .endpoints import Components, speaking_plainly
 from .errors import StyletxError
 from .images import opaque, read
+from .limits import MEGA
 from .regions import MASKS
 from .storage import folder_of
+from .uploads import Upload, uploaded
 
 BRUSHES = {"keep": "#e11d48", MASKS[1]: "#2563eb", MASKS[2]: "#16a34a", MASKS[3]: "#f59e0b"}
 SEE_THROUGH, LEAST = 0.6, 48  # how dense a brush paints, and what alpha counts as painted
 SOFT = 0.01  # of the longest side: how far a brushed edge fades
-AT_ONCE, LAYERS = 8, ("PNG", "WEBP", "JPEG")  # layers, and pictures being painted over
+MOST, LAYERS = 8, ("PNG", "WEBP", "JPEG")  # layers, and what they may be
+AT_ONCE, ROOM = 200, 100 * MEGA  # photos that are being painted over, and bytes of all that is
 BRUSHING: dict[str, Any] = {"concurrency_id": "brush", "concurrency_limit": 2}
 EDITED = 1024  # pixels on the longest side of the photo that is painted over
 
@@ -67,24 +70,40 @@ def guard_brush() -> None:
     take, decode = gr.ImageEditor.accept_blobs, gr.ImageEditor.preprocess
 
     @wraps(take)
-    def take_little(self: gr.ImageEditor, data: AcceptBlobs) -> Any:
+    def take_little(self: gr.ImageEditor, data: AcceptBlobs) -> None:
         check_layer(data.data.get("index"), io.BytesIO(data.files[0][1]))
-        while len(self.blob_storage) >= AT_ONCE:
+        nothing = EditorDataBlobs(background=None, layers=[], composite=None)
+        self.blob_storage.setdefault(data.data["id"], nothing)
+        if data.data["type"] == "layer":  # the photo itself we have
+            take(self, data)
+        while self.blob_storage and too_much(self.blob_storage.values()):
             self.blob_storage.pop(next(iter(self.blob_storage)))
-        return take(self, data)
 
     @wraps(decode)
     def decode_little(self: gr.ImageEditor, payload: EditorData | None) -> Any:
         with speaking_plainly():
             if payload is not None:
-                layers = payload.layers or []
-                for place, layer in enumerate([payload.background, payload.composite, *layers]):
-                    if layer is not None:
-                        check_layer(max(0, place - 2), Path(layer.path))
+                check_layers(payload)
+                if payload.id is not None and payload.id not in self.blob_storage:
+                    raise StyletxError(words.BRUSH_GONE)
         return decode(self, payload)
 
     setattr(gr.ImageEditor, take.__name__, take_little)
     setattr(gr.ImageEditor, decode.__name__, decode_little)
+
+
+def check_layers(payload: EditorData) -> None:
+    """The same for all that comes in files."""
+    files = [payload.background, payload.composite, *(payload.layers or [])]
+    for place, layer in enumerate(files):
+        if layer is not None:
+            check_layer(max(0, place - 2), Path(layer.path))
+
+
+def too_much(painted: Collection[EditorDataBlobs]) -> bool:
+    """Whether that is more than is kept until somebody presses Paint."""
+    taken = sum(len(layer or b"") for one in painted for layer in one.layers)
+    return len(painted) > AT_ONCE or taken > ROOM
 
 
 def check_layer(place: object, file: Path | io.BytesIO) -> None:
@@ -94,7 +113,7 @@ def check_layer(place: object, file: Path | io.BytesIO) -> None:
             fits = max(layer.size) <= EDITED
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         fits = False
-    if not fits or (str(place or 0) not in map(str, range(AT_ONCE)) and place != "null"):
+    if not fits or (str(place or 0) not in map(str, range(MOST)) and place != "null"):
         raise StyletxError("What was painted over the photo is no layer of the brush.")
 
 

@@ -14,6 +14,7 @@ from .limits import MEGA
 CALLS = tuple(f"/gradio_api/{name}" for name in ("queue/join", "call/", "run/", "api/"))
 ELSEWHERE = ("http://", "https://")
 FETCHED, NAMED = 12, 100  # files of a call that are fetched, and letters of a session's name
+MOST_FILES = 64  # of a call; those of the page are a dozen, and to look for each takes a while
 UNCLEAR = (
     "This call could not be understood. What each endpoint takes is told by 'Use via API' at the "
     "foot of the page."
@@ -43,7 +44,9 @@ def check_call(body: bytes, most_data: float) -> None:
     if len(str(call.get("session_hash"))) > NAMED:
         raise StyletxError(f"A session_hash has at most {NAMED} letters.")
     fetched = 0
-    for file in files(call):
+    for number, file in enumerate(files(call), 1):
+        if number > MOST_FILES:
+            raise StyletxError(f"A call has at most {MOST_FILES} files; this one has more.")
         check_file(file, most_data)
         fetched += str(file.get("path")).startswith(ELSEWHERE)
     if fetched > FETCHED:

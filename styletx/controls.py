@@ -7,20 +7,13 @@ import gradio as gr
 from PIL import Image
 
 from . import words
-from .endpoints import (
-    Components,
-    Given,
-    Upload,
-    begun,
-    located,
-    speaking_plainly,
-    uploaded,
-)
+from .endpoints import Components, Given, begun, located, speaking_plainly
 from .errors import StyletxError
 from .pyramid import plan
 from .recipe import inputs_of, missing, read_recipe
 from .regions import SHARES, STYLES
 from .settings import ALLOWED, LARGEST, PRESETS, Limits, Options, Settings
+from .uploads import Upload, uploaded
 
 IN_SIGHT = ("size", "steps", "style_weight", "style_scale", "colors")  # the others are "Advanced"
 

@@ -2,11 +2,11 @@
 leave."""
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
+from .buckets import Bucket
 from .calls import CALLS, check_call
 from .errors import StyletxError
 from .limits import MEGA, Allowance
@@ -22,9 +22,11 @@ from .scopes import (
     lets_in,
     listener,
     path_of,
+    waiting,
     weight,
 )
 from .storage import Room
+from .uploads import NO_ROOM
 
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -32,7 +34,6 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 
 AT_ONCE, HOUR = 50, 3600  # seconds' worth of requests at once; what uploads are counted by
 SLOW, TARRY = 30, 1  # seconds to wait for more of a body, and before an answer to a flood
-MANY = 10_000  # addresses that are remembered
 ASKED = 2048  # letters after the question mark; Gradio keeps some of them for good
 PART, PARTS = b"content-disposition", 16  # what begins a part of a body, each of them an open file
 TOO_MUCH, DRAINED = 413, 64 * MEGA  # the status, and bytes that are read in vain for its sake
@@ -42,26 +43,6 @@ HEADERS = {
     "referrer-policy": "same-origin",
     "content-security-policy": f"frame-ancestors {FRAMES}",
 }
-
-
-class Bucket:
-    """Lets so much of something through for each key, and what was used up back in over time."""
-
-    def __init__(self, most: float, each_second: float) -> None:
-        self.most, self.rate = most, each_second
-        self.used: dict[str, tuple[float, float]] = {}  # how much, as of when
-
-    def takes(self, key: str, amount: float = 1) -> bool:
-        """Whether there is room for so much more of this key's, which then is used."""
-        now = time.monotonic()
-        used, since = self.used.get(key, (0.0, now))
-        used = max(0.0, used - (now - since) * self.rate)
-        if used + amount > self.most:
-            return False
-        if len(self.used) > MANY:
-            self.used.clear()
-        self.used[key] = used + amount, now
-        return True
 
 
 class Door:
@@ -75,6 +56,7 @@ class Door:
         self.requests = Bucket(AT_ONCE * rate, rate)
         self.sent = Bucket(allowance.uploads_per_hour, allowance.uploads_per_hour / HOUR)
         self.inside: Counter[str] = Counter()  # requests of each address
+        self.coming = 0  # bytes of uploads that are not yet there
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -95,7 +77,7 @@ class Door:
         self.inside[address] += 1
         try:
             await self.check(scope, address)
-            with self.listening(scope):
+            with self.listening(scope), self.expecting(scope):
                 await self.app(scope, await body.looked_at(scope), with_headers)
         except Exception as error:  # noqa: BLE001
             told = explained(error, path_of(scope))
@@ -108,8 +90,6 @@ class Door:
         finally:
             self.inside[address] -= 1
             self.inside += Counter()  # keeps what is more than nothing
-            if called(scope):
-                forget_session(scope)
 
     async def check(self, scope: Message, address: str) -> None:
         """Raises `Refused` before anything of the body is read."""
@@ -122,10 +102,24 @@ class Door:
             await asyncio.sleep(TARRY)
             raise Refused(429, "rate", "Too many requests from your address; please wait a bit.")
         self.check_asked(scope, path)
-        if scope["method"] == "POST" and path == UPLOAD and await asyncio.to_thread(self.room.full):
+        if scope["method"] != "POST":
+            return
+        if path.startswith(CALLS):
+            self.check_line(scope, address)
+        if path != UPLOAD:
+            return
+        if await asyncio.to_thread(self.room.full, self.coming + self.length_of(scope)):
+            raise Refused(507, "room", NO_ROOM)
+
+    def check_line(self, scope: Message, address: str) -> None:
+        """Raises `Refused` for a call where too many wait, of this address or in all."""
+        line = waiting(scope, self.allowance.proxies)
+        if line.count(address) >= self.allowance.calls_per_address:
             raise Refused(
-                507, "room", "There is no room for more pictures now; try again in a while."
+                429, "line", f"{line.count(address)} calls from your address wait already."
             )
+        if len(line) >= self.allowance.calls:
+            raise Refused(503, "line", f"{len(line)} calls wait already; please try again soon.")
 
     def check_asked(self, scope: Message, path: str) -> None:
         """Raises `Refused` for what nobody may ask, or not this one, or not so much of."""
@@ -150,6 +144,23 @@ class Door:
             self.listeners[session] -= 1
             if not self.listeners[session]:
                 del self.listeners[session]
+            if called(scope):
+                forget_session(scope)
+
+    @contextmanager
+    def expecting(self, scope: Message) -> Iterator[None]:
+        """While an upload comes in, keep room for it."""
+        coming = self.length_of(scope) if path_of(scope) == UPLOAD else 0
+        self.coming += coming
+        try:
+            yield
+        finally:
+            self.coming -= coming
+
+    def length_of(self, scope: Message) -> int:
+        """The bytes of a body as it is announced; if it is not, the most there may be."""
+        length = dict(scope["headers"]).get(b"content-length", b"")
+        return int(length) if length.isdigit() else int(self.allowance.max_upload * MEGA)
 
     def check_size(self, path: str, size: int) -> None:
         """Raises `Refused` for a body of more bytes than such a request may have."""
@@ -176,7 +187,7 @@ class Body:
             parts.append((await self.more()).get("body", b""))
         whole = b"".join(parts)
         try:
-            check_call(whole, self.door.allowance.max_data)
+            await asyncio.to_thread(check_call, whole, self.door.allowance.max_data)
         except StyletxError as error:
             raise Refused(422, "call", str(error)) from error
         again = [{"type": "http.request", "body": whole, "more_body": False}]

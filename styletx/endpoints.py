@@ -1,38 +1,35 @@
 """Runs over Gradio: what the page and programs have in common."""
 
-import base64
-import hashlib
 import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
 from . import figures
-from .errors import Busy, SettingsError, StyletxError
-from .events import Style
+from .errors import Busy, SettingsError, StyletxError, Unwritable
 from .features import best_device
-from .images import check, read
-from .limits import MEGA, Allowance
+from .limits import Allowance
 from .painter import Painter
 from .recipe import inputs_of
+from .refusals import cannot_keep
 from .regions import MASKS, NO_PAINTING, SHARES, STYLES, check_styles
 from .reports import KINDS, Files, Told, finished, taken_away, tell
 from .runs import NOBODY, Visitor
 from .scopes import address_of
-from .settings import ALLOWED, LARGEST, Settings, preset, shown
-from .storage import Room, folder_of
+from .settings import ALLOWED, Settings, preset, shown
+from .storage import Room, folder_of, stay
+from .uploads import NO_ROOM, pictures, uploaded
 
 logger = logging.getLogger(__name__)
 
-Upload = dict[str, Any] | None  # a file as Gradio describes it, which lies in its cache
 Components = dict[str, gr.components.Component]
 Given = Mapping[str, Any]  # what there is by the names of `DEFAULTS`
 
@@ -57,7 +54,6 @@ PICTURES = {  # what each picture is called in a sentence
     **dict.fromkeys((*MASKS, "keep"), "mask"),
     "begun": "picture to go on with",
 }
-GRADIO_LINE = 128  # events that may wait for Gradio: runs never do, they wait in our own line
 NAME = 30  # letters of a name, of up to 4 bytes each: files have room for 255 bytes
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 LIGHT: dict[str, Any] = {"concurrency_id": "light", "concurrency_limit": 2, "preprocess": False}
@@ -76,7 +72,7 @@ def work(painter: Painter, given: Given, request: gr.Request | None = None) -> I
         settings = wished(given)
         painter.allowance.check(settings, best_device().type)
         if Room(painter.allowance.max_cache).full():
-            raise Busy("There is no room for more pictures now; try again in a while.")
+            raise Busy(NO_ROOM)
         paths = located(given)
         content, shares = paths["content"], {name: given[name] for name in SHARES}
         if content is None:
@@ -88,12 +84,17 @@ def work(painter: Painter, given: Given, request: gr.Request | None = None) -> I
         check_styles(paintings)
         inputs = inputs_of(paths, shares)
         more = {name: paths[name] for name in ("keep", "begun")}
-        run = painter.start(settings, lambda: pictures(content, paintings, more), visitor)
+        run = painter.start(
+            settings, partial(pictures, content, paintings, more, settings), visitor
+        )
         names = [content, *(path for path, _, _ in paintings if path)][:2]
         name = "-".join(re.sub(r"[^\w.]+", "_", unquote(path.stem))[:NAME] for path in names)
         files = Files(folder_of(run.id), name, content, inputs)
         files.given = given
-        yield from tell(painter, run, files)
+        for told in tell(painter, run, files):
+            if told[1]["ahead"]:
+                stay(paths.values())
+            yield told
 
 
 def visitor_of(request: gr.Request | None, allowance: Allowance) -> Visitor:
@@ -138,51 +139,6 @@ def wished(given: Given) -> Settings:
     return preset(given["preset"], chosen)
 
 
-def pictures(
-    content: Path, paintings: list[tuple[Path | None, Any, Path | None]], more: Given
-) -> Given:
-    """What `stylize` is to look at, read now."""
-
-    def seen(path: Path | None) -> Any:
-        return None if path is None else read(path, LARGEST)
-
-    styles = [Style(seen(path), share, seen(mask)) for path, share, mask in paintings if path]
-    besides = {name: seen(path) for name, path in more.items() if path}
-    return {"content": seen(content), "styles": styles, **besides}
-
-
-def uploaded(file: Upload, what: str) -> Path | None:
-    """Where an upload lies: Gradio lets through only what is in its cache or our assets.
-
-    Raises `StyletxError` if it is plainly no picture, before it waits in line.
-    """
-    if not file:
-        return None
-    if not file.get("path"):
-        return unpacked(file.get("url") or "", what)
-    path = Path(file["path"])
-    if not path.is_file():
-        raise StyletxError(f"The {what} is no longer here; please upload it again.")
-    check(path, Allowance.of().max_pixels * MEGA)
-    return path
-
-
-def unpacked(url: str, what: str) -> Path | None:
-    """A picture that came as a data: address, among the uploads; None if it is none."""
-    if not url.startswith("data:"):
-        return None
-    try:
-        content = base64.b64decode(url.split(";base64,", 1)[1], validate=True)
-    except (IndexError, ValueError) as error:
-        raise StyletxError(f"The {what} is no data: address in base64.") from error
-    folder = Path(get_upload_folder()) / hashlib.sha256(content).hexdigest()
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / what.replace(" ", "_")
-    path.write_bytes(content)
-    check(path, Allowance.of().max_pixels * MEGA)
-    return path
-
-
 def begun(given: Given) -> Path | None:
     """The picture to go on with: an upload, or what came of an earlier run."""
     picture, run_id = uploaded(given["begun"], PICTURES["begun"]), given["go_on"]
@@ -217,6 +173,9 @@ def speaking_plainly() -> Iterator[None]:
     """Let people read the errors meant for them, and spare them the others."""
     try:
         yield
+    except (OSError, Unwritable) as error:
+        figures.count("refusals", reason="disk")
+        raise gr.Error(cannot_keep(error), print_exception=False) from error
     except StyletxError as error:
         figures.count("refusals", reason=type(error).__name__)
         raise gr.Error(str(error), print_exception=False) from error

@@ -13,6 +13,10 @@ class ImageError(StyletxError):
     """A picture cannot be used as it is."""
 
 
+class Unwritable(ImageError):
+    """A picture cannot be written where it is to be; the cause says why."""
+
+
 class SettingsError(StyletxError):
     """A setting lies outside what the method can do."""
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from .errors import ImageError
+from .errors import Unwritable
 from .images import opaque, read
 
 LONGEST = 512  # pixels on the longer side
@@ -29,7 +29,7 @@ def make_film(photo: Path, previews: Sequence[Path], picture: Path, film: Path) 
             method=EFFORT,
         )
     except OSError as error:
-        raise ImageError(f"The film cannot be written: {error}.") from error
+        raise Unwritable(f"The film cannot be written: {error}.") from error
 
 
 def frame(path: Path) -> Image.Image:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from .bombs import DAMAGED, MOST_PIECES, MOST_READS, Bomb, Meter, check_scans, named
-from .errors import ImageError
+from .errors import ImageError, Unwritable
 from .pixels import SRGB, resizable, to_eight_bits, to_srgb, turned
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
@@ -173,7 +173,7 @@ def save(picture: Image.Image, path: Path | str, quality: int = 95, note: str = 
         picture.save(path, icc_profile=bytes(profile), quality=quality, **about)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ImageError(f"{path} cannot be written: {reason}.") from error
+        raise Unwritable(f"{path} cannot be written: {reason}.") from error
 
 
 def noted(note: str, ending: str) -> dict[str, Any]:

@@ -36,6 +36,8 @@ class Allowance:
     runs_per_visitor: int = limit(1, "runs of one visitor at a time")
     runs_per_address: int = limit(4, "runs at a time from one address")
     queue: int = limit(16, "runs at a time, with the one that is painted")
+    calls: int = limit(256, "calls of the page and of programs that wait at a time")
+    calls_per_address: int = limit(16, "calls that wait at a time from one address")
     requests_per_second: float = limit(20, "requests from one address, or 50 times as many at once")
     connections: int = limit(100, "requests at a time from one address")
     uploads_per_hour: float = limit(500, "MB that one address may send")

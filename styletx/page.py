@@ -11,10 +11,11 @@ from . import words
 from .brush import BRUSHES, BRUSHING, brushed
 from .controls import twice_as_large
 from .curves import Curves
-from .endpoints import DEFAULTS, LANE, LIGHT, QUIET, Components, Given, Upload, troubles, work
+from .endpoints import DEFAULTS, LANE, LIGHT, QUIET, Components, Given, troubles, work
 from .features import best_device
 from .painter import Painter
 from .results import no_curves, not_to_go_on, seen, to_take
+from .uploads import Upload
 from .visits import (
     Visit,
     Visits,

@@ -16,7 +16,8 @@ from .pace import effort
 from .runs import NOBODY, Run, Visitor
 from .settings import Settings
 
-Pictures = Callable[[], Mapping[str, Any]]  # "content", "styles", … as `stylize` names them
+# "content", "styles", … as `stylize` names them, for who says whether that is over meanwhile
+Pictures = Callable[[Callable[[], bool]], Mapping[str, Any]]
 
 PATIENCE = 30  # seconds without anybody there for it after which a run is given up
 MANNERS = 5  # the same where others wait
@@ -47,7 +48,10 @@ class Painter:
         """Put a run in line. `pictures` gives what there is to look at when its turn comes: those
         who wait hold none in memory. Raises `Busy`."""
         run = Run(
-            lambda: self.stylize(**pictures(), settings=settings), settings, visitor, self.hears
+            lambda over: self.stylize(**pictures(over), settings=settings),
+            settings,
+            visitor,
+            self.hears,
         )
         run.future.add_done_callback(lambda _: self.forget(run))
         with self.door:

@@ -7,13 +7,14 @@ from typing import Any
 
 import gradio as gr
 
-from .endpoints import DEFAULTS, LANE, LIGHT, Upload, exported, speaking_plainly, uploaded, work
+from .endpoints import DEFAULTS, LANE, LIGHT, exported, speaking_plainly, work
 from .errors import StyletxError
 from .painter import Painter
 from .recipe import read_recipe
 from .regions import MASKS
 from .reports import Told
 from .settings import ALLOWED, Limits, Options
+from .uploads import Upload, uploaded
 from .words import argument
 
 

@@ -33,8 +33,7 @@ def explained(error: Exception, path: str) -> Refused:
 def unexpected(error: Exception, path: str) -> Refused:
     """Gradio answers what it did not think of with nothing but a 500."""
     if isinstance(error, OSError) and error.strerror:
-        logger.error("nothing can be written: %s", error.strerror)
-        return Refused(507, "disk", f"The server cannot keep files now: {error.strerror}.")
+        return Refused(507, "disk", cannot_keep(error))
     if path.startswith("/gradio_api/"):  # where all that is asked is written by programs
         return Refused(400, "call", UNCLEAR)
     ticket = uuid4().hex[:6]
@@ -42,6 +41,13 @@ def unexpected(error: Exception, path: str) -> Refused:
     return Refused(
         500, "broken", f"Something broke on our side. Please quote {ticket} when you report it."
     )
+
+
+def cannot_keep(error: Exception) -> str:
+    """Why a file was not written, but not where; which is logged as well."""
+    reason = getattr(error.__cause__ or error, "strerror", None) or "the system does not say why"
+    logger.error("nothing can be written: %s", reason)
+    return f"The server cannot keep files now: {reason}."
 
 
 def answer(refused: Refused) -> PlainTextResponse:

@@ -144,11 +144,13 @@ def tell(painter: Painter, run: Run, files: Files) -> Iterator[Told]:
             yield files.show(event), report(run, event, *place)
     finally:
         run.stop()
-        if isinstance(run.latest, Result) and finished(files.folder) is None:
-            files.show(run.latest)
-        if finished(files.folder) is None:
-            shutil.rmtree(files.folder, ignore_errors=True)
-        run.told.set()
+        try:
+            if isinstance(run.latest, Result) and finished(files.folder) is None:
+                files.show(run.latest)
+        finally:
+            if finished(files.folder) is None:
+                shutil.rmtree(files.folder, ignore_errors=True)
+            run.told.set()
 
 
 def report(

@@ -37,12 +37,13 @@ class Run:
 
     def __init__(
         self,
-        events: Callable[[], Events],
+        events: Callable[[Callable[[], bool]], Events],
         settings: Settings,
         visitor: Visitor = NOBODY,
         heard: Callable[[Visitor], bool] = lambda visitor: True,
     ) -> None:
-        """`heard` says whether what a visitor is told is listened to."""
+        """`events` begins the work, unless it is told meanwhile that the run is over. `heard` says
+        whether what a visitor is told is listened to."""
         self.id = uuid4().hex
         self.events, self.settings, self.visitor, self.heard = events, settings, visitor, heard
         self.latest: Event | None = None
@@ -56,7 +57,7 @@ class Run:
         """Drive the generator to its end, to the first event after `stop`, for `most` seconds, or
         until it is `unwanted`."""
         begun = time.monotonic()
-        with closing(self.events()) as events:
+        with closing(self.events(lambda: self.over)) as events:
             for event in events:
                 if self.stopping:
                     return
@@ -127,7 +128,7 @@ class Run:
     def outcome(self) -> str:
         """What became of it, once it has ended, in a word."""
         error = None if self.future.cancelled() else self.future.exception()
-        if error is not None:
+        if error is not None and not self.stopping:
             return "refused" if isinstance(error, StyletxError) else "broken"
         if self.late:
             return "late"

@@ -82,6 +82,12 @@ def forget_session(scope: Message) -> None:
         holder.time_last_used.pop(session, None)
 
 
+def waiting(scope: Message, proxies: int) -> list[str]:
+    """The addresses of the calls that wait in Gradio's line: not the runs, which have their own."""
+    lanes = scope["app"].get_blocks()._queue.event_queue_per_concurrency_id.values()
+    return [address_of(call.request.scope, proxies) for lane in lanes for call in lane.queue]
+
+
 def address_of(scope: Message, proxies: int) -> str:
     """Who asks, as far as the nearest of so many `proxies` knows; else who is connected."""
     told = dict(scope["headers"]).get(b"x-forwarded-for", b"").decode("latin-1").split(",")

@@ -9,9 +9,10 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from threading import Event
-from typing import Any
+from typing import Any, NoReturn
 
 import gradio as gr
+from gradio import tunneling
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
@@ -57,8 +58,8 @@ def serve(build: Callable[[], gr.Blocks], painter: Painter, **options: Any) -> N
         )
         over.wait()
         waited_for = bool(painter.runs)
-        settled = painter.close(PATIENCE)
-        time.sleep(FETCHING if waited_for and settled else 0)
+        told = painter.close(PATIENCE)
+        time.sleep(FETCHING if waited_for and told else 0)
         if app.server is not None:
             logging.getLogger("uvicorn.error").disabled = True  # which calls it a failure that
             app.server.force_exit = True  # … those who only listen are not waited for
@@ -66,9 +67,16 @@ def serve(build: Callable[[], gr.Blocks], painter: Painter, **options: Any) -> N
     finally:
         over.set()
         move_out(lock)
-    if not settled:  # a step of a large picture, which cannot be left in its middle
-        sys.stdout.flush()
-        os._exit(0)
+    leave()
+
+
+def leave() -> NoReturn:
+    """End at once. Python itself would wait for threads that cannot be left in the middle of what
+    they do: a step of a large picture, a look at a large file."""
+    for tunnel in tunneling.CURRENT_TUNNELS:  # of a public link
+        tunnel.kill()  # type: ignore[no-untyped-call]
+    sys.stdout.flush()
+    os._exit(0)
 
 
 def guard(allowance: Allowance) -> None:

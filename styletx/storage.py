@@ -5,7 +5,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 from uuid import uuid4
@@ -106,6 +107,14 @@ def sweep() -> None:
             continue
 
 
+def stay(paths: Iterable[Path | None]) -> None:
+    """Have uploads stay as long as if they had come now, since a run waits for them."""
+    for path in paths:
+        if path and path.is_relative_to(get_upload_folder()):
+            with suppress(OSError):
+                os.utime(path)
+
+
 def written(path: Path) -> float:
     """When the picture of a run was finished, or something written last, in seconds."""
     if path.parent.name == RUNS and (picture := next(path.glob("*.png"), None)):
@@ -139,13 +148,14 @@ class Room:
             self.taken, self.seen = sum(sizes(get_upload_folder())), time.monotonic()
         return self.taken
 
-    def full(self) -> bool:
-        """Whether nothing more may be written, since it is too much or the disk is full."""
+    def full(self, coming: int = 0) -> bool:
+        """Whether nothing more may be written, since with the bytes that are `coming` already it is
+        too much or the disk is full."""
         try:
             free = shutil.disk_usage(get_upload_folder()).free
         except OSError:  # the folder is gone, and is made again by who writes
             return False
-        return self.look() > self.most or free < FREE
+        return self.look() + coming > self.most or free < FREE + coming
 
 
 def sizes(folder: str | os.PathLike[str]) -> Iterator[int]:

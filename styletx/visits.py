@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from . import words
-from .endpoints import Components, Upload, picture_of, speaking_plainly
+from .endpoints import Components, picture_of, speaking_plainly
 from .errors import StyletxError
 from .recipe import read_recipe
 from .regions import MASKS, SHARES, STYLES
@@ -18,6 +18,7 @@ from .reports import GIVEN, THUMBNAIL, private_of
 from .results import compared, no_curves, not_to_go_on, nothing_compared, seen, to_take
 from .settings import ALLOWED, Settings
 from .storage import folder_of
+from .uploads import Upload
 
 Visit = dict[str, Any]  # a run of this visit: its id, its caption, and all that was given for it
 Visits = Sequence[Visit]  # the latest first
@@ -77,10 +78,8 @@ def ids_of(visits: Visits) -> list[str]:
 def found_again(kept: object, latest: object) -> dict[str, Any]:
     """What is still here of the pictures whose ids a browser remembers: what changes on the page,
     by name. One that was finished while it was away is brought back whole."""
-    before = (
-        [run_id for run_id in kept if isinstance(run_id, str)] if isinstance(kept, list) else []
-    )
-    ids = list(dict.fromkeys([latest, *before]))[: MOST + 1]
+    before, newest = texts(kept), texts([latest])
+    ids = list(dict.fromkeys([*newest, *before]))[: MOST + 1]
     visits = [visit for visit in map(visit_of, ids) if visit]
     if not visits:
         return {}
@@ -88,6 +87,11 @@ def found_again(kept: object, latest: object) -> dict[str, Any]:
     if latest in before or latest != visits[0]["run_id"]:
         return {**told, "status": words.HERE_AGAIN}
     return {**told, **brought_back(visits, 0, []), "status": words.FINISHED_AWAY}
+
+
+def texts(told: object) -> list[str]:
+    """What of it are texts, whatever it is: browsers send what they like."""
+    return [text for text in told if isinstance(text, str)] if isinstance(told, list) else []
 
 
 def visit_of(run_id: object) -> Visit | None:

@@ -47,6 +47,7 @@ MASKS = "Protect or divide the photo"
 HOW_TO_BRUSH = """Paint over your photo. **Red** stays the photo.
 **Blue**, **green** and **orange** are where the second, third and fourth painting take over."""
 BRUSH = "Brush"
+BRUSH_GONE = "What you painted over the photo is no longer here; please paint it over again."
 BEGIN, BEGIN_FIELD = "Begin with another picture", "Begin with"
 BEGIN_HELP = "Painting starts from this picture instead of from the photo."
 REPEAT, REPEAT_FIELD = "Repeat a finished picture", "Painted picture"

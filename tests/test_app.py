@@ -14,10 +14,12 @@ from PIL import Image
 from test_runs import FACTS, PICTURE, progress, result
 
 import app as page
+import styletx.reports as reports
 from styletx import ALLOWED, PRESETS, Settings, StyletxError
 from styletx.brush import BRUSHES, SOFT, brushed, to_paint_over
 from styletx.controls import looked_at, repeated, twice_as_large
 from styletx.endpoints import DEFAULTS, speaking_plainly
+from styletx.errors import Unwritable
 from styletx.images import save
 from styletx.limits import Allowance
 from styletx.painter import Painter
@@ -25,6 +27,7 @@ from styletx.recipe import inputs_of, written
 from styletx.reports import KINDS
 from styletx.results import seen
 from styletx.settings import Limits, Options
+from styletx.storage import runs
 from styletx.visits import collected
 
 
@@ -474,6 +477,19 @@ def test_a_failure_after_a_good_picture_leaves_it_for_the_strip(painter, files):
     told = collected(last["run"], [], both(files)["content"])
     assert len(told["strip"].value) == 1
     assert pressable(last) == ["go", "more", "twice"]
+
+
+def test_a_disk_that_takes_nothing_is_a_sentence_without_paths_and_nothing_of_the_run_stays(
+    painter, files, monkeypatch
+):
+    def full(*_, **__):
+        raise Unwritable("/secret/folder cannot be written: full.") from OSError(28, "It is full")
+
+    monkeypatch.setattr(reports, "save", full)
+    with pytest.raises(gr.Error) as refused:
+        list(ask(build_app(painter), "paint", **both(files)))
+    assert refused.value.message == "The server cannot keep files now: It is full."
+    assert not list(runs().glob("*"))
 
 
 def test_the_photo_may_be_gone_when_the_picture_is_finished(painter, files):

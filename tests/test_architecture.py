@@ -42,6 +42,8 @@ ORDER = [
     "reports",
     "curves",
     "storage",
+    "uploads",
+    "buckets",
     "calls",
     "refusals",
     "scopes",

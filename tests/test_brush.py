@@ -8,8 +8,9 @@ import pytest
 from gradio.components.image_editor import EditorData
 from PIL import Image
 
+import styletx.brush as brush
 from styletx import StyletxError
-from styletx.brush import AT_ONCE, EDITED, guard_brush
+from styletx.brush import EDITED, guard_brush
 
 
 @pytest.fixture
@@ -51,10 +52,27 @@ def test_a_layer_is_a_picture_no_larger_than_what_is_painted_over(editor, conten
         editor.accept_blobs(sent(content))
 
 
-def test_what_is_never_fetched_does_not_pile_up(editor):
-    for place in range(5 * AT_ONCE):
+def test_what_is_never_fetched_does_not_pile_up(editor, monkeypatch):
+    monkeypatch.setattr(brush, "AT_ONCE", 5)
+    for place in range(20):
         editor.accept_blobs(sent(layer(), id=str(place)))
-    assert len(editor.blob_storage) == AT_ONCE
+    assert list(editor.blob_storage) == ["15", "16", "17", "18", "19"]
+    monkeypatch.setattr(brush, "ROOM", 3 * len(layer()))
+    editor.accept_blobs(sent(layer(), id="20"))
+    assert list(editor.blob_storage) == ["18", "19", "20"]
+
+
+def test_the_photo_itself_is_not_kept_a_second_time(editor):
+    for kind in ("background", "composite"):
+        editor.accept_blobs(sent(layer(), type=kind, index="null"))
+    painted = editor.preprocess(EditorData(background=None, layers=[], composite=None, id="a"))
+    assert (painted["background"], painted["layers"]) == (None, [])
+
+
+def test_what_was_painted_and_is_gone_is_not_taken_for_nothing(editor):
+    """A face that was to be kept is not painted over without a word."""
+    with pytest.raises(gr.Error, match="no longer here; please paint it over again"):
+        editor.preprocess(EditorData(background=None, layers=[], composite=None, id="gone"))
 
 
 def test_layers_that_come_as_files_are_looked_at_before_they_are_decoded(editor, tmp_path):

@@ -9,9 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 
+import styletx.buckets as buckets
 import styletx.door as door
 from styletx import figures
-from styletx.door import UPLOAD, Bucket, Door
+from styletx.buckets import Bucket
+from styletx.door import UPLOAD, Door
 from styletx.limits import MEGA, Allowance
 from styletx.scopes import HEALTH
 
@@ -45,6 +47,19 @@ class Taking:
         await send({"type": "http.response.body", "body": str(size).encode()})
 
 
+def gradio_with(*waiting, auth=None, **more):
+    """Gradio, without a password unless there is one, with calls from these addresses that wait."""
+    calls = [SimpleNamespace(request=SimpleNamespace(scope=asked_from(a))) for a in waiting]
+    lanes = {"a": SimpleNamespace(queue=calls)}
+    queue = SimpleNamespace(event_queue_per_concurrency_id=lanes, event_ids_to_events={})
+    blocks = SimpleNamespace(_queue=queue)
+    return SimpleNamespace(auth=auth, get_blocks=lambda: blocks, **more)
+
+
+def asked_from(address):
+    return {"client": (address, 1), "headers": []}
+
+
 def ask(
     at, path="/", parts=(b"",), method="GET", client="1.1.1.1", gradio=None, below="", query=b"",
     **headers,
@@ -67,7 +82,7 @@ def ask(
         "root_path": below,
         "query_string": query,
         "client": (client, 1),
-        "app": gradio or SimpleNamespace(auth=None),
+        "app": gradio or gradio_with(),
         "headers": [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()],
     }
     asyncio.run(at(scope, receive, send))
@@ -113,9 +128,9 @@ def test_a_body_is_as_large_as_is_allowed_whatever_it_says_of_its_size(path, mos
 
 def test_too_many_requests_from_one_address_are_refused_and_from_others_not():
     at = Door(Taking(), Allowance(requests_per_second=1), Counter())
-    told = [ask(at, "/x")[0] for _ in range(60)]
-    assert told[:50] == [200] * 50
-    assert set(told[50:]) == {429}
+    told = [ask(at, "/x") for _ in range(60)]
+    assert [status for status, _, _ in told] == [200] * 50 + [429] * 10
+    assert sentence(told[-1][2]) == "Too many requests from your address; please wait a bit."
     assert ask(at, "/x", client="2.2.2.2")[0] == 200
     assert ask(at, HEALTH)[0] == 200  # who watches over the server is always answered
 
@@ -162,7 +177,7 @@ def test_who_listens_is_counted_as_long_as_they_do(path, query, session):
 
 def test_a_bucket_fills_up_again_with_time(monkeypatch):
     now = SimpleNamespace(seconds=0.0)
-    monkeypatch.setattr(door.time, "monotonic", lambda: now.seconds)
+    monkeypatch.setattr(buckets.time, "monotonic", lambda: now.seconds)
     bucket = Bucket(3, 0.5)
     assert [bucket.takes("a") for _ in range(4)] == [True, True, True, False]
     now.seconds = 2.0
@@ -173,7 +188,7 @@ def test_a_bucket_fills_up_again_with_time(monkeypatch):
 
 
 def test_a_bucket_remembers_no_more_than_so_many(monkeypatch):
-    monkeypatch.setattr(door, "MANY", 5)
+    monkeypatch.setattr(buckets, "MANY", 5)
     bucket = Bucket(3, 0.5)
     for place in range(100):
         assert bucket.takes(str(place))
@@ -202,7 +217,7 @@ def test_requests_at_a_time_are_bounded_for_each_address_and_forgotten_when_answ
             told.append(message)
 
         scope = {"type": "http", "method": "GET", "path": "/", "client": ("1.1.1.1", 1)}
-        scope |= {"app": SimpleNamespace(auth=None), "headers": [], "query_string": b""}
+        scope |= {"app": gradio_with(), "headers": [], "query_string": b""}
         waiting = [asyncio.ensure_future(at(dict(scope), never, send)) for _ in range(number)]
         await asyncio.sleep(0.05)
         for one in waiting:
@@ -228,7 +243,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch):
         told.append(message)
 
     scope = {"type": "http", "method": "POST", "path": JOIN, "client": ("1.1.1.1", 1)}
-    scope |= {"app": SimpleNamespace(auth=None), "headers": [], "query_string": b""}
+    scope |= {"app": gradio_with(), "headers": [], "query_string": b""}
     asyncio.run(at(scope, never, send))
     assert told[0]["status"] == 408
 
@@ -291,7 +306,7 @@ def test_so_many_files_at_once_that_others_could_open_none_are_not_taken(piece):
 
 
 def test_with_a_password_everything_is_shut_but_what_asks_for_it_and_the_health():
-    gradio = SimpleNamespace(auth={"ann": "x"}, tokens={"token": "ann"}, cookie_id="1")
+    gradio = gradio_with(auth={"ann": "x"}, tokens={"token": "ann"}, cookie_id="1")
     at = Door(Taking(), Allowance(), Counter())
     for path in (
         "/config",
@@ -309,7 +324,7 @@ def test_with_a_password_everything_is_shut_but_what_asks_for_it_and_the_health(
 
 
 def test_a_password_is_not_lent_to_other_pages():
-    gradio = SimpleNamespace(auth={"ann": "x"}, tokens={"token": "ann"}, cookie_id="1")
+    gradio = gradio_with(auth={"ann": "x"}, tokens={"token": "ann"}, cookie_id="1")
     at = Door(Taking(), Allowance(), Counter())
 
     def status(method="GET", **told):
@@ -443,13 +458,16 @@ def test_a_picture_as_data_is_as_large_as_is_allowed():
 
 def test_a_call_that_was_told_its_end_leaves_no_state_behind():
     holder = SimpleNamespace(lock=threading.Lock(), session_data={}, time_last_used={})
-    gradio = SimpleNamespace(auth=None, state_holder=holder)
+    gradio = SimpleNamespace(auth=None, state_holder=holder, get_blocks=gradio_with().get_blocks)
     holder.session_data |= {"abc": 1, "page": 2}
     holder.time_last_used |= {"abc": 1, "page": 2}
     at = Door(Taking(), Allowance(), Counter())
     ask(at, "/gradio_api/call/v2/stylize/abc", gradio=gradio)
     ask(at, "/gradio_api/queue/data", gradio=gradio)
     assert list(holder.session_data) == list(holder.time_last_used) == ["page"]
+    gradio.auth, gradio.tokens, gradio.cookie_id = {"ann": "x"}, {}, ""
+    assert ask(at, "/gradio_api/call/v2/stylize/page", gradio=gradio)[0] == 401
+    assert list(holder.session_data) == ["page"]  # whom nobody let in ends nothing
 
 
 @pytest.mark.parametrize(
@@ -461,6 +479,11 @@ def test_a_call_that_was_told_its_end_leaves_no_state_behind():
             {"data": [[{"path": "https://x/y.png"}] * 13]},
             "A call has 13 addresses to fetch from, but at most 12.",
         ),
+        (
+            {"data": [{"path": "x"}] * 65},
+            "A file of this call was not uploaded here; upload it first.",
+        ),
+        ({"data": [{"url": "x"}] * 65}, "A call has at most 64 files; this one has more."),
     ],
 )
 def test_a_call_that_asks_for_much_at_once_is_refused(call, told):
@@ -468,3 +491,48 @@ def test_a_call_that_asks_for_much_at_once_is_refused(call, told):
         Door(Taking(), Allowance(), Counter()), JOIN, [json.dumps(call).encode()], "POST"
     )
     assert (status, sentence(text)) == (422, told)
+
+
+def test_a_call_waits_in_no_endless_line_and_no_address_has_it_for_itself():
+    at = Door(Taking(), Allowance(calls=5, calls_per_address=3), Counter())
+    few, many = gradio_with("1.1.1.1", "1.1.1.1"), gradio_with(*["1.1.1.1"] * 3, "2.2.2.2")
+    assert ask(at, JOIN, [b"{}"], "POST", gradio=few)[0] == 200
+    status, _, text = ask(at, JOIN, [b"{}"], "POST", gradio=many)
+    assert (status, sentence(text)) == (429, "3 calls from your address wait already.")
+    assert ask(at, JOIN, [b"{}"], "POST", client="2.2.2.2", gradio=many)[0] == 200
+    full = gradio_with(*"abcde")
+    status, _, text = ask(at, JOIN, [b"{}"], "POST", gradio=full)
+    assert (status, sentence(text)) == (503, "5 calls wait already; please try again soon.")
+    assert ask(at, "/config", gradio=full)[0] == 200
+
+
+def test_room_is_kept_for_what_is_still_coming():
+    at = Door(Taking(), Allowance(max_cache=3, max_upload=2), Counter())
+
+    async def two():
+        told, begun = [], asyncio.Event()
+
+        async def slowly():
+            begun.set()
+            await asyncio.sleep(9)
+
+        async def send(message):
+            told.append(message)
+
+        def scope(length):
+            return {
+                "type": "http", "method": "POST", "path": UPLOAD, "client": ("1.1.1.1", 1),
+                "app": gradio_with(), "query_string": b"",
+                "headers": [(b"content-length", str(length).encode())],
+            }  # fmt: skip
+
+        first = asyncio.ensure_future(at(scope(2 * MEGA), slowly, send))
+        await begun.wait()
+        second = asyncio.ensure_future(at(scope(2 * MEGA), slowly, send))
+        await asyncio.wait([second], timeout=2)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        return told
+
+    assert asyncio.run(two())[0]["status"] == 507
+    assert at.coming == 0

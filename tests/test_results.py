@@ -254,4 +254,4 @@ def test_a_picture_whose_time_is_over_is_not_found_and_the_others_are(visit):
     ],
 )
 def test_what_a_browser_makes_up_finds_nothing(kept, latest):
-    assert found_again(kept, latest if isinstance(latest, str) else "") == {}
+    assert found_again(kept, latest) == {}

@@ -74,7 +74,7 @@ def painter():
 def start(painter, script, *visitor):
     painter.stylize = script
     pictures = {"content": PICTURE, "styles": [Style(PICTURE)]}
-    return painter.start(SETTINGS, lambda: pictures, *visitor)
+    return painter.start(SETTINGS, lambda over: pictures, *visitor)
 
 
 def test_a_run_is_watched_to_its_result(painter):
@@ -130,7 +130,7 @@ def test_pictures_are_read_only_when_their_turn_comes(painter):
     start(painter, busy)
     busy.begun.wait(5)
 
-    def pictures():
+    def pictures(over):
         read.set()
         return {"content": PICTURE, "styles": [Style(PICTURE)]}
 
@@ -139,6 +139,25 @@ def test_pictures_are_read_only_when_their_turn_comes(painter):
     busy.go.set()
     assert list(run.watch())[-1] == result()
     assert read.is_set()
+
+
+def test_a_run_that_is_stopped_while_its_pictures_are_read_is_none(painter, caplog):
+    reading, told = threading.Event(), []
+
+    def pictures(over):
+        reading.set()
+        while not over():
+            time.sleep(0.01)
+        raise Busy("This run was stopped before it began.")
+
+    run = painter.start(SETTINGS, pictures)
+    told = run.watch()
+    assert next(told) is None
+    assert reading.wait(5)
+    run.stop()
+    assert list(told) == [None]
+    assert list(start(painter, Script(result())).watch())[-1] == result()
+    assert run.outcome == "left"
 
 
 def test_a_run_stopped_in_line_never_begins(painter):
@@ -209,15 +228,15 @@ def test_who_waits_is_told_how_long_as_far_as_that_is_known(painter):
         time.sleep(2)
 
     painter.stylize = lambda **given: slowly(given["content"])
-    first, *others = (painter.start(SETTINGS, lambda: {"content": 6.0}) for _ in range(3))
+    first, *others = (painter.start(SETTINGS, lambda over: {"content": 6.0}) for _ in range(3))
     assert painter.wait_of(first) is None  # it waits for nobody
     deadline = time.monotonic() + 5
     while first.latest is None and time.monotonic() < deadline:
         time.sleep(0.01)
     assert painter.wait_of(others[0]) == 6
     assert painter.wait_of(others[1]) == pytest.approx(6 + 16)  # as long again as the first, in all
-    smaller = painter.start(replace(SETTINGS, size=256), lambda: {"content": 6.0})
-    larger = painter.start(SETTINGS, lambda: {"content": 6.0})
+    smaller = painter.start(replace(SETTINGS, size=256), lambda over: {"content": 6.0})
+    larger = painter.start(SETTINGS, lambda over: {"content": 6.0})
     for run in others:
         run.stop()
     assert painter.wait_of(smaller) == 6

@@ -1,0 +1,116 @@
+"""What is uploaded is looked at once and read once, no larger than is of use."""
+
+import base64
+import io
+
+import pytest
+from PIL import Image
+
+import styletx.uploads as uploads
+from styletx import Settings, StyletxError
+from styletx.errors import Busy, ImageError
+from styletx.uploads import look_at, pictures, uploaded
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "photo.png"
+    Image.effect_noise((900, 600), 90).convert("RGB").save(path)
+    return path
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """Which files were read, how large."""
+    asked, real = [], uploads.read
+
+    def noting(path, most):
+        asked.append((path, most))
+        return real(path, most)
+
+    monkeypatch.setattr(uploads, "read", noting)
+    return asked
+
+
+def test_each_file_is_read_once_however_often_it_is_named(photo, read):
+    paintings = [(photo, 1.0, photo), (photo, 2.0, None), (None, 1.0, None)]
+    given = pictures(photo, paintings, {"keep": photo, "begun": None}, Settings())
+    assert len(read) == 1
+    assert [style.share for style in given["styles"]] == [1.0, 2.0]
+    assert given["content"] is given["styles"][0].mask is given["keep"]
+    assert "begun" not in given
+
+
+@pytest.mark.parametrize(
+    ("chosen", "most"),
+    [
+        ({"size": 512}, 1024),
+        ({"size": 512, "style_scale": 2}, 2048),
+        ({"size": 512, "style_scale": 0.25}, 1024),
+        ({"size": 4096}, 4096),
+    ],
+)
+def test_nothing_is_read_larger_than_is_of_use(photo, read, chosen, most):
+    pictures(photo, [(photo, 1.0, None)], {}, Settings(**chosen))
+    assert read == [(photo, most)]
+
+
+def test_between_two_pictures_it_is_seen_whether_that_is_over(photo, tmp_path, read):
+    other = tmp_path / "other.png"
+    other.write_bytes(photo.read_bytes())
+    with pytest.raises(Busy, match="stopped before it began"):
+        pictures(photo, [(other, 1.0, None)], {}, Settings(), over=lambda: bool(read))
+    assert len(read) == 1
+
+
+def test_what_is_gone_when_its_turn_comes_is_asked_for_again(photo, tmp_path):
+    with pytest.raises(StyletxError, match="no longer here; please upload it again") as refused:
+        pictures(photo, [(tmp_path / "gone.png", 1.0, None)], {}, Settings())
+    assert str(tmp_path) not in str(refused.value)
+
+
+def test_a_file_is_looked_at_once_as_long_as_it_is_the_same(photo, monkeypatch):
+    looked, real = [], uploads.check
+    monkeypatch.setattr(uploads, "check", lambda *given: looked.append(given) or real(*given))
+    uploads.trouble.cache_clear()
+    for _ in range(5):
+        look_at(photo)
+    assert len(looked) == 1
+    photo.write_bytes(b"not a picture any more")
+    for _ in range(5):
+        with pytest.raises(ImageError, match="is not a picture that can be read here"):
+            look_at(photo)
+    assert len(looked) == 2
+
+
+def data(content):
+    return {"url": "data:image/png;base64," + base64.b64encode(content).decode()}
+
+
+def test_a_picture_as_data_is_kept_among_the_uploads(photo, cache):
+    path = uploaded(data(photo.read_bytes()), "photo")
+    assert path.is_relative_to(cache)
+    assert path.read_bytes() == photo.read_bytes()
+
+
+@pytest.mark.parametrize("content", [b"", b"<svg/>", bytes(5000)])
+def test_of_data_that_is_no_picture_nothing_stays(cache, content):
+    with pytest.raises(ImageError):
+        uploaded(data(content), "photo")
+    assert not [path for path in cache.rglob("*") if path.is_file()]
+
+
+def test_data_is_not_kept_where_there_is_no_room(cache, monkeypatch):
+    monkeypatch.setenv("STYLETX_MAX_CACHE", "1")
+    cache.mkdir()
+    (cache / "much").write_bytes(bytes(2_000_000))
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(file, "PNG")
+    with pytest.raises(Busy, match="no room for more pictures"):
+        uploaded(data(file.getvalue()), "photo")
