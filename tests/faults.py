@@ -78,7 +78,7 @@ def is_picture(answer):
 def is_sentence(answer):
     """A refusal with a status of its own, or in words that end as sentences do."""
     status, told = answer
-    if 'File "' in told or status >= 500:
+    if 'File "' in told or "broke on our side" in told or status >= 500:
         return False
     if 400 <= status < 500:
         return bool(told.strip())
@@ -223,8 +223,87 @@ def bad_pictures(url, number=100, seed=1):
         assert is_picture(answer) or is_sentence(answer), (name, answer)
         told["painted" if is_picture(answer) else "refused"] += 1
         slowest = max(slowest, time.monotonic() - begun)
+    assert slowest < 2, slowest
     counted = ", ".join(f"{count} {what}" for what, count in told.items())
     return f"{sum(told.values())} files: {counted}; {slowest:.1f} s at most"
+
+
+def the_same_large_picture(url):
+    """A picture of few bytes and as many pixels as are allowed, in the place of every picture."""
+    large = upload(url, hostile.black(6300, 6300, 8, 6), "large.png")
+    names = ("content", "style", "style_2", "style_3", "style_4", "mask", "keep", "begun")
+    begun = time.monotonic()
+    answer = call(url, "stylize", {**given_once(url), **dict.fromkeys(names, large)})
+    assert is_picture(answer) or is_sentence(answer), answer
+    client = Watcher(url, {**given_once(url), **dict.fromkeys(names, large)}).listen()
+    took = time.monotonic() - begun
+    time.sleep(0.3)
+    client.leave()
+    return f"answered in {took:.1f} s; with its visitor gone, over after {until_idle(url):.1f} s"
+
+
+class Attention:
+    """How long the server takes to say that it is there, while something else is done."""
+
+    def __init__(self, url):
+        self.url, self.slowest, self.over = url, 0.0, threading.Event()
+        self.asking = threading.Thread(target=self.ask)
+
+    def ask(self):
+        while not self.over.wait(0.05):
+            begun = time.monotonic()
+            assert ask(f"{self.url}healthz")[0] == 200
+            self.slowest = max(self.slowest, time.monotonic() - begun)
+
+    def __enter__(self):
+        self.asking.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.asking.join()
+
+
+def many_files_in_a_call(url):
+    """Calls of megabytes that name files, and pictures of 40 MB that are looked at again and
+    again: meanwhile the server is there for others."""
+    file = json.dumps(given_once(url)["content"])
+    bodies = [f'{{"data": [{", ".join([file] * 20_000)}]}}'.encode()]
+    bodies += [b'{"data": [' + b'{"url": "x"}, ' * 300_000 + b"5]}"]
+    jpeg = hostile.plain("JPEG")
+    large = upload(url, jpeg[:2] + b"\xff\x00" * 15_000_000 + jpeg[2:])
+    with Attention(url) as attention:
+        for body in bodies:
+            answer = ask(f"{url}{API}queue/join", body)
+            assert answer[0] in (413, 422), answer
+        names = ("content", "style", "style_2", "style_3", "style_4", "mask", "keep", "begun")
+        for _ in range(8):
+            answer = call(url, "stylize", {**given_once(url), **dict.fromkeys(names, large)})
+            assert is_sentence(answer), answer
+    assert attention.slowest < 2, attention.slowest
+    return f"refused; meanwhile /healthz answers within {attention.slowest:.1f} s"
+
+
+def calls_that_nobody_waits_for(url, number=200):
+    """Calls whose answer nobody asks for, more than an address may have in line, beside a visitor
+    who does ask."""
+    picture, statuses = given_once(url)["content"], Counter()
+
+    def hammer():
+        for _ in range(number // 4):
+            statuses[ask(f"{url}{API}call/v2/recipe", {"painted": picture})[0]] += 1
+
+    hammers = [threading.Thread(target=hammer) for _ in range(4)]
+    for one in hammers:
+        one.start()
+    begun = time.monotonic()
+    answer = call(url, "stylize", given_once(url))
+    took = time.monotonic() - begun
+    for one in hammers:
+        one.join()
+    assert is_picture(answer) or (answer[0] == 429 and is_sentence(answer)), answer
+    assert set(statuses) <= {200, 429}, statuses
+    return f"{statuses[200]} taken, {statuses[429]} refused; a picture beside them in {took:.1f} s"
 
 
 def too_much(url):
@@ -326,16 +405,20 @@ def random_cancels(url, number=200, seed=0):
 
 
 def how_soon_it_stops(url, number=5, size=512):
-    """From the cancel, or the loss of a client, of a run at work to the end of its work."""
-    took = []
+    """From the cancel, or the loss of a client, of a run at work to the end of its work: half a
+    second, or as long as two steps take where that is more."""
+    took, most = [], 0.5
     for place in range(2 * number):
         client = Watcher(url, {**given_once(url), "size": size, "steps": 2000}).listen()
-        client.until(b'"step":' + str(5 + place).encode())
+        steps, begun = 5 + place, time.monotonic()
+        client.until(b'"step":' + str(steps).encode())
+        most = max(most, 2 * (time.monotonic() - begun) / steps)
         begun = time.monotonic()
         client.cancel() if place % 2 else client.leave()
         until_idle(url)
         took.append(time.monotonic() - begun)
         client.leave()
+    assert statistics.median(took) < most, (took, most)
     return f"{statistics.median(took):.2f} s ({min(took):.2f} to {max(took):.2f}) at {size} pixels"
 
 
@@ -356,6 +439,8 @@ def fifty_at_once(url, number=50):
     refused = [seconds for answer, seconds in told if is_sentence(answer)]
     assert len(served) + len(refused) == number, told
     assert served
+    assert all("pictures" in answer[1] for answer, _ in told if not is_picture(answer)), told
+    assert max(refused, default=0) < 5, refused
     line = f"{len(served)} served within {max(served):.0f} s"
     return line + (f", {len(refused)} refused within {max(refused):.1f} s" if refused else "")
 
@@ -383,7 +468,8 @@ def flood(url, number=3000):
 
 
 FAULTS = [
-    malformed_calls, wrong_settings, files_of_the_server, inner_addresses, bad_pictures, too_much,
+    malformed_calls, wrong_settings, files_of_the_server, inner_addresses, bad_pictures,
+    the_same_large_picture, many_files_in_a_call, calls_that_nobody_waits_for, too_much,
     fifty_at_once, how_soon_it_stops, random_cancels, flood,
 ]  # fmt: skip
 

@@ -12,8 +12,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+from styletx.limits import Allowance
 from tests import faults, hostile
 from tests.conftest import ROOT, Server
 
@@ -75,6 +77,7 @@ def lasted(server: Server, number: int = RUNS) -> str:
     assert end["files open"] <= soon["files open"], (soon, end)
     assert end["threads"] <= soon["threads"], (soon, end)
     cache = faults.figures(server.url)["styletx_cache_bytes"] / 1e6
+    assert cache <= Allowance().max_cache, cache
     told = "; ".join(f"{soon[what]:.0f} → {end[what]:.0f} {what}" for what in soon)
     return f"{number} runs, cancels and bad inputs in a row | {told}; {cache:.0f} MB of pictures"
 
@@ -138,25 +141,31 @@ def be_hostile(url: str) -> None:
             raise
 
 
-def attack(url: str, bad: object, chance: random.Random) -> None:
-    kind = chance.randrange(7)
-    if kind == 0:
-        faults.upload(url, *reversed(next(bad)[:2]))
-    elif kind == 1:
-        faults.ask(f"{url}config")
-    elif kind == 2:
-        faults.ask(f"{url}gradio_api/queue/join", chance.choice(faults.MALFORMED))
-    elif kind == 3:
-        faults.ask(f"{url}gradio_api/queue/join", bytes(9_000_000))
-    elif kind == 4:
-        faults.call(url, "stylize", {"content": {"path": "/etc/passwd"}, "size": "x"})
-    elif kind == 5:  # to which nobody will listen
-        long = {**faults.given_once(url), "size": 512, "steps": 2000}
-        faults.ask(f"{url}{faults.API}call/v2/stylize", long)
-    else:
-        client = faults.Watcher(url, {**faults.given_once(url), "steps": 2000}).listen()
+def attack(url: str, bad: Iterator[tuple[str, bytes, object]], chance: random.Random) -> None:
+    """One of them."""
+    join, calls = f"{url}gradio_api/queue/join", f"{url}{faults.API}call/v2"
+    pair = faults.given_once(url)
+    name, content, _ = next(bad)
+
+    def leave_soon() -> None:
+        client = faults.Watcher(url, {**pair, "steps": 2000}).listen()
         time.sleep(0.3 * chance.random())
         client.leave()
+
+    chance.choice(
+        [
+            lambda: faults.upload(url, content, name),
+            lambda: faults.ask(f"{url}config"),
+            lambda: faults.ask(join, chance.choice(faults.MALFORMED)),
+            lambda: faults.ask(join, bytes(9_000_000)),
+            lambda: faults.ask(join, b'{"data": [' + b'{"url": "x"}, ' * 100_000 + b"5]}"),
+            lambda: faults.call(url, "stylize", {"content": {"path": "/etc/passwd"}, "size": "x"}),
+            # … to which nobody will listen
+            lambda: faults.ask(f"{calls}/stylize", {**pair, "size": 512, "steps": 2000}),
+            lambda: [faults.ask(f"{calls}/recipe", {"painted": pair["content"]}) for _ in range(9)],
+            leave_soon,
+        ]
+    )()
 
 
 if __name__ == "__main__":
