@@ -4,12 +4,14 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from tqdm import tqdm
 
 from . import ALLOWED, PRESETS, Event, Progress, Result, Settings, Style, StyletxError, stylize
+from .commands import Parser
 from .events import Events
 from .images import check_can_save, read, save
 from .recipe import Inputs, Recipe, inputs_of, missing, read_recipe, written
@@ -17,11 +19,23 @@ from .regions import MASKS, SHARES, STYLES, check_styles
 from .settings import INITS, Limits, Options, preset
 from .words import count, picture
 
-MOST = 300  # letters of a sentence about an option
+COMMANDS = {  # first words that are no photo: the module with a function of that name
+    "deploy": "space",
+    "push": "gallery",
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 when a picture was painted, 1 with a sentence on stderr; argparse exits with 2."""
+    """0 when the work was done, 1 with a sentence on stderr; argparse exits with 2."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if words and words[0] in COMMANDS:
+        module = import_module(f".{COMMANDS[words[0]]}", __package__)
+        return int(getattr(module, words[0])(words[1:]))
+    return paint(words)
+
+
+def paint(arguments: list[str]) -> int:
+    """The command without a word of its own."""
     given = parser().parse_args(arguments)
     chosen = {name: value for name, value in vars(given).items() if name in ALLOWED}
     begun_at = Path(chosen.pop("init")) if is_picture(chosen.get("init", "")) else None
@@ -113,18 +127,14 @@ def follow(events: Events, output: Path, inputs: Inputs) -> None:
             ) from stop
 
 
-class Parser(argparse.ArgumentParser):
-    """Says what is wrong in a sentence, however long that is which is wrong."""
-
-    def error(self, message: str) -> NoReturn:
-        told = " ".join(message.split()).rstrip(".")
-        super().error(f"{told[:MOST]}…" if len(told) > MOST else f"{told}.")
-
-
 def parser() -> argparse.ArgumentParser:
     """The pictures, and an option for every setting."""
     parser = Parser(
-        "python -m styletx", description="Repaint a photo in the manner of one or more paintings."
+        "python -m styletx",
+        description="Repaint a photo in the manner of one or more paintings.",
+        epilog="Besides, `python -m styletx deploy OWNER/NAME` puts the app on a Space of the "
+        "Hugging Face Hub, and `python -m styletx push PICTURE... OWNER/NAME` finished pictures "
+        "into a dataset there; --help after either says more.",
     )
     add_pictures(parser)
     parser.add_argument(

@@ -60,6 +60,10 @@ ORDER = [
     "page",
     "addresses",
     "serving",
+    "commands",
+    "hub",
+    "space",
+    "gallery",
     "__init__",
     "__main__",
 ]
