@@ -1,8 +1,6 @@
 """Pushes painted pictures to a dataset of the Hugging Face Hub, each with its recipe as a row:
 python -m styletx push painted.png OWNER/NAME"""
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys
@@ -87,7 +85,7 @@ def row_of(path: Path) -> tuple[Path, dict[str, Any]]:
     return path, row
 
 
-def added(hub: HfApi, dataset: str, rows: Rows) -> int:
+def added(hub: "HfApi", dataset: str, rows: Rows) -> int:
     """How many of the rows are new and were added; once more where somebody else's commit came
     in between."""
     from huggingface_hub.errors import HfHubHTTPError
@@ -100,7 +98,7 @@ def added(hub: HfApi, dataset: str, rows: Rows) -> int:
     return add(hub, dataset, rows)
 
 
-def add(hub: HfApi, dataset: str, rows: Rows) -> int:
+def add(hub: "HfApi", dataset: str, rows: Rows) -> int:
     """One commit on top of the rows as they are, with those that are not among them."""
     from huggingface_hub import CommitOperationAdd
 
@@ -123,7 +121,7 @@ def add(hub: HfApi, dataset: str, rows: Rows) -> int:
     return len(new)
 
 
-def rows_at(hub: HfApi, dataset: str, commit: str) -> bytes:
+def rows_at(hub: "HfApi", dataset: str, commit: str) -> bytes:
     """The file of rows as that commit has it; nothing if it has none."""
     from huggingface_hub.errors import RemoteEntryNotFoundError
 

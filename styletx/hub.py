@@ -1,7 +1,5 @@
 """The Hugging Face Hub as commands meet it: names, who one is there, and refusals in sentences."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -45,7 +43,7 @@ def check_private(name: str, wanted: bool, private: bool | None) -> None:
 
 
 @contextmanager
-def asking(name: str, hidden: Iterable[str] = ()) -> Iterator[HfApi]:
+def asking(name: str, hidden: Iterable[str] = ()) -> Iterator["HfApi"]:
     """The Hub, logged in, for work on what it has by that `name`.
 
     Whatever goes wrong with it is a `StyletxError`, which quotes none of the `hidden` words.

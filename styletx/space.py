@@ -1,7 +1,5 @@
 """Puts the app on a Space of the Hugging Face Hub: python -m styletx deploy OWNER/NAME"""
 
-from __future__ import annotations
-
 import argparse
 import os
 import re
@@ -10,11 +8,11 @@ import time
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .commands import Parser, ended
 from .errors import StyletxError
-from .hub import asking, check_name, check_private
+from .hub import asking, check_name, check_private, status_of
 from .recipe import VERSION
 
 if TYPE_CHECKING:
@@ -161,8 +159,8 @@ def is_shown(path: Path) -> bool:
 
 def show(sent: Mapping[str, bytes], besides: Mapping[str, Iterable[str]]) -> None:
     """What would be sent, and no value of what is besides."""
-    for name, bytes_of_it in sent.items():
-        sys.stdout.write(f"{len(bytes_of_it):>10,}  {name}\n")
+    for name, file in sent.items():
+        sys.stdout.write(f"{len(file):>10,}  {name}\n")
     total = sum(map(len, sent.values()))
     sys.stdout.write(f"{total:>10,}  bytes in {len(sent)} files\n")
     for kind, names in besides.items():
@@ -170,7 +168,7 @@ def show(sent: Mapping[str, bytes], besides: Mapping[str, Iterable[str]]) -> Non
             sys.stdout.write(f"{kind} {name}\n")
 
 
-def paths_of(there: SpaceInfo) -> set[str]:
+def paths_of(there: "SpaceInfo") -> set[str]:
     """The files that the Space has. Raises `StyletxError` if they are another app's."""
     paths = {file.rfilename for file in there.siblings or ()}
     if "styletx/__init__.py" not in paths and paths - BY_THE_HUB:
@@ -181,7 +179,7 @@ def paths_of(there: SpaceInfo) -> set[str]:
     return paths
 
 
-def send(hub: HfApi, space: str, sent: Mapping[str, bytes], there: Iterable[str]) -> str:
+def send(hub: "HfApi", space: str, sent: Mapping[str, bytes], there: Iterable[str]) -> str:
     """One commit with what is new, and without what is no longer; its SHA.
 
     Not `upload_folder`, which would make several of it.
@@ -198,22 +196,32 @@ def send(hub: HfApi, space: str, sent: Mapping[str, bytes], there: Iterable[str]
     return done.oid
 
 
-def request(hub: HfApi, space: str, hardware: str) -> None:
+def request(hub: "HfApi", space: str, hardware: str) -> None:
     """What it already has is not asked for: that would start it anew."""
     if hub.get_space_runtime(space).requested_hardware != hardware:
         hub.request_space_hardware(space, hardware)  # type: ignore[arg-type]  # any the Hub knows
 
 
-def wait(hub: HfApi, space: str, link: str, commit: str, most: float) -> None:
+def runtime_of(hub: "HfApi", space: str) -> Mapping[str, Any]:
+    """How the Space is, as the Hub says it; a moment without an answer ends no long wait."""
+    try:
+        return hub.get_space_runtime(space).raw
+    except Exception as error:
+        if 400 <= status_of(error) < 500:
+            raise
+        return {"stage": "UNKNOWN"}
+
+
+def wait(hub: "HfApi", space: str, link: str, commit: str, most: float) -> None:
     """Until that commit runs. Raises `StyletxError` where it cannot, or not within `most` seconds.
 
     Until the Hub has seen the commit, the stage is that of the one before.
     """
     begun, told = time.monotonic(), ""
     while True:
-        runtime = hub.get_space_runtime(space)
-        stage, passed = str(runtime.raw["stage"]), time.monotonic() - begun
-        settled = runtime.raw.get("sha") == commit or passed > GRACE
+        runtime = runtime_of(hub, space)
+        stage, passed = str(runtime["stage"]), time.monotonic() - begun
+        settled = runtime.get("sha") == commit or passed > GRACE
         if stage != told:
             sys.stderr.write(f"{stage}\n")
             told = stage
@@ -221,7 +229,7 @@ def wait(hub: HfApi, space: str, link: str, commit: str, most: float) -> None:
             return
         log = f"{link}?logs={'build' if 'BUILD' in stage else 'container'}"
         if stage in OVER and settled:
-            why = " ".join(str(runtime.raw.get("errorMessage") or "no reason given").split())[:300]
+            why = " ".join(str(runtime.get("errorMessage") or "no reason given").split())[:300]
             raise StyletxError(f"{space} does not run (its log: {log} ): {stage}, {why}.")
         if passed >= most:
             raise StyletxError(

@@ -81,7 +81,9 @@ def files(tmp_path, sunset, weave):
 class Server:
     """`python app.py` as people start it, in a process of its own, with a cache of its own."""
 
-    def __init__(self, cache: Path, *options: str, **variables: str) -> None:
+    def __init__(
+        self, cache: Path, *options: str, app: Path = ROOT / "app.py", **variables: str
+    ) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -89,7 +91,7 @@ class Server:
         self.log = cache.parent / "server.log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, ROOT / "app.py", "--port", str(port), *options],
+                [sys.executable, app, "--port", str(port), *options],
                 cwd=cache.parent,  # anywhere: the app must not depend on where it is started
                 env=os.environ
                 | {"GRADIO_TEMP_DIR": str(cache), "PYTHONUNBUFFERED": "1", **variables},

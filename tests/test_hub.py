@@ -1,0 +1,477 @@
+"""What goes to the Hugging Face Hub. The Hub is a server on this machine that speaks its language
+and keeps what it is given."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import urllib.request
+from dataclasses import replace
+
+import pytest
+from conftest import ROOT, Server
+from huggingface_hub import close_session, constants
+from PIL import Image
+from standin import TOKEN, Hub, Repo
+from test_runs import PICTURE, result
+
+import styletx.__main__ as command_line
+from styletx import ALLOWED, Settings, space
+from styletx.images import save
+from styletx.recipe import VERSION, fingerprint, written
+
+SECRET = "not-to-be-seen-anywhere"
+STYLED = {"styletx/__init__.py": b"", "app.py": b"import gradio"}
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """The Hub that the commands meet, by the environment alone, as for everybody."""
+    with Hub() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", f"{hub.url}/")
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(space, "POLL", 0.01)
+        yield hub
+        close_session()
+
+
+@pytest.fixture
+def small(monkeypatch, tmp_path):
+    """An app of few bytes, so that it need not be sent whole for every promise."""
+    app = tmp_path / "app"
+    for path in ("styletx/__init__.py", "assets/page.css", "assets/photos/cat.jpg", *space.ALONE):
+        (app / path).parent.mkdir(parents=True, exist_ok=True)
+        (app / path).write_text(f"---\n{path}\n")
+    monkeypatch.setattr(space, "ROOT", app)
+    return app
+
+
+@pytest.fixture
+def run(capsys):
+    """Calls the command line: exit status, what it said, what it said on stderr."""
+
+    def call(*words):
+        status = command_line.main([str(word) for word in words])
+        told = capsys.readouterr()
+        return status, told.out, told.err
+
+    return call
+
+
+def deployed(run, *options, to="me/styletx"):
+    return run("deploy", to, *options)
+
+
+def expected():
+    """The files of this clone that belong on a Space, as git knows them."""
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("this is no clone")
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    left_out = re.compile(r"tests/|\.|pyproject\.toml|assets/\w+\.py")
+    return {path for path in listed if not left_out.match(path) and (ROOT / path).is_file()}
+
+
+def test_a_space_gets_the_apps_files_in_one_commit_and_no_others(hub, run):
+    status, out, err = deployed(run)
+    assert (status, out) == (0, f"{hub.url}/spaces/me/styletx\n")
+    assert err == "BUILDING\nAPP_STARTING\nRUNNING\n"
+    repo = hub.space()
+    assert len(repo.commits) == 2  # the Hub's own and this
+    assert set(repo.files) == {".gitattributes", *expected()}
+    for path in expected() - {"README.md"}:
+        assert repo.files[path] == (ROOT / path).read_bytes(), path
+    assert not repo.private
+
+
+def test_the_readme_there_names_the_spaces_own_picture_and_the_one_here_stays(hub, run):
+    before = (ROOT / "README.md").read_bytes()
+    assert deployed(run, to="some-body/my_app")[0] == 0
+    sent = hub.space("some-body/my_app").files["README.md"]
+    assert (ROOT / "README.md").read_bytes() == before
+    own = b"huggingface.co/spaces/some-body/my_app/resolve/main/assets/page-desktop.jpg"
+    assert own in sent
+    assert sent == before.replace(own.replace(b"some-body/my_app", b"styletx/styletx"), own, 1)
+
+
+def test_nothing_that_merely_lies_there_is_sent(small):
+    wanted = set(space.content("me/styletx"))
+    assert len(wanted) == 7
+    for stray in (
+        ".env", "notes.txt", "other.py", "tests/test_a.py", ".git/config", "painted.png",
+        "styletx/__pycache__/hub.pyc", "styletx/weights.pth", "styletx/.hidden/x.py",
+        "assets/__pycache__/a.pyc", "assets/.private.jpg", "assets/.cache/a.jpg", "assets/a.psd",
+        "assets/paint_more.py",
+    ):  # fmt: skip
+        (small / stray).parent.mkdir(parents=True, exist_ok=True)
+        (small / stray).write_text("secret")
+    (small / "assets" / "photos" / "elsewhere.jpg").symlink_to(ROOT)
+    (small / "assets" / "photos" / "link.jpg").symlink_to(small / ".env")
+    assert set(space.content("me/styletx")) == wanted
+
+
+def test_what_is_no_longer_here_goes_from_the_space_and_its_owners_own_stays(hub, run, small):
+    old = {"styletx/old.py": b"", "assets/photos/old.jpg": b"", "packages.txt": b"vim"}
+    hub.repos["space", "me/styletx"] = Repo(**STYLED, **old)
+    assert deployed(run)[0] == 0
+    assert set(hub.space().files) == {".gitattributes", "packages.txt", *space.content("me/x")}
+
+
+def test_deploying_what_is_there_already_makes_no_commit(hub, run, small):
+    assert deployed(run)[0] == deployed(run)[0] == 0
+    assert len(hub.space().commits) == 2
+
+
+def test_another_app_is_not_overwritten(hub, run, small):
+    hub.repos["space", "me/styletx"] = Repo(**{"app.py": b"another"})
+    status, _, err = deployed(run)
+    assert status == 1
+    assert err == (
+        "me/styletx holds another app, which this one would overwrite; choose another name, or "
+        "delete that Space first.\n"
+    )
+    assert hub.space().files["app.py"] == b"another"
+
+
+def test_secrets_variables_and_hardware_are_set_before_the_app_comes(hub, run, small, monkeypatch):
+    monkeypatch.setenv("HIDDEN", SECRET)
+    words = ("--secret", "HIDDEN", "--secret", "PASS=a=b", "--variable", "STYLETX_MAX_SIZE=512")
+    status, out, err = deployed(run, *words, "--hardware", "t4-small", "--private")
+    assert status == 0
+    assert hub.space().secrets == {"HIDDEN": SECRET, "PASS": "a=b"}
+    assert hub.space().variables == {"STYLETX_MAX_SIZE": "512"}
+    assert (hub.space().hardware, hub.space().private) == ("t4-small", True)
+    assert SECRET not in out + err
+    asked = hub.asked
+    commit = asked.index("POST /api/spaces/me/styletx/commit/main")
+    assert asked.index("POST /api/spaces/me/styletx/secrets") < commit
+    assert "POST /api/spaces/me/styletx/hardware" not in asked  # it was made with it
+
+
+def test_an_older_space_is_moved_to_other_hardware(hub, run, small):
+    hub.repos["space", "me/styletx"] = Repo(**STYLED)
+    assert deployed(run, "--hardware", "t4-small")[0] == 0
+    assert hub.space().hardware == "t4-small"
+
+
+def test_what_is_to_be_private_is_not_put_where_it_is_public(hub, run, small, kept):
+    hub.repos["space", "me/styletx"] = Repo(**STYLED)
+    hub.repos["dataset", "me/painted"] = Repo()
+    for words in (("deploy", "me/styletx"), ("push", kept, "me/painted")):
+        status, _, err = run(*words, "--private", *(["--secret", "A=b"] * (words[0] == "deploy")))
+        assert status == 1
+        assert f"{words[-1]} is there already and public; make it private" in err
+    assert len(hub.space().commits) == len(hub.dataset().commits) == 1
+    assert hub.space().secrets == {}
+
+
+DRY = """
+import socket, sys
+sys.addaudithook(lambda event, _: event.startswith("socket.") and sys.exit(f"asked: {event}"))
+from styletx.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_dry_run_says_what_would_be_sent_and_opens_no_socket(tmp_path):
+    words = ["deploy", "me/styletx", "--dry-run", "--secret", f"PASS={SECRET}"]
+    words += ["--variable", "STYLETX_MAX_SIZE=512"]
+    done = subprocess.run(
+        [sys.executable, "-c", DRY, *words], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    listed = re.findall(r"^ *([\d,]+)  (\S+)$", done.stdout, re.MULTILINE)
+    sizes = {path: int(size.replace(",", "")) for size, path in listed}
+    assert set(sizes) == expected()
+    assert all(sizes[path] == (ROOT / path).stat().st_size for path in sizes if path != "README.md")
+    assert f"{sum(sizes.values()):,}  bytes in {len(sizes)} files" in done.stdout
+    assert done.stdout.endswith("secret PASS\nvariable STYLETX_MAX_SIZE\n")
+    assert SECRET not in done.stdout
+
+
+def test_without_its_app_the_package_says_where_to_deploy_from(run, monkeypatch, tmp_path):
+    monkeypatch.setattr(space, "ROOT", tmp_path)
+    status, _, err = deployed(run, "--dry-run")
+    assert status == 1
+    assert err == (
+        f"There is no app.py in {tmp_path}: styletx was installed there without its app. Deploy "
+        "it from a clone of its repository.\n"
+    )
+
+
+@pytest.mark.parametrize("name", ["styletx", "me/a/b", "me/", "../x", "me/a b", "me/a--b", ""])
+def test_a_name_that_the_hub_would_not_take_is_explained_before_it_is_asked(hub, run, kept, name):
+    for words in (("deploy", name), ("push", kept, name)):
+        status, _, err = run(*words)
+        assert status == 1
+        assert f"{name!r} is no name of a " in err
+        assert "write OWNER/NAME" in err
+    assert hub.asked == []
+
+
+@pytest.mark.parametrize("word", [f"my key={SECRET}", SECRET, f"={SECRET}", "HF-TOKEN"])
+def test_a_secret_in_the_wrong_form_is_explained_and_not_repeated(hub, run, word):
+    status, out, err = deployed(run, "--secret", word)
+    assert (status, out) == (1, "")
+    assert err.startswith("A --secret is written NAME=VALUE, with a NAME of letters")
+    assert word not in err
+    assert hub.asked == []
+
+
+def test_a_wrong_option_is_a_usage_error_that_repeats_no_value(hub, run, capsys):
+    for words in (["--secrets", f"A={SECRET}"], ["--secret", "A=1", f"B={SECRET}"]):
+        with pytest.raises(SystemExit) as ended:
+            deployed(run, *words)
+        assert ended.value.code == 2
+    for wait in ("nan", "-1", "1e9", "soon"):
+        with pytest.raises(SystemExit) as ended:
+            deployed(run, "--wait", wait)
+        assert ended.value.code == 2
+    assert SECRET not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("refused", "status", "told", "sentence"),
+    [
+        ("whoami", 401, "no", "The Hub does not accept the token that it was given; set HF_TOKEN"),
+        ("repos/create", 401, "no", "The Hub does not accept the token"),
+        ("repos/create", 402, "Pay first.", "The Hub wants that to be paid for: Pay first."),
+        ("repos/create", 403, "No rights under me", "does not let this token write to me/"),
+        ("repos/create", 400, "Reserved name", "The Hub refuses that (status 400): Reserved name."),
+        ("repos/create", 500, "oops", "The Hub has trouble of its own (status 500: oops); try"),
+        ("repos/create", 429, "slow", "The Hub was asked too often; try again in some minutes"),
+        ("commit/main", 403, "Read-only", "write to me/"),
+        ("commit/main", 409, "locked", "Somebody else is changing me/"),
+        ("commit/main", 413, "too much", "The Hub refuses that (status 413): too much."),
+        ("commit/main", 500, "a\ntrace\nback", "trouble of its own (status 500: a trace back)"),
+        ("preupload/main", 404, "gone", "The Hub knows no me/"),
+    ],
+)
+def test_what_the_hub_refuses_is_a_sentence(hub, run, small, kept, refused, status, told, sentence):
+    hub.refuse[refused] = (status, told)
+    if status in (401, 403) and refused == "repos/create":  # or it is asked whether it is there
+        hub.refuse[r"GET /api/(space|dataset)s"] = (status, told)
+    for words in (("deploy", "me/styletx"), ("push", kept, "me/painted")):
+        code, out, err = run(*words)
+        assert (code, out) == (1, "")
+        assert sentence in err
+        assert err.count("\n") == 1
+        assert "Traceback" not in err
+    assert all(len(repo.commits) == 1 for repo in hub.repos.values())
+
+
+def test_a_secret_that_the_hub_repeats_is_not_shown(hub, run, small):
+    hub.refuse["/secrets"] = (400, f"{SECRET} is too short")
+    status, out, err = deployed(run, "--secret", f"PASS={SECRET}")
+    assert status == 1
+    assert "The Hub refuses that (status 400): … is too short." in err
+    assert SECRET not in out + err
+    assert len(hub.space().commits) == 1
+
+
+@pytest.mark.parametrize(("token", "sentence"), [("", "not logged in"), ("wrong", "not accept")])
+def test_who_is_not_logged_in_is_told_how(hub, run, small, kept, monkeypatch, token, sentence):
+    monkeypatch.setenv("HF_TOKEN", token)
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", "/nonexistent/token")
+    for words in (("deploy", "me/styletx"), ("push", kept, "me/painted")):
+        status, _, err = run(*words)
+        assert status == 1
+        assert sentence in err
+        assert "HF_TOKEN" in err
+        assert "`hf auth login`" in err
+    assert hub.repos == {}
+
+
+def test_a_hub_out_of_reach_is_a_sentence(hub, run, kept, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    for words in (("deploy", "me/styletx"), ("push", kept, "me/painted")):
+        status, _, err = run(*words)
+        assert status == 1
+        assert err.startswith("The Hub at http://127.0.0.1:9 does not answer as it should: ")
+        assert err.endswith("HF_ENDPOINT and HF_HUB_OFFLINE where they are set.\n")
+
+
+@pytest.mark.parametrize("stage", ["BUILD_ERROR", "RUNTIME_ERROR", "PAUSED"])
+def test_a_space_that_does_not_come_to_run_says_why_and_where_its_log_is(hub, run, small, stage):
+    hub.stages, hub.reason = ["BUILDING", stage], "pip\nfailed"
+    status, out, err = deployed(run)
+    assert (status, out) == (1, "")
+    log = f"{hub.url}/spaces/me/styletx?logs={'build' if 'BUILD' in stage else 'container'}"
+    told = f"me/styletx does not run (its log: {log} ): {stage}, pip failed."
+    assert err.splitlines() == ["BUILDING", stage, told]
+
+
+def test_a_space_that_never_runs_is_waited_for_no_longer_than_asked(hub, run, small):
+    hub.stages = ["BUILDING"]
+    status, _, err = deployed(run, "--wait", "0.2")
+    assert status == 1
+    assert "me/styletx does not run after 0.2 s" in err
+    assert "it is at BUILDING, and goes on without being waited for." in err
+    assert deployed(run, "--wait", "0")[::2] == (0, "")
+
+
+def test_the_stage_of_the_commit_before_is_not_taken_for_this_ones(hub, run, small, monkeypatch):
+    hub.seen = "0" * 40
+    for stage in ("RUNNING", "BUILD_ERROR"):
+        hub.stages = [stage]
+        status, _, err = deployed(run, "--wait", "0.1")
+        assert status == 1
+        assert f"it is at {stage}, and goes on" in err
+    monkeypatch.setattr(space, "GRACE", 0)  # but not for ever
+    hub.stages = ["RUNNING"]
+    assert deployed(run)[0] == 0
+
+
+def test_a_moment_without_an_answer_ends_no_wait(hub, run, small):
+    hub.stages = ["BUILDING", 502, "RUNNING"]
+    status, _, err = deployed(run)
+    assert (status, err) == (0, "BUILDING\nUNKNOWN\nRUNNING\n")
+    hub.stages = [404]
+    status, _, err = deployed(run)
+    assert (status, err.count("The Hub knows no me/styletx that this token may see")) == (1, 1)
+
+
+def test_interrupting_the_wait_is_no_traceback(hub, run, small, monkeypatch):
+    def stop(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(space.time, "sleep", stop)
+    assert deployed(run)[::2] == (1, "BUILDING\nStopped.\n")
+
+
+def keep(path, **chosen):
+    inputs = {"content": "ab" * 32, "style": "cd" * 32, "style_2": "ef" * 32, "share_2": 0.5}
+    event = replace(result(), settings=Settings(**chosen))
+    save(PICTURE, path, note=written(event, inputs))
+    return path
+
+
+@pytest.fixture
+def kept(tmp_path):
+    return keep(tmp_path / "kept.png", size=300)
+
+
+def rows_of(repo):
+    return [json.loads(line) for line in repo.files["metadata.jsonl"].splitlines()]
+
+
+def name_of(path, ending):
+    return f"{fingerprint(path)[:16]}.{ending}"
+
+
+def test_pictures_are_pushed_with_their_recipes_as_rows_in_one_commit(hub, run, kept, tmp_path):
+    other = keep(tmp_path / "other.JPG", detail=2.0)
+    status, out, _ = run("push", kept, other, "me/painted")
+    assert (status, out) == (0, f"2 of 2 new\n{hub.url}/datasets/me/painted\n")
+    repo = hub.dataset()
+    assert len(repo.commits) == 2
+    names = name_of(kept, "png"), name_of(other, "jpeg")
+    assert set(repo.files) == {".gitattributes", "metadata.jsonl", *names}
+    assert repo.files[names[0]] == kept.read_bytes()
+    assert repo.files[names[1]] == other.read_bytes()
+    first, second = rows_of(repo)
+    assert list(first) == list(second)
+    assert (first["file_name"], second["file_name"]) == names
+    assert Settings(**{name: first[name] for name in ALLOWED}) == Settings(size=300)
+    assert second["detail"] == 2.0
+    facts = {"version": VERSION, "weights": "embedded", "device": "cpu, float32"}
+    facts |= {"step": 3, "last_step": 3, "content_sha256": "ab" * 32, "style_sha256": "cd" * 32}
+    facts |= {"style_2_sha256": "ef" * 32, "style_3_sha256": None, "keep_sha256": None}
+    facts |= {"share": 1.0, "share_2": 0.5, "share_3": None}
+    assert first.items() >= facts.items()
+    assert str(tmp_path) not in repo.files["metadata.jsonl"].decode()
+
+
+def test_rows_that_are_there_stay_and_a_picture_pushed_twice_is_one_row(hub, run, kept, tmp_path):
+    before = '{"file_name": "a.png", "said": "zwei\u2028Zeilen ü"}\r\n'.encode()
+    hub.repos["dataset", "me/painted"] = Repo(**{"metadata.jsonl": before, "a.png": b"a"})
+    copy = tmp_path / "copy.png"
+    copy.write_bytes(kept.read_bytes())
+    assert run("push", kept, copy, "me/painted")[1].startswith("1 of 1 new\n")
+    assert run("push", kept, "me/painted")[1].startswith("0 of 1 new\n")
+    repo = hub.dataset()
+    assert len(repo.commits) == 2
+    assert repo.files["metadata.jsonl"].startswith(before.rstrip(b"\r\n") + b"\n")
+    assert [row["file_name"] for row in rows_of(repo)] == ["a.png", name_of(kept, "png")]
+    assert repo.files["a.png"] == b"a"
+
+
+def test_a_picture_without_a_recipe_is_refused_before_anything_is_sent(hub, run, kept, files):
+    status, _, err = run("push", kept, files / "photo.png", "me/painted")
+    assert status == 1
+    assert "photo.png holds no recipe." in err
+    assert hub.asked == []
+
+
+def test_somebody_elses_commit_in_between_is_kept(hub, run, kept):
+    def once(repo):
+        hub.meanwhile = lambda _: None
+        repo.commit({**repo.files, "metadata.jsonl": b'{"file_name": "theirs.png"}\n'})
+
+    hub.meanwhile = once
+    assert run("push", kept, "me/painted")[0] == 0
+    names = [row["file_name"] for row in rows_of(hub.dataset())]
+    assert names == ["theirs.png", name_of(kept, "png")]
+
+
+def test_commit_after_commit_in_between_is_given_up_in_a_sentence(hub, run, kept):
+    hub.meanwhile = lambda repo: repo.commit({**repo.files})
+    status, _, err = run("push", kept, "me/painted")
+    assert status == 1
+    assert err == "Somebody else is changing me/painted too; try again in a minute.\n"
+    assert hub.asked.count("POST /api/datasets/me/painted/commit/main") == 2
+    assert "metadata.jsonl" not in hub.dataset().files
+
+
+def test_rows_that_cannot_be_read_are_not_written_over(hub, run, kept, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)
+    for content, refusals, sentence in (
+        (b'{"file_name": "a.png"}\n[1]\n', {}, "Line 2 of metadata.jsonl in me/painted is no row"),
+        (b"", {"resolve": (503, "busy")}, "The Hub "),
+        (b"", {"resolve": (403, "no")}, "The Hub "),
+    ):
+        repo = hub.repos["dataset", "me/painted"] = Repo(**{"metadata.jsonl": content})
+        hub.refuse = refusals
+        status, _, err = run("push", kept, "me/painted")
+        assert status == 1
+        assert sentence in err
+        assert err.count("\n") == 1
+        assert len(repo.commits) == 1
+
+
+def test_the_help_of_the_command_line_names_the_commands():
+    told = " ".join(command_line.parser().format_help().split())
+    for word in command_line.COMMANDS:
+        assert f"python -m styletx {word} " in told
+
+
+@pytest.mark.slow
+def test_what_is_committed_is_all_that_the_app_needs(hub, tmp_path):
+    variables = {"HF_ENDPOINT": hub.url, "HF_TOKEN": TOKEN, "HF_HUB_OFFLINE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-m", "styletx", "deploy", "me/styletx"],
+        cwd=ROOT,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (0, f"{hub.url}/spaces/me/styletx\n"), done.stderr
+    for path, content in hub.space().files.items():
+        (tmp_path / "space" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "space" / path).write_bytes(content)
+    server = Server(tmp_path / "cache", app=tmp_path / "space" / "app.py").wait()
+    try:
+        with urllib.request.urlopen(f"{server.url}healthz", timeout=30) as answer:
+            assert answer.status == 200
+    finally:
+        server.close()
+    with Image.open(tmp_path / "space" / "assets" / "icon.png") as icon:
+        assert icon.size
