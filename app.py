@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from styletx import StyletxError, words
+from styletx import StyletxError, runners, words
 from styletx.agents import NEEDS, can_serve, offer_tool
 from styletx.brush import lay_out_masks
 from styletx.controls import (
@@ -22,8 +22,6 @@ from styletx.controls import (
     repeated,
 )
 from styletx.endpoints import QUIET, Components
-from styletx.engine import best_device
-from styletx.features import vgg19
 from styletx.limits import Allowance
 from styletx.look import THEME, pictures_of_presets
 from styletx.page import LOOK_UP, Page, on
@@ -61,7 +59,7 @@ def build_app(painter: Painter, for_agents: bool = False) -> gr.Blocks:
         parts |= lay_out_visits()
         inputs: Components = {"content": photo, "style": painting, **lay_out_paintings()}
         editor, masks = lay_out_masks(photo)
-        largest = painter.allowance.largest(best_device().type)
+        largest = painter.allowance.largest(painter.device)
         inputs |= {**masks, **lay_out_settings(largest), **lay_out_beginnings()}
         painted = lay_out_repeat()
         lay_out_code(inputs)
@@ -173,11 +171,12 @@ def main(arguments: list[str] | None = None) -> None:
     logging.basicConfig(format="%(message)s")
     logging.getLogger("styletx.runs").setLevel(logging.INFO)  # a line for each
     try:
-        vgg19(best_device())
-        painter = Painter(allowance=Allowance.of())
+        painter = Painter(runner := runners.chosen(), Allowance.of())
+        runner.warm_up()
         serve(
             lambda: build_app(painter, chosen.mcp),
             painter,
+            runner,
             server_name=chosen.host,
             server_port=chosen.port,
             share=chosen.share,

@@ -15,7 +15,6 @@ import gradio as gr
 
 from . import figures
 from .errors import Busy, SettingsError, StyletxError, Unwritable
-from .features import best_device
 from .limits import Allowance
 from .painter import Painter
 from .recipe import inputs_of
@@ -70,7 +69,7 @@ def work(painter: Painter, given: Given, request: gr.Request | None = None) -> I
         visitor = visitor_of(request, painter.allowance)
         painter.admit(visitor)
         settings = wished(given)
-        painter.allowance.check(settings, best_device().type)
+        painter.allowance.check(settings, painter.device)
         if Room(painter.allowance.max_cache).full():
             raise Busy(NO_ROOM)
         paths = located(given)

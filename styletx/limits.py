@@ -48,12 +48,8 @@ class Allowance:
     def of(cls, environment: Mapping[str, str] = os.environ) -> "Allowance":
         """The limits of this server. Raises `SettingsError` for a variable that is no number."""
         named, value = ON_A_SPACE
-        given: dict[str, Any] = {"proxies": 1} if environment.get(named) == value else {}
-        for one in fields(cls):
-            text = environment.get(PREFIX + one.name.upper())
-            if text:
-                given[one.name] = number(PREFIX + one.name.upper(), text, one)
-        return cls(**given)
+        given = {"proxies": 1.0} if environment.get(named) == value else {}
+        return cls(**given | told_by(environment, PREFIX, cls))  # type: ignore[arg-type]
 
     def largest(self, device: str) -> int:
         """The largest size on that kind of device."""
@@ -73,6 +69,17 @@ class Allowance:
                 f"{steps} steps at {size} pixels are more than one run may take here: choose at "
                 f"most {allowed} steps, or a smaller size."
             )
+
+
+def told_by(environment: Mapping[str, str], prefix: str, kind: type) -> dict[str, float]:
+    """What the environment says of the numbers of a dataclass, each by its name after a prefix.
+    Raises `SettingsError` for one that is none."""
+    names = {one.name: prefix + one.name.upper() for one in fields(kind)}
+    return {
+        one.name: number(names[one.name], environment[names[one.name]], one)
+        for one in fields(kind)
+        if environment.get(names[one.name])
+    }
 
 
 def number(name: str, text: str, wanted: "Field[Any]") -> float:

@@ -12,7 +12,6 @@ from .brush import BRUSHES, BRUSHING, brushed
 from .controls import twice_as_large
 from .curves import Curves
 from .endpoints import DEFAULTS, LANE, LIGHT, QUIET, Components, Given, troubles, work
-from .features import best_device
 from .painter import Painter
 from .results import no_curves, not_to_go_on, seen, to_take
 from .uploads import Upload
@@ -39,7 +38,7 @@ def show(
     curves, latest = Curves(), ""
     try:
         if given["size"] is None:
-            doubled = twice_as_large(given, painter.allowance.largest(best_device().type))
+            doubled = twice_as_large(given, painter.allowance.largest(painter.device))
             given = {**given, **doubled}
             yield {"size": doubled["size"]}
         for path, report in work(painter, given, request):

@@ -1,18 +1,19 @@
-"""The painter: one thread for all runs, and the line before it."""
+"""The painter: who is painted next, and where."""
 
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from threading import Lock
+from heapq import heapreplace
+from threading import Condition
 from typing import Any
 
-from .engine import stylize
 from .errors import Busy
 from .events import Events, Progress
 from .limits import Allowance
 from .pace import effort
+from .runners import Local, Runner
 from .runs import NOBODY, Run, Visitor
 from .settings import Settings
 
@@ -22,27 +23,28 @@ Pictures = Callable[[Callable[[], bool]], Mapping[str, Any]]
 PATIENCE = 30  # seconds without anybody there for it after which a run is given up
 MANNERS = 5  # the same where others wait
 THERE = 3  # seconds since a sign of somebody, who then is there still
+LOOK = 1  # seconds between two looks at how many places there are
 
 
 class Painter:
-    """Paints one run at a time: the device is never shared, whatever becomes of those who watch.
+    """Paints as many runs at a time as its runner has places, here one: no place is ever shared,
+    whatever becomes of those who watch.
 
     Addresses take turns, each in order of arrival, so that who asks for much waits behind who asks
     for little; and who does not listen gives way to who does.
     """
 
-    def __init__(
-        self, stylize: Callable[..., Events] = stylize, allowance: Allowance = Allowance()
-    ) -> None:
-        """`stylize`, or what has its shape, does the work, of which visitors have their
-        `allowance`."""
-        self.stylize, self.allowance = stylize, allowance
-        self.thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="painter")
+    def __init__(self, runner: Runner | None = None, allowance: Allowance = Allowance()) -> None:
+        """The runner does the work, by default in this process; visitors have their `allowance`."""
+        runner = runner or Local()
+        self.stylize: Callable[..., Events] = runner
+        self.places, self.device, self.allowance = runner.places, runner.device, allowance
+        self.threads = ThreadPoolExecutor(runner.most, thread_name_prefix="painter")
         self.runs: dict[str, Run] = {}  # in order of arrival
         self.turn = 0  # of the run that began last
         self.turns: dict[str, int] = {}  # the same for each address, where it still matters
         self.listeners: Counter[str] | None = None  # to what sessions are told, if counted
-        self.door, self.closing = Lock(), False
+        self.door, self.closing = Condition(), False
 
     def start(self, settings: Settings, pictures: Pictures, visitor: Visitor = NOBODY) -> Run:
         """Put a run in line. `pictures` gives what there is to look at when its turn comes: those
@@ -60,12 +62,14 @@ class Painter:
             run.turn = max(self.turn, max(last) + 1)
             self.runs[run.id] = run
         with suppress(RuntimeError):  # for a moment after `close`, which stops the run
-            self.thread.submit(self.paint)
+            self.threads.submit(self.paint)
         return run
 
     def paint(self) -> None:
-        """Paint the next of those who wait, unless none is left."""
+        """Paint the next of those who wait, once there is a place, unless none is left."""
         with self.door:
+            while any(not run.future.running() for run in self.line()) and self.full():
+                self.door.wait(LOOK)
             run = next(filter(self.begins, self.line()), None)
         if run is None:
             return
@@ -76,6 +80,10 @@ class Painter:
             del run  # which the error holds, and which holds the error
         else:
             run.future.set_result(None)
+
+    def full(self) -> bool:
+        """Whether a run is at work in every place that there is now."""
+        return sum(run.future.running() for run in self.line()) >= self.places()
 
     def begins(self, run: Run) -> bool:
         """Begin with a run, unless nobody wants it any more."""
@@ -129,23 +137,26 @@ class Painter:
         return run.silence > (MANNERS if waited_for else PATIENCE)
 
     def forget(self, run: Run) -> None:
-        self.runs.pop(run.id, None)
+        with self.door:
+            self.runs.pop(run.id, None)
+            self.door.notify_all()
         run.announce()
         run.log()
 
     def line(self) -> list[Run]:
-        """The run at work, then those that wait, the next one first."""
+        """The runs at work, then those that wait, the next one first."""
+        runs = list(self.runs.values())
         return sorted(
-            self.runs.values(),
+            runs,
             key=lambda run: (not run.future.running(), run.silence > THERE, run.turn),
         )
 
     def ahead_of(self, run: Run) -> int:
         """How many runs must end before this one begins."""
-        return len(self.before(run))
+        return max(0, len(self.before(run)) + 1 - self.places())
 
     def wait_of(self, run: Run) -> float | None:
-        """About how many seconds until a run begins, if the one at work knows how long it will
+        """About how many seconds until a run begins, if those at work know how long they will
         take."""
         return self.wait_after(self.before(run))
 
@@ -154,14 +165,18 @@ class Painter:
         return line[: line.index(run)] if run in line else []
 
     def wait_after(self, line: Sequence[Run]) -> float | None:
-        """The same after these runs, of which the first is at work: the others are reckoned by
-        their settings to take as long for as much work."""
-        at_work = line[0].latest if line else None
-        if not isinstance(at_work, Progress) or at_work.seconds_left is None:
+        """The same after these runs, of which the first are at work: the others are reckoned by
+        their settings to take as long for as much work, each in the place that is free first."""
+        at_work = [run.latest for run in line[: self.places()]]
+        known = [one for one in at_work if isinstance(one, Progress)]
+        left = sorted(one.seconds_left for one in known if one.seconds_left is not None)
+        if len(left) < max(1, len(at_work)):
             return None
-        whole = at_work.seconds + at_work.seconds_left
-        pace = whole / effort(at_work.settings)
-        return at_work.seconds_left + sum(pace * effort(other.settings) for other in line[1:])
+        whole = sum(one.seconds for one in known) + sum(left)
+        pace = whole / sum(effort(one.settings) for one in known)
+        for other in line[len(left) :]:
+            heapreplace(left, left[0] + pace * effort(other.settings))
+        return left[0]
 
     def stop(self, run_id: str) -> bool:
         """Stop a run, waiting or at work; False if there is none of that id."""
@@ -176,7 +191,7 @@ class Painter:
         deadline = time.monotonic() + patience
         with self.door:
             self.closing, runs = True, list(self.runs.values())
-        self.thread.shutdown(wait=False)
+        self.threads.shutdown(wait=False)
         for run in runs:
             run.stop()
         told = [run.told.wait(max(0, deadline - time.monotonic())) for run in runs]

@@ -169,5 +169,6 @@ def report(
         "done": isinstance(event, Result) or (event is None and run.stopping),
         "stopped": event.stopped if isinstance(event, Result) else run.stopping,
         "late": run.late,
+        "moved": getattr(event, "moved", 0),
         "settings": asdict(run.settings),
     }

@@ -22,9 +22,9 @@ from .addresses import guard_fetches
 from .brush import guard_brush
 from .calls import explain_failures
 from .door import Door
-from .features import loaded
 from .limits import Allowance
 from .painter import Painter
+from .runners import Runner
 from .scopes import HEALTH
 from .storage import Room, keep_sweeping, move_in, move_out
 
@@ -33,9 +33,10 @@ PATIENCE = 2  # seconds that pictures are waited for when the server is to end
 FETCHING = 0.5  # seconds in which who was told of a picture then may fetch it
 
 
-def serve(build: Callable[[], gr.Blocks], painter: Painter, **options: Any) -> None:
+def serve(build: Callable[[], gr.Blocks], painter: Painter, runner: Runner, **options: Any) -> None:
     """Serve the page that `build` makes until the process is interrupted or terminated: then every
-    run is stopped, and its picture so far given to who waits for it. `options` are `launch`'s.
+    run is stopped, and its picture so far given to who waits for it; and the runner is let go of.
+    `options` are `launch`'s.
     Raises `StyletxError` where files cannot be kept, `OSError` where the port is taken."""
     lock, over = move_in(), Event()
     for sent in (signal.SIGINT, signal.SIGTERM):
@@ -51,7 +52,7 @@ def serve(build: Callable[[], gr.Blocks], painter: Painter, **options: Any) -> N
             max_file_size=f"{painter.allowance.max_upload}mb",
             app_kwargs={
                 "middleware": [Middleware(Door, painter.allowance, painter.listeners)],
-                "routes": watch(painter, over),
+                "routes": watch(painter, runner, over),
             },
             enable_monitoring=False,
             **options,
@@ -66,6 +67,7 @@ def serve(build: Callable[[], gr.Blocks], painter: Painter, **options: Any) -> N
         app.close(verbose=False)
     finally:
         over.set()
+        runner.close()
         move_out(lock)
     leave()
 
@@ -87,12 +89,12 @@ def guard(allowance: Allowance) -> None:
     os.environ.setdefault("FORWARDED_ALLOW_IPS", "")  # whom to believe is for `proxies` to say
 
 
-def watch(painter: Painter, over: Event) -> list[Route]:
+def watch(painter: Painter, runner: Runner, over: Event) -> list[Route]:
     """What those ask who watch over a server: whether it can paint, and what it has done."""
     room = Room(painter.allowance.max_cache)
 
     async def health(_: Any) -> JSONResponse:
-        ready = loaded() and not over.is_set()
+        ready = await asyncio.to_thread(runner.ready) and not over.is_set()
         return JSONResponse({"ready": ready}, 200 if ready else 503)
 
     async def metrics(_: Any) -> PlainTextResponse:

@@ -103,6 +103,7 @@ def described(report: Mapping[str, Any]) -> str:
     return (
         f"Size {report['level']} of {report['levels']} · step {step} of {steps} · {seconds:.0f} s"
         + ("" if left is None else f" · about {left:.0f} s left")
+        + (" · moved to another worker" if report["moved"] else "")
     )
 
 
