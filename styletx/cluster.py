@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Client, Connection
 from pathlib import Path
@@ -131,6 +131,7 @@ class Cluster:
         """A connection to the process that knows Ray, which is started if it is not there."""
         with self.starting:
             if self.process is None or self.process.poll() is not None:
+                self.close()
                 self.start()
         return Client(("127.0.0.1", self.port), authkey=self.key)
 
@@ -187,6 +188,7 @@ class Cluster:
 
     def close(self) -> None:
         """Let go of the cluster; one of this machine's own ends."""
-        if self.process is not None and self.process.stdin is not None:
-            with closing(self.process.stdin):
-                pass
+        for pipe in (self.process.stdin, self.process.stdout) if self.process else ():
+            if pipe is not None:
+                with suppress(OSError):  # nobody reads any more
+                    pipe.close()
