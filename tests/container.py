@@ -144,6 +144,8 @@ class Container:
         mirror = next(line.split()[1] for line in lines if line.split()[2] == release)
         make = ["debootstrap", "--variant=minbase", release, str(self.root), mirror]
         run(make, stdout=subprocess.DEVNULL)
+        for names in ("hosts", "resolv.conf"):  # which engines give to every container
+            shutil.copy(f"/etc/{names}", self.root / "etc")
         (self.root / "etc/apt/sources.list").write_text("\n".join(lines) + "\n")
         told = run(["apt-config", "dump", "Acquire"], stdout=subprocess.PIPE).stdout
         chosen = [line for line in told.splitlines() if OF_APT.fullmatch(line)]
