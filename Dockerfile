@@ -1,4 +1,4 @@
-# styletx in a container: the page and its API on port 7860. The README says how to build and run it.
+# styletx in a container: the page and its API on port 7860. The README says how to build and run it
 
 # Debian's release is pinned, not one day of it, so that a build anew has what was mended since. What
 # decides how a picture looks are the Python packages, and those are pinned in constraints.txt.
@@ -14,7 +14,9 @@ RUN apt-get update \
 # Who builds may name another place of packages, such as that of torch without CUDA
 ARG PIP_EXTRA_INDEX_URL
 
-# Before the sources, whose changes then install nothing anew
+# Before the sources, whose changes then install nothing anew. The pins are those of Python 3.11 on
+# x86-64, made by: python3.11 -m venv /tmp/new && /tmp/new/bin/pip install -r requirements.txt
+# && /tmp/new/bin/pip freeze --all --exclude pip > constraints.txt
 WORKDIR /app
 COPY requirements.txt constraints.txt ./
 RUN python3 -m venv /opt/venv \
@@ -40,9 +42,9 @@ USER 1000:1000
 # http.client, as urllib would ask a proxy that the environment names
 HEALTHCHECK --interval=30s --timeout=5s --start-period=120s --retries=3 CMD ["python", "-c", \
     "import http.client, os, sys; \
-    server = http.client.HTTPConnection('127.0.0.1:' + os.environ['GRADIO_SERVER_PORT'], timeout=4); \
-    server.request('GET', '/healthz'); \
-    sys.exit(server.getresponse().status != 200)"]
+    app = http.client.HTTPConnection('127.0.0.1:' + os.environ['GRADIO_SERVER_PORT'], timeout=4); \
+    app.request('GET', '/healthz'); \
+    sys.exit(app.getresponse().status != 200)"]
 
 # Without a shell, so that SIGTERM reaches Python, which gives out what is painted and ends in 3 s
 CMD ["python", "app.py"]

@@ -46,7 +46,7 @@ def ignored(path: str, rules: list[str]) -> bool:
 
 def context(project: Path) -> list[str]:
     """The files that a build is given: those of git, less those that .dockerignore keeps out."""
-    told = run(["git", "ls-files", "-z"], cwd=project, stdout=subprocess.PIPE).stdout
+    told = run(["git", "ls-files", "-z"], cwd=project)
     lines = (project / ".dockerignore").read_text().splitlines()
     rules = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
     return [path for path in told.rstrip("\0").split("\0") if not ignored(path, rules)]
@@ -67,11 +67,12 @@ def copied(sources: list[str], target: str, files: list[str]) -> dict[str, str]:
     return places
 
 
-def run(command, **options):
-    """A command that must not fail; what it says comes with the error if it does."""
-    done = subprocess.run(command, text=True, **{"stderr": subprocess.PIPE, **options})
-    assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stderr}"
-    return done
+def run(command: list[str], **options) -> str:
+    """What a command says that must not fail; the end of that comes with the error if it does."""
+    done = subprocess.run(command, text=True, capture_output=True, **options)
+    told = done.stdout[-3000:] + done.stderr[-3000:]
+    assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{told}"
+    return done.stdout
 
 
 def sources(release: str) -> list[str]:
@@ -79,16 +80,16 @@ def sources(release: str) -> list[str]:
     and elsewhere: the lists that are here may have been removed."""
     with tempfile.TemporaryDirectory() as folder:
         there = ["-o", f"Dir::State::lists={folder}", "-o", "APT::Sandbox::User=root"]
-        run(["apt-get", *there, "--quiet", "update"], stdout=subprocess.DEVNULL)
+        run(["apt-get", *there, "--quiet", "update"])
         look = ["apt-get", *there, "indextargets", "--format", SOURCES, "Identifier: Packages"]
-        lines = run(look, stdout=subprocess.PIPE).stdout.splitlines()
+        lines = run(look).splitlines()
     return [line for line in lines if line.split()[2].split("-")[0] == release]
 
 
 def packages() -> tuple[dict[str, str], set[Path]]:
     """What pip is told on this machine, as environment variables in which its files lie below
     `LENT`; and those files."""
-    told = run([sys.executable, "-m", "pip", "config", "list"], stdout=subprocess.PIPE).stdout
+    told = run([sys.executable, "-m", "pip", "config", "list"])
     variables, lent = {}, set()
     for line in sorted(told.splitlines(), key=lambda line: line.startswith(":env:")):
         name, value = line.split("=", 1)
@@ -143,11 +144,11 @@ class Container:
         lines = sources(release)
         mirror = next(line.split()[1] for line in lines if line.split()[2] == release)
         make = ["debootstrap", "--variant=minbase", release, str(self.root), mirror]
-        run(make, stdout=subprocess.DEVNULL)
+        run(make)
         for names in ("hosts", "resolv.conf"):  # which engines give to every container
             shutil.copy(f"/etc/{names}", self.root / "etc")
         (self.root / "etc/apt/sources.list").write_text("\n".join(lines) + "\n")
-        told = run(["apt-config", "dump", "Acquire"], stdout=subprocess.PIPE).stdout
+        told = run(["apt-config", "dump", "Acquire"])
         chosen = [line for line in told.splitlines() if OF_APT.fullmatch(line)]
         (self.root / "etc/apt/apt.conf.d/90lent").write_text("\n".join(chosen) + "\n")
 
@@ -155,7 +156,7 @@ class Container:
         """By a shell whose children end with it, so that none is left behind."""
         proxies = {name: value for name, value in os.environ.items() if name.endswith("_proxy")}
         command = self.inside(["/bin/sh", "-c", line], **self.config, **proxies)
-        run([*command[:1], "--pid", "--fork", "--kill-child", *command[1:]], stdout=sys.stderr)
+        run([*command[:1], "--pid", "--fork", "--kill-child", *command[1:]])
 
     def copy(self, rest: str) -> None:
         """Files come as root's, with the modes they have here."""
