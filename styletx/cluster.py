@@ -13,7 +13,7 @@ from multiprocessing.connection import Client, Connection
 from pathlib import Path
 from secrets import token_hex
 from select import select
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any
 
 from PIL import Image
@@ -27,8 +27,12 @@ from .settings import Settings
 PREFIX = "STYLETX_RAY_"  # of the environment variables of a `Share`
 
 MOVES = 2  # times that a run is taken up by another worker
-FRESH = 1  # seconds for which a count of places counts
+FRESH, AGAIN = 1, 30  # seconds until places are counted again, and where there was no cluster
 PATIENCE = 60  # seconds until the cluster must have answered
+RAYS_OWN = {  # by itself it tells what it is used for, and takes a minute to see that it is gone
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "5",
+}
 GONE = (
     "The cluster that paints cannot be reached: {}. Try again in a while, or have whoever runs it "
     "look at it."
@@ -72,7 +76,7 @@ class Cluster:
         self.key = token_hex().encode()
         self.process: subprocess.Popen[bytes] | None = None
         self.port = 0
-        self.counted, self.counted_at = 1, -float("inf")
+        self.counted, self.count_at = 1, 0.0  # places, and when they are to be counted again
 
     def __call__(
         self,
@@ -139,7 +143,7 @@ class Cluster:
         """Raises `ClusterGone` where there is no cluster."""
         paths = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
         share = str(self.share.cpus), str(self.share.gpus)
-        more = {"PYTHONPATH": os.pathsep.join(paths), "RAY_USAGE_STATS_ENABLED": "0"}
+        more = {"PYTHONPATH": os.pathsep.join(paths), **RAYS_OWN}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "styletx.dispatcher", *share],
             env=os.environ | more,
@@ -157,25 +161,32 @@ class Cluster:
         told = json.loads(line) if line else {"error": f"it did not answer within {PATIENCE} s"}
         if "error" in told:
             self.process.kill()
+            self.process.wait()
             raise ClusterGone(GONE.format(str(told["error"]).rstrip(".")))
         self.port = int(told["port"])
 
     def places(self) -> int:
         """How many runs can be painted at once, as of a moment ago; where that is none, one, which
-        will say why."""
-        if time.monotonic() - self.counted_at > FRESH:
-            try:
-                with self.connect() as connection:
-                    connection.send_bytes(b"")
-                    self.counted = int(connection.recv())
-            except (OSError, EOFError, StyletxError):
-                self.counted = 0
-            self.counted_at = time.monotonic()
+        will say why. Nobody waits for it: it is counted anew beside."""
+        if time.monotonic() > self.count_at:
+            self.count_at = float("inf")
+            Thread(target=self.count, name="places", daemon=True).start()
         return min(self.most, max(1, self.counted))
+
+    def count(self) -> None:
+        """How many there are now; where there is no cluster, it is looked for again in a while."""
+        try:
+            with self.connect() as connection:
+                connection.send_bytes(b"")
+                self.counted = int(connection.recv())
+            self.count_at = time.monotonic() + FRESH
+        except (OSError, EOFError, StyletxError):
+            self.counted = 0
+            self.count_at = time.monotonic() + AGAIN
 
     def ready(self) -> bool:
         """Whether there is any place, or another way."""
-        self.places()
+        self.places()  # which has it counted
         return self.counted > 0 or self.instead is not None
 
     def warm_up(self) -> None:
@@ -185,6 +196,7 @@ class Cluster:
         except ClusterGone:
             if self.instead is None:
                 raise
+        self.count()
 
     def close(self) -> None:
         """Let go of the cluster; one of this machine's own ends."""

@@ -68,9 +68,9 @@ class Painter:
     def paint(self) -> None:
         """Paint the next of those who wait, once there is a place, unless none is left."""
         with self.door:
-            while any(not run.future.running() for run in self.line()) and self.full():
+            while self.waiting() and self.full():
                 self.door.wait(LOOK)
-            run = next(filter(self.begins, self.line()), None)
+            run = next(filter(self.begins, self.waiting()), None)
         if run is None:
             return
         try:
@@ -81,9 +81,13 @@ class Painter:
         else:
             run.future.set_result(None)
 
+    def waiting(self) -> list[Run]:
+        """The runs that have not begun, the next one first."""
+        return [run for run in self.line() if not run.future.running()]
+
     def full(self) -> bool:
         """Whether a run is at work in every place that there is now."""
-        return sum(run.future.running() for run in self.line()) >= self.places()
+        return len(self.line()) - len(self.waiting()) >= self.places()
 
     def begins(self, run: Run) -> bool:
         """Begin with a run, unless nobody wants it any more."""

@@ -49,9 +49,13 @@ def on_ray(nodes, monkeypatch):
 
     yield make
     for one in made:
-        one.close()
-        if one.process:
-            one.process.wait(20)
+        let_go(one)
+
+
+def let_go(runner):
+    runner.close()
+    if runner.process:
+        runner.process.wait(20)
 
 
 @pytest.fixture(params=["local", pytest.param("ray", marks=slow)])
@@ -124,6 +128,7 @@ def test_a_painter_stops_its_runs_and_keeps_their_pictures(runner, sunset, weave
 def test_as_many_runs_are_painted_at_once_as_there_are_places(on_ray, nodes, sunset, weave, eye):
     """… and no more, also where a node appears or goes."""
     runner = on_ray()
+    runner.warm_up()
     assert runner.places() == 2
     painter = Painter(runner)
     given = {"content": sunset, "styles": [Style(weave)], "weights": eye}
@@ -256,25 +261,21 @@ def test_where_the_cluster_is_gone_this_machine_goes_on_or_a_sentence_comes(
             assert told[-1].moved >= 1
             assert runner.ready()
         else:
-            with pytest.raises(
-                StyletxError, match="cluster that paints cannot be reached|were lost"
-            ):
+            with pytest.raises(StyletxError, match="that paints cannot be reached|were lost"):
                 paint()
             with pytest.raises(ClusterGone, match="cannot be reached"):
                 next(runner(sunset, [Style(weave)], QUICK, weights=eye))
-            assert not runner.ready()
+            assert until(lambda: not runner.ready())
             assert runner.places() == 1  # for a run that says so
     finally:
-        runner.close()
+        let_go(runner)
 
 
 def test_a_runner_that_there_is_not_or_that_needs_a_package_is_a_sentence(monkeypatch):
     with pytest.raises(StyletxError, match="STYLETX_RUNNER is 'spark', but must be local, zerogpu"):
         chosen({"STYLETX_RUNNER": "spark"})
     monkeypatch.setattr(runners, "find_spec", lambda name: None)
-    with pytest.raises(
-        StyletxError, match="needs a package that is not installed: pip install ray"
-    ):
+    with pytest.raises(StyletxError, match="needs a package that is not installed"):
         chosen({"STYLETX_RUNNER": "ray"})
     with pytest.raises(StyletxError, match="STYLETX_RAY_CPUS is 'few', but must be a number"):
         Share.of({"STYLETX_RAY_CPUS": "few"})
