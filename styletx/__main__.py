@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -10,16 +10,18 @@ from typing import Any
 
 from tqdm import tqdm
 
-from . import ALLOWED, PRESETS, Event, Progress, Result, Settings, Style, StyletxError, stylize
+from . import Event, Progress, Result, Settings, Style, StyletxError, stylize
 from .commands import Parser
 from .events import Events
 from .images import check_can_save, read, save
+from .options import add_preset, add_settings, add_weights, settings_in
 from .recipe import Inputs, Recipe, inputs_of, missing, read_recipe, written
 from .regions import MASKS, SHARES, STYLES, check_styles
-from .settings import INITS, Limits, Options, preset
+from .settings import INITS, preset
 from .words import count, picture
 
 COMMANDS = {  # first words that are no photo: the module with a function of that name
+    "batch": "batch",
     "deploy": "space",
     "push": "gallery",
 }
@@ -31,14 +33,13 @@ def main(arguments: list[str] | None = None) -> int:
     if words and words[0] in COMMANDS:
         module = import_module(f".{COMMANDS[words[0]]}", __package__)
         return int(getattr(module, words[0])(words[1:]))
-    return paint(words)
+    return paint(parser().parse_args(words))
 
 
-def paint(arguments: list[str]) -> int:
+def paint(given: argparse.Namespace) -> int:
     """The command without a word of its own."""
-    given = parser().parse_args(arguments)
-    chosen = {name: value for name, value in vars(given).items() if name in ALLOWED}
-    begun_at = Path(chosen.pop("init")) if is_picture(chosen.get("init", "")) else None
+    chosen = settings_in(given)
+    begun_at = Path(chosen.pop("init")) if is_picture(chosen.get("init")) else None
     try:
         recipe = read_recipe(given.recipe) if given.recipe else None
         settings = settings_of(recipe, given.preset, chosen)
@@ -132,27 +133,20 @@ def parser() -> argparse.ArgumentParser:
     parser = Parser(
         "python -m styletx",
         description="Repaint a photo in the manner of one or more paintings.",
-        epilog="Besides, `python -m styletx deploy OWNER/NAME` puts the app on a Space of the "
-        "Hugging Face Hub, and `python -m styletx push PICTURE... OWNER/NAME` finished pictures "
-        "into a dataset there; --help after either says more.",
+        epilog="Besides, `python -m styletx batch` paints many, `python -m styletx deploy OWNER/NAME` "
+        "puts the app on a Space of the Hugging Face Hub, and `python -m styletx push PICTURE... "
+        "OWNER/NAME` finished pictures into a dataset there; --help after each says more.",
     )
     add_pictures(parser)
-    parser.add_argument(
-        "--preset", metavar="NAME", help=f"settings to begin with: {', '.join(PRESETS)}"
-    )
+    add_preset(parser)
     parser.add_argument(
         "--recipe",
         type=Path,
         metavar="PICTURE",
         help="a picture painted here, whose settings are to be taken",
     )
-    parser.add_argument(
-        "--weights",
-        help="where VGG19 comes from: embedded (the default), torchvision, hub, "
-        "hub:owner/repo/file@revision, or a .safetensors or .pth file",
-    )
-    for name in ALLOWED:
-        parser.add_argument("--" + name.replace("_", "-"), **described(name))
+    add_weights(parser)
+    add_settings(parser, init_picture=True)
     return parser
 
 
@@ -189,27 +183,6 @@ def add_pictures(parser: argparse.ArgumentParser) -> None:
 
 def mask_path(word: str) -> Path | None:
     return None if word == "-" else Path(word)
-
-
-def described(name: str) -> dict[str, Any]:
-    """A setting in argparse's words. Left out, it is what the preset or the default says."""
-    allowed, default = ALLOWED[name], getattr(Settings(), name)
-    words: Sequence[str] | None = None
-    among, more = "", ""
-    if isinstance(allowed, Limits):
-        among = f"{allowed.low:g} to {allowed.high:.10g}, "
-    elif isinstance(allowed, Options):
-        words = list(allowed.words)
-        meanings = (f"{word}: {told}" for word, told in allowed.words.items())
-        more = f"; {', '.join(meanings)}"
-    if name == "init":  # which may be a picture as well
-        words, more = None, f"{more}; or a picture to go on with"
-    return {
-        "type": type(default),
-        "choices": words,
-        "default": argparse.SUPPRESS,
-        "help": f"{allowed.help}{more} ({among}default {default})",
-    }
 
 
 if __name__ == "__main__":

@@ -26,7 +26,8 @@ class Recipe:
 
     `inputs` are the SHA-256 of each file that was looked at, and the shares, by the names that
     /stylize gives its arguments. `version`, `weights` and `device` are those it was painted with:
-    with others it will look alike, but not be the same.
+    with others it will look alike, but not be the same. `finished` says whether all its steps were
+    taken.
     """
 
     settings: Settings
@@ -34,6 +35,7 @@ class Recipe:
     version: str
     weights: str
     device: str
+    finished: bool
 
 
 def written(report: Report, inputs: Inputs) -> str:
@@ -83,7 +85,9 @@ def read_recipe(path: Path) -> Recipe:
     except SettingsError as error:  # which would quote what somebody wrote there
         raise StyletxError(f"The recipe in {path.name} asks for what cannot be painted.") from error
     inputs = {name: value for name, value in told["inputs"].items() if is_input(name, value)}
-    return Recipe(settings, inputs, version, weights, device)
+    step = told.get("step")
+    finished = isinstance(step, int) and step == told.get("steps")
+    return Recipe(settings, inputs, version, weights, device, finished)
 
 
 def plain(word: object) -> str:

@@ -58,6 +58,12 @@ def chosen(source: str | None = None) -> str:
     return source or os.environ.get(CHOOSE) or DEFAULT
 
 
+def recorded(source: str) -> str:
+    """What a picture says of the source that painted it: of a file, only that it was one."""
+    named = source in (DEFAULT, "torchvision", "hub") or source.startswith("hub:")
+    return source if named else "file"
+
+
 def load(source: str) -> Weights:
     """The weights from `source`: one of
 
@@ -76,7 +82,7 @@ def load(source: str) -> Weights:
         elif source == "hub" or source.startswith("hub:"):
             found = from_torchvision(read_file(download_from_hub(source[4:] or HUB_DEFAULT)))
         else:
-            found, source = from_torchvision(read_file(Path(source))), "file"
+            found = from_torchvision(read_file(Path(source)))
     except Exception as error:
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         advice = (
@@ -87,7 +93,7 @@ def load(source: str) -> Weights:
         raise WeightsError(
             f"VGG19's weights could not be read from {source[:200]!r}: {reason[:300]}. {advice}."
         ) from error
-    return replace(found, source=source)
+    return replace(found, source=recorded(source))
 
 
 def read_embedded() -> State:

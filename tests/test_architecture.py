@@ -67,6 +67,12 @@ ORDER = [
     "hub",
     "space",
     "gallery",
+    "options",
+    "gather",
+    "outputs",
+    "bar",
+    "work",
+    "batch",
     "__init__",
     "__main__",
 ]

@@ -1,0 +1,111 @@
+"""Many pictures at once: python -m styletx batch photos/ --style wave.jpg spring.jpg -o painted/"""
+
+import argparse
+import logging
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from . import runners
+from .errors import StyletxError
+from .gather import gather, outputs
+from .options import Parser, add_preset, add_settings, add_weights, settings_in
+from .outputs import ERRORS, entered
+from .settings import Settings, preset
+from .work import Batch, Job, Painting
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def main(arguments: list[str]) -> int:
+    """0 when all pictures are there, 1 with a sentence on stderr; argparse exits with 2."""
+    given = parser().parse_args(arguments)
+    try:
+        settings = preset(given.preset, settings_in(given))
+        return paint(given, settings, runners.chosen())
+    except StyletxError as error:
+        sys.stderr.write(f"{error}\n")
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped before anything was painted.\n")
+    return 1
+
+
+def paint(given: argparse.Namespace, settings: Settings, runner: runners.Runner) -> int:
+    """Each photo in the manner of each painting; the exit status. Raises `StyletxError` where it
+    cannot even begin."""
+    photos, paintings = (gather(words, given.output) for words in (given.photos, given.style))
+    for sentence in (*photos.skipped(), *paintings.skipped()):
+        sys.stderr.write(f"{sentence}\n")
+    names = outputs(photos.pictures, paintings.pictures, given.output)
+    with entered(given.output) as manifest, logged(given.output / ERRORS):
+        batch = Batch(runner, settings, given.weights, manifest, len(names))
+        with stopped_by_signals(batch):
+            batch.paint(jobs(photos.pictures, paintings.pictures, names))
+        sys.stderr.write(f"{batch.told()}\n")
+    return 0 if batch.complete else 1
+
+
+def jobs(
+    photos: Sequence[Path], paintings: Sequence[Path], names: dict[tuple[Path, Path], Path]
+) -> Iterator[Job]:
+    """Painting by painting, so that what is known of one is of use while it is remembered."""
+    for painting in map(Painting, paintings):
+        for photo in photos:
+            yield Job(photo, painting, names[photo, painting.path])
+
+
+@contextmanager
+def stopped_by_signals(batch: Batch) -> Iterator[None]:
+    """Ctrl-C and SIGTERM say no more than that: who is at work sees it at the next report."""
+
+    def stop(*_: object) -> None:
+        batch.stopping = True
+
+    before = [(number, signal.signal(number, stop)) for number in SIGNALS]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+@contextmanager
+def logged(path: Path) -> Iterator[None]:
+    """What programmers want to know goes into a file, which is there once there is anything."""
+    handler, log = logging.FileHandler(path, delay=True), logging.getLogger(__package__)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        handler.close()
+
+
+def parser() -> argparse.ArgumentParser:
+    """The pictures, and an option for every setting."""
+    parser = Parser(
+        "python -m styletx batch",
+        description="Repaint every photo in the manner of every painting. Started again, it paints "
+        "what is missing, and what was painted with other settings or from other pictures.",
+    )
+    parser.add_argument(
+        "photos", nargs="+", metavar="photo", help="pictures, folders, or patterns as 'in/**/*.jpg'"
+    )
+    parser.add_argument(
+        "--style", nargs="+", required=True, metavar="PAINTING", help="the same for the paintings"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="where the pictures go, and manifest.jsonl, which tells of each",
+    )
+    add_preset(parser)
+    add_weights(parser)
+    add_settings(parser)
+    return parser
