@@ -1,5 +1,6 @@
 """How far a batch is, and how long it will take, on the terminal."""
 
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import TextIO
@@ -42,8 +43,9 @@ class Bar:
             self.move()
 
     def write(self, sentence: str, file: TextIO) -> None:
-        """A line above the bar."""
-        self.bar.write(sentence, file=file)
+        """A line above the bar, unless nobody listens any more."""
+        with suppress(OSError, ValueError):
+            self.bar.write(sentence, file=file)
 
     def close(self) -> None:
         self.bar.close()

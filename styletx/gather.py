@@ -57,11 +57,11 @@ def gather(words: Sequence[str], out: Path) -> Found:
     found, seen = Found(), set()
     candidates = {path for word in words for path in meant(word, found)}
     for path in sorted(candidates):
-        place = path.resolve()
+        place = where(path)
         if place in seen:
             continue
         seen.add(place)
-        ours = place.parent == out.resolve() and was_painted(place)
+        ours = place.parent == where(out) and was_painted(place)
         (found.painted if ours else found.pictures).append(path)
     found.others = sorted(set(found.others))
     if not found.pictures:
@@ -73,11 +73,12 @@ def gather(words: Sequence[str], out: Path) -> Found:
 
 
 def meant(word: str, found: Found) -> list[Path]:
-    """The files that a word stands for; what is left out is noted in `found`."""
+    """The files that a word stands for, none of them hidden; what else is left out is noted in
+    `found`."""
     path = Path(word)
     try:
         if path.is_dir():
-            candidates = list(path.iterdir())
+            candidates = [path for path in path.iterdir() if not path.name.startswith(".")]
         elif not glob.has_magic(word) or path.exists():
             return [path]
         else:
@@ -93,6 +94,15 @@ def meant(word: str, found: Found) -> list[Path]:
     if not pictures:
         raise StyletxError(f"There is no picture in {named(word)}.")
     return pictures
+
+
+def where(path: Path) -> Path:
+    """Where a file lies, by whatever links it was reached. Raises `StyletxError` for a name that no
+    system would have."""
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError as error:
+        raise StyletxError(f"{named(str(path))} is no name of a file.") from error
 
 
 def readable() -> set[str]:
@@ -134,6 +144,6 @@ def told_apart(name: str, pair: Pair, out: Path) -> str:
 def seen_from(out: Path, path: Path) -> str:
     """The way to a file, which stays the same where all is moved together."""
     try:
-        return Path(os.path.relpath(path.resolve(), out.resolve())).as_posix()
+        return Path(os.path.relpath(where(path), where(out))).as_posix()
     except ValueError:  # on another drive
-        return path.resolve().as_posix()
+        return where(path).as_posix()

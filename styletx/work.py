@@ -19,7 +19,7 @@ from .bar import Bar
 from .bombs import named
 from .errors import ImageError, StyletxError, WeightsError
 from .events import Event, Progress, Result, Style
-from .images import explain, read
+from .images import check, explain, read
 from .outputs import ERRORS, Manifest, Unwritable, check_ours, is_done, keep
 from .recipe import fingerprint
 from .regions import STYLES
@@ -149,6 +149,7 @@ class Batch:
         """What became of a picture, in a word, and more about it. Raises `StyletxError`."""
         style, mark = job.painting.read()
         with reading(job.photo):
+            check(job.photo)  # before all of what may be no picture is read
             inputs = {"content": fingerprint(job.photo), STYLES[0]: mark}
         if is_done(job.picture, self.settings, inputs, self.source):
             return "there", {}

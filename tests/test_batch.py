@@ -50,7 +50,8 @@ class Scripted:
             if content.getpixel((0, 0)) in self.faults:
                 raise self.faults[content.getpixel((0, 0))]
             yield replace(progress(2), settings=settings)
-            yield replace(result(), settings=settings)
+            # of its own, as of every run: Pillow keeps what is being saved with the picture
+            yield replace(result(), settings=settings, picture=PICTURE.copy())
         finally:
             self.at_work -= 1
             self.closed += 1
@@ -188,6 +189,7 @@ def test_files_folders_and_patterns_are_taken_once_each(here, runner):
 
 def test_of_a_folder_its_own_pictures_are_taken_and_the_rest_is_told(here, runner, capsys):
     paint(here / "in" / "deep" / "d.png", RED)
+    paint(here / "in" / ".hidden.png", RED)
     for number in range(6):
         Path(f"in/note{number}.txt").touch()
     assert batch("in", "--style", "by/wave.png") == 0
@@ -243,6 +245,26 @@ def test_names_too_long_together_are_cut(here, runner):
     style = paint(here / "y" / f"{200 * 'p'}.png", RED)
     assert batch(*map(str, photos), "--style", str(style)) == 0
     assert len(pictures()) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes")
+def test_odd_files_are_sentences(here, runner, capsys):
+    Path("in/loop.png").symlink_to("loop.png")
+    Path("in/again.png").symlink_to("a.png")
+    os.mkfifo("in/pipe.png")
+    assert batch("in", "x" * 300, "--style", "by/wave.png") == 1
+    assert "cannot be looked into: File name too long.\n" in capsys.readouterr().err
+    assert batch("in", "\0", "--style", "by/wave.png") == 1
+    assert capsys.readouterr().err == "? is no name of a file.\n"
+    assert batch("in", "--style", "by/wave.png") == 1
+    assert pictures() == ["a-wave.png", "b-wave.png", "c-wave.png"]
+    assert outcomes() == {"painted": 3, "failed": 2}
+
+
+def test_who_listens_no_more_stops_nothing(here, runner, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    paint(here / "in" / "ä.png", RED)
+    assert batch() == 0
 
 
 # What is not touched
@@ -552,7 +574,8 @@ def test_as_many_are_painted_at_a_time_as_there_are_places(here, runner):
     runner.room, runner.meanwhile = 3, together.wait
     assert batch() == 0
     assert runner.most_at_work == 3
-    assert outcomes() == {"painted": 6}
+    assert batch() == 0
+    assert outcomes() == {"painted": 6, "there": 6}
 
 
 def test_places_may_come_and_go_meanwhile(here, runner):

@@ -150,6 +150,16 @@ def test_a_recipe_of_before_a_setting_leaves_it_at_its_default(tmp_path):
     assert read_recipe(tmp_path / "old.png").settings == Settings(size=300)
 
 
+@pytest.mark.parametrize(
+    ("told", "finished"),
+    [({"step": 3, "steps": 3}, True), ({"step": 2, "steps": 3}, False), ({}, False)],
+)
+def test_a_recipe_says_whether_all_steps_were_taken(tmp_path, told, finished):
+    note = json.dumps({"settings": {}, "inputs": {}, **told})
+    save(PICTURE, tmp_path / "painted.png", note=note)
+    assert read_recipe(tmp_path / "painted.png").finished is finished
+
+
 def test_a_comment_that_is_not_ours_is_no_recipe(tmp_path):
     exif = Image.Exif()
     exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0hello"

@@ -16,7 +16,7 @@ from safetensors.torch import save, save_file
 
 import styletx.weights as weights
 from styletx import StyletxError
-from styletx.weights import CHANNELS, load
+from styletx.weights import CHANNELS, load, recorded
 
 
 @pytest.fixture(scope="module")
@@ -258,3 +258,9 @@ def test_a_hub_that_stops_in_the_middle_is_a_sentence_and_is_not_waited_for_long
 def test_half_an_address_on_the_hub_is_explained():
     with pytest.raises(StyletxError, match="written hub:owner/repo/file@revision"):
         load("hub:owner/repo")
+
+
+def test_of_a_file_a_picture_says_only_that_it_was_one():
+    named = ("embedded", "torchvision", "hub", "hub:owner/repo/file@revision")
+    assert [recorded(source) for source in named] == list(named)
+    assert recorded("/home/me/vgg.pth") == recorded("vgg.safetensors") == "file"
