@@ -131,19 +131,24 @@ class Batch:
 
     def work(self, job: Job) -> None:
         """One picture, whatever becomes of it."""
-        begun, facts, outcome = time.monotonic(), dict[str, Any](), "failed"
         try:
-            outcome, facts = self.outcome(job)
-        except Exception as error:  # noqa: BLE001
-            facts = {"error": self.fault(job, error)}
-            self.stopping |= isinstance(error, HOPELESS)
-        try:
-            self.note(job, outcome, time.monotonic() - begun, facts)
+            self.attempt(job)
         except Unwritable as error:
             self.say(str(error))
             self.stopping = True
         finally:
             self.ended.put(None)
+
+    def attempt(self, job: Job) -> None:
+        """One picture, and a note of what became of it. Raises `Unwritable` if that cannot be."""
+        begun = time.monotonic()
+        try:
+            outcome, facts = self.outcome(job)
+        except Exception as error:  # noqa: BLE001
+            outcome, facts = "failed", {"error": self.fault(job, error)}
+            if isinstance(error, HOPELESS):
+                self.stopping = True
+        self.note(job, outcome, time.monotonic() - begun, facts)
 
     def outcome(self, job: Job) -> tuple[str, dict[str, Any]]:
         """What became of a picture, in a word, and more about it. Raises `StyletxError`."""

@@ -25,7 +25,7 @@ from styletx.bar import Bar
 from styletx.batch import main, parser
 from styletx.errors import OutOfMemory, WeightsError
 from styletx.images import save
-from styletx.outputs import entered
+from styletx.outputs import Manifest, Unwritable, entered
 from styletx.recipe import fingerprint, inputs_of, read_recipe, written
 
 
@@ -402,6 +402,20 @@ def test_a_full_disk_stops_all_and_leaves_nothing_half_written(here, runner, cap
     assert "cannot be written: No space left on device.\n" in capsys.readouterr().err
     assert len(runner.runs) == 1
     assert sorted(path.name for path in Path("out").iterdir()) == [".lock", "manifest.jsonl"]
+
+
+def test_a_manifest_that_takes_no_more_stops_all_and_keeps_the_picture(
+    here, runner, capsys, monkeypatch
+):
+    def full(manifest, **facts):
+        raise Unwritable("manifest.jsonl cannot be written: No space left on device.")
+
+    monkeypatch.setattr(Manifest, "add", full)
+    assert batch() == 1
+    assert pictures() == ["a-spring.png"]
+    told = capsys.readouterr().err.splitlines()
+    assert told[-2] == "manifest.jsonl cannot be written: No space left on device."
+    assert told[-1].startswith("Stopped before 5 of 6 pictures: 1 painted,")
 
 
 # Started again
