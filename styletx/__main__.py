@@ -15,6 +15,7 @@ from .commands import Parser
 from .events import Events
 from .images import check_can_save, read, save
 from .options import add_preset, add_settings, add_weights, settings_in
+from .pyramid import enough
 from .recipe import Inputs, Recipe, inputs_of, missing, read_recipe, written
 from .regions import MASKS, SHARES, STYLES, check_styles
 from .settings import INITS, preset
@@ -56,11 +57,13 @@ def paint(given: argparse.Namespace) -> int:
         others = (given.keep, begun_at, given.recipe)
         read_from = [given.photo, *given.paintings, *given.masks, *others]
         check_can_save(given.output, instead_of=[path for path in read_from if path])
-        styles = [Style(read(p), share, read(m) if m else None) for p, share, m in paintings]
-        keep, begun = (read(path) if path else None for path in (given.keep, begun_at))
-        events = stylize(
-            read(given.photo), styles, settings, keep=keep, begun=begun, weights=given.weights
-        )
+        most = enough(settings)
+        styles = [
+            Style(read(p, most), share, read(m, most) if m else None) for p, share, m in paintings
+        ]
+        keep, begun = (read(path, most) if path else None for path in (given.keep, begun_at))
+        photo = read(given.photo, most)
+        events = stylize(photo, styles, settings, keep=keep, begun=begun, weights=given.weights)
         inputs = inputs_of(named(given, begun_at), dict(zip(SHARES, shares, strict=False)))
         for name in missing(recipe, inputs) if recipe else ():
             told = f"{picture(name)} is not what {given.recipe.name} was painted with"
@@ -133,9 +136,9 @@ def parser() -> argparse.ArgumentParser:
     parser = Parser(
         "python -m styletx",
         description="Repaint a photo in the manner of one or more paintings.",
-        epilog="Besides, `python -m styletx batch` paints many, `python -m styletx deploy OWNER/NAME` "
-        "puts the app on a Space of the Hugging Face Hub, and `python -m styletx push PICTURE... "
-        "OWNER/NAME` finished pictures into a dataset there; --help after each says more.",
+        epilog="Besides, `python -m styletx batch PHOTOS` paints many, `python -m styletx deploy "
+        "OWNER/NAME` puts the app on a Space of the Hugging Face Hub, and `python -m styletx push "
+        "PICTURE... OWNER/NAME` finished pictures into a dataset there; --help says more.",
     )
     add_pictures(parser)
     add_preset(parser)

@@ -5,21 +5,23 @@ import logging
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from . import runners
+from .commands import Parser
 from .errors import StyletxError
 from .gather import gather, outputs
-from .options import Parser, add_preset, add_settings, add_weights, settings_in
+from .options import add_preset, add_settings, add_weights, settings_in
 from .outputs import ERRORS, entered
+from .pyramid import enough
 from .settings import Settings, preset
 from .work import Batch, Job, Painting
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def main(arguments: list[str]) -> int:
+def batch(arguments: list[str]) -> int:
     """0 when all pictures are there, 1 with a sentence on stderr; argparse exits with 2."""
     given = parser().parse_args(arguments)
     try:
@@ -39,29 +41,31 @@ def paint(given: argparse.Namespace, settings: Settings, runner: runners.Runner)
     for sentence in (*photos.skipped(), *paintings.skipped()):
         sys.stderr.write(f"{sentence}\n")
     names = outputs(photos.pictures, paintings.pictures, given.output)
-    with entered(given.output) as manifest, logged(given.output / ERRORS):
-        batch = Batch(runner, settings, given.weights, manifest, len(names))
-        with stopped_by_signals(batch):
-            batch.paint(jobs(photos.pictures, paintings.pictures, names))
-        sys.stderr.write(f"{batch.told()}\n")
-    return 0 if batch.complete else 1
+    longest = enough(settings)
+    wanted = [Painting(path, longest) for path in paintings.pictures]
+    with entered(given.output) as manifest, logged(given.output / ERRORS), closing(runner):
+        work = Batch(runner, settings, given.weights, manifest, len(names))
+        with stopped_by_signals(work):
+            work.paint(jobs(photos.pictures, wanted, names))
+        sys.stderr.write(f"{work.told()}\n")
+    return 0 if work.complete else 1
 
 
 def jobs(
-    photos: Sequence[Path], paintings: Sequence[Path], names: dict[tuple[Path, Path], Path]
+    photos: Sequence[Path], paintings: Sequence[Painting], names: dict[tuple[Path, Path], Path]
 ) -> Iterator[Job]:
     """Painting by painting, so that what is known of one is of use while it is remembered."""
-    for painting in map(Painting, paintings):
+    for painting in paintings:
         for photo in photos:
             yield Job(photo, painting, names[photo, painting.path])
 
 
 @contextmanager
-def stopped_by_signals(batch: Batch) -> Iterator[None]:
+def stopped_by_signals(work: Batch) -> Iterator[None]:
     """Ctrl-C and SIGTERM say no more than that: who is at work sees it at the next report."""
 
     def stop(*_: object) -> None:
-        batch.stopping = True
+        work.stopping = True
 
     before = [(number, signal.signal(number, stop)) for number in SIGNALS]
     try:

@@ -6,6 +6,7 @@ from typing import Any
 
 from .settings import ALLOWED, PRESETS, Limits, Options, Settings
 
+
 def add_preset(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--preset", metavar="NAME", help=f"settings to begin with: {', '.join(PRESETS)}"

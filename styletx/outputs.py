@@ -11,7 +11,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from .bombs import named
-from .errors import ImageError, StyletxError
+from .errors import ImageError, StyletxError, Unwritable
 from .events import Result
 from .images import note_in, opened, save
 from .recipe import VERSION, Inputs, plain, read_recipe, written
@@ -19,10 +19,6 @@ from .settings import Settings
 
 MANIFEST, LOCK, ERRORS = "manifest.jsonl", ".lock", "errors.log"
 PART = ".styletx-part.png"  # how a picture's name ends as long as it is being written
-
-
-class Unwritable(ImageError):
-    """The folder takes no more pictures, neither this one nor others."""
 
 
 class Manifest:
@@ -113,8 +109,6 @@ def keep(result: Result, path: Path, inputs: Inputs) -> None:
         with part.open("rb+") as file:
             os.fsync(file.fileno())  # or the name might reach the disk before the picture does
         part.replace(path)
-    except ImageError as error:
-        raise Unwritable(str(error)) from error
     except OSError as error:
         raise Unwritable(f"{path} cannot be written: {error.strerror or error}.") from error
     finally:

@@ -112,6 +112,12 @@ def check_width(shape: tuple[int, int], size: int) -> None:
     )
 
 
+def enough(settings: Settings) -> int:
+    """The longest side at which any picture need be read: twice what is looked at, which cannot be
+    told from more."""
+    return min(LARGEST, round(2 * settings.size * max(1, settings.style_scale)))
+
+
 def brush_size(shape: tuple[int, int], level: Level, scale: float = 1) -> tuple[int, int]:
     """At which (width, height) a painting is looked at: as large as the level, so that strokes
     keep their size relative to the picture, but not enlarged, which would teach blur; that times

@@ -14,13 +14,13 @@ from .errors import Busy, ImageError, StyletxError
 from .events import Style
 from .images import check, read
 from .limits import MEGA, Allowance
-from .settings import LARGEST, Settings
+from .pyramid import enough
+from .settings import Settings
 from .storage import Room
 
 Upload = dict[str, Any] | None  # a file as Gradio describes it, which lies in its cache
 
 NO_ROOM = "There is no room for more pictures now; try again in a while."
-ENOUGH = 2  # times as large as it is painted: a picture that is read so looks the same
 LOOKING = Semaphore(2)  # files that are looked at at a time
 
 
@@ -33,7 +33,6 @@ def pictures(
 ) -> dict[str, Any]:
     """What `stylize` is to look at, read now, as large as is of use: each file once, one after the
     other. Raises `Busy` when that is `over` before the last of them."""
-    enough = min(LARGEST, round(ENOUGH * settings.size * max(1, settings.style_scale)))
 
     @cache
     def seen(path: Path | None) -> Any:
@@ -41,7 +40,7 @@ def pictures(
             raise Busy("This run was stopped before it began.")
         if path is not None and not path.is_file():
             raise StyletxError("A picture of this run is no longer here; please upload it again.")
-        return None if path is None else read(path, enough)
+        return None if path is None else read(path, enough(settings))
 
     styles = [Style(seen(path), share, seen(mask)) for path, share, mask in paintings if path]
     besides = {name: seen(path) for name, path in more.items() if path}

@@ -17,10 +17,12 @@ from PIL import Image
 from . import weights as sources
 from .bar import Bar
 from .bombs import named
-from .errors import ImageError, StyletxError, WeightsError
+from .cluster import ClusterGone
+from .errors import ImageError, StyletxError, Unwritable, WeightsError
 from .events import Event, Progress, Result, Style
 from .images import check, explain, read
-from .outputs import ERRORS, Manifest, Unwritable, check_ours, is_done, keep
+from .outputs import ERRORS, Manifest, check_ours, is_done, keep
+from .pyramid import enough
 from .recipe import fingerprint
 from .regions import STYLES
 from .runners import Runner
@@ -30,7 +32,7 @@ from .words import count
 logger = logging.getLogger(__name__)
 
 EVERY = 0.5  # seconds between two looks at whether there are more places, or all is to stop
-HOPELESS = (WeightsError, Unwritable)  # which every other picture would meet as well
+HOPELESS = (WeightsError, Unwritable, ClusterGone)  # which every other picture would meet as well
 
 
 class Unreadable(ImageError):
@@ -51,8 +53,9 @@ def reading(path: Path) -> Iterator[None]:
 class Painting:
     """A painting that is read once, when the first picture in its manner is due."""
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.lock = path, Lock()
+    def __init__(self, path: Path, longest: int) -> None:
+        """`longest` is how large it is of use."""
+        self.path, self.longest, self.lock = path, longest, Lock()
         self.found: tuple[Style, str] | None = None
         self.fault = ""
 
@@ -62,7 +65,7 @@ class Painting:
             if self.found is None and not self.fault:
                 try:
                     with reading(self.path):
-                        self.found = Style(read(self.path)), fingerprint(self.path)
+                        self.found = Style(read(self.path, self.longest)), fingerprint(self.path)
                 except Unreadable as error:
                     self.fault = str(error)
         if self.found is None:
@@ -159,7 +162,7 @@ class Batch:
         if is_done(job.picture, self.settings, inputs, self.source):
             return "there", {}
         with reading(job.photo):
-            photo = read(job.photo)
+            photo = read(job.photo, enough(self.settings))
         last = self.run(job, photo, style)
         if not isinstance(last, Result):
             return "stopped", {"steps": last.step}

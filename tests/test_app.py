@@ -132,7 +132,7 @@ def test_a_run_that_fails_says_so_and_is_never_called_done(painter, files, begun
 
 
 def test_a_run_stopped_in_line_leaves_the_last_picture(painter, files):
-    painter.thread.submit(time.sleep, 0.5)
+    painter.threads.submit(time.sleep, 0.5)
     watching = ask(build_app(painter), "paint", **both(files))
     painter.stop(next(watching)["run"]["run_id"])
     *_, last = watching

@@ -22,10 +22,11 @@ from test_runs import PICTURE, progress, result
 import styletx.__main__ as command_line
 from styletx import PRESETS, Settings, runners, stylize, work
 from styletx.bar import Bar
-from styletx.batch import main, parser
-from styletx.errors import OutOfMemory, WeightsError
+from styletx.batch import batch as many
+from styletx.batch import parser
+from styletx.errors import OutOfMemory, Unwritable, WeightsError
 from styletx.images import save
-from styletx.outputs import Manifest, Unwritable, entered
+from styletx.outputs import Manifest, entered
 from styletx.recipe import fingerprint, inputs_of, read_recipe, written
 
 
@@ -39,6 +40,9 @@ class Scripted:
 
     def places(self):
         return self.room
+
+    def close(self):
+        pass
 
     def __call__(self, content, styles, settings, *, weights=None):
         self.runs.append((content.getpixel((0, 0)), styles[0].picture.getpixel((0, 0)), settings))
@@ -86,7 +90,7 @@ def here(tmp_path, monkeypatch):
 
 
 def batch(*words):
-    return main([*(words or ("in", "--style", "by")), "-o", "out"])
+    return many([*(words or ("in", "--style", "by")), "-o", "out"])
 
 
 def manifest():
@@ -114,7 +118,7 @@ def test_every_photo_is_painted_in_the_manner_of_every_painting(here, runner, ca
 
 def test_paintings_come_one_after_the_other_and_each_is_read_once(here, runner, monkeypatch):
     seen = []
-    monkeypatch.setattr(work, "read", lambda path: seen.append(path.stem) or Image.open(path))
+    monkeypatch.setattr(work, "read", lambda path, _: seen.append(path.stem) or Image.open(path))
     batch()
     assert [style for _, style, _ in runner.runs] == 3 * [GOLD] + 3 * [GREY]
     assert seen == ["spring", "a", "b", "c", "wave", "a", "b", "c"]
@@ -123,7 +127,7 @@ def test_paintings_come_one_after_the_other_and_each_is_read_once(here, runner, 
 def test_photos_are_in_memory_only_while_they_are_painted(here, runner, monkeypatch):
     alive, most = weakref.WeakSet(), []
 
-    def read(path):
+    def read(path, longest):
         picture = Picture(path)
         alive.add(picture)
         gc.collect()
@@ -297,12 +301,12 @@ def test_photos_may_lie_where_the_pictures_go_and_those_are_not_painted_again(he
         path.rename(path.name)
     inputs = {name: Path(name).read_bytes() for name in ("a.png", "b.png", "c.png")}
     for _ in range(2):
-        assert main(["*.png", "--style", "by/wave.png", "-o", "."]) == 0
+        assert many(["*.png", "--style", "by/wave.png", "-o", "."]) == 0
     assert sorted(path.stem for path in Path().glob("*-*.png")) == ["a-wave", "b-wave", "c-wave"]
     assert {name: Path(name).read_bytes() for name in inputs} == inputs
     told = capsys.readouterr().err
     assert "Skipped, as painted by this program: a-wave.png, b-wave.png, c-wave.png.\n" in told
-    assert main(["*-wave.png", "--style", "by/wave.png", "-o", "."]) == 1
+    assert many(["*-wave.png", "--style", "by/wave.png", "-o", "."]) == 1
     assert "were painted into this very folder; give others.\n" in capsys.readouterr().err
 
 
