@@ -3,6 +3,8 @@
 import argparse
 import logging
 import random
+import signal
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -162,6 +164,7 @@ def options() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> None:
     """Load the network, then serve the page until it is interrupted or terminated."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # also while the network is loaded
     parser = options()
     chosen = parser.parse_args(arguments)
     if chosen.auth and ":" not in chosen.auth:

@@ -8,6 +8,7 @@ from .settings import LARGEST, Settings
 
 COARSEST = 128  # longest side of the first level, or up to twice that
 DEEPEST = 640  # longest side up to which levels are seen with all layers: beyond, they see no more
+SHAPELY = 2048  # longest side at which rounded sides are those of any shape
 NARROWEST = 16  # four poolings leave one row, the least that relu5_1 can see
 
 # Time of a step per pixel, by the block of the deepest layer seen, and the pixels' worth of time
@@ -114,8 +115,9 @@ def check_width(shape: tuple[int, int], size: int) -> None:
 
 def enough(settings: Settings) -> int:
     """The longest side at which any picture need be read: twice what is looked at, which cannot be
-    told from more."""
-    return min(LARGEST, round(2 * settings.size * max(1, settings.style_scale)))
+    told from more; and not so small that the shape would be rounded."""
+    wanted = round(2 * settings.size * max(1, settings.style_scale))
+    return min(LARGEST, max(SHAPELY, wanted))
 
 
 def brush_size(shape: tuple[int, int], level: Level, scale: float = 1) -> tuple[int, int]:

@@ -35,6 +35,16 @@ QUICK = {"size": 128, "steps": 10}
 ENDLESS = {"size": 512, "steps": 2000}
 
 
+@pytest.fixture(scope="module", params=["local", "ray"])
+def server(request, tmp_path_factory):
+    """The same, wherever its runs are painted."""
+    server = Server(
+        tmp_path_factory.mktemp(request.param) / "cache", STYLETX_RUNNER=request.param
+    ).wait()
+    yield server
+    server.close()
+
+
 @pytest.fixture
 def client(server, tmp_path):
     return Client(server.url, verbose=False, download_files=str(tmp_path))

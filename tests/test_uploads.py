@@ -50,9 +50,10 @@ def test_each_file_is_read_once_however_often_it_is_named(photo, read):
 @pytest.mark.parametrize(
     ("chosen", "most"),
     [
-        ({"size": 512}, 1024),
-        ({"size": 512, "style_scale": 2}, 2048),
-        ({"size": 512, "style_scale": 0.25}, 1024),
+        ({"size": 512}, 2048),
+        ({"size": 1500}, 3000),
+        ({"size": 512, "style_scale": 3}, 3072),
+        ({"size": 512, "style_scale": 0.25}, 2048),
         ({"size": 4096}, 4096),
     ],
 )

@@ -1,0 +1,137 @@
+"""What a cluster adds to a run, what a second node adds to a cluster, and what a dead node takes:
+`python -m tests.benchmarks.cluster`, which wants `pip install '.[ray]'`.
+
+The nodes are processes of this machine, each with one processor and so one thread.
+"""
+
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Timer
+
+from ray.cluster_utils import Cluster as Nodes
+
+from styletx import Result, Settings, Style
+from styletx.cluster import Cluster, Share
+from styletx.images import read
+from styletx.runners import Local, Runner
+
+from .process import ROOT, machine
+
+PICTURES = ("photos/temple.jpg", "paintings/great_wave.jpg")
+PAIRS, BATCH, SIZE = 5, 8, 256  # runs to compare; pictures of a batch, and their size
+
+
+def main() -> None:
+    sys.stdout.write("| what | figure |\n|---|---|\n")
+    for row in (overhead, second_node, dead_node):
+        sys.stdout.write(f"| {row()} |\n")
+        sys.stdout.flush()
+    sys.stdout.write(f"\nOn {machine()}.\n")
+
+
+def paint(runner: Runner, settings: Settings) -> Result:
+    """One run; its result."""
+    photo, painting = (read(ROOT / "assets" / name) for name in PICTURES)
+    *_, result = runner(photo, [Style(painting)], settings)
+    assert isinstance(result, Result)
+    assert not result.stopped
+    return result
+
+
+def seconds(work: Callable[[], object]) -> float:
+    begun = time.monotonic()
+    work()
+    return time.monotonic() - begun
+
+
+def overhead() -> str:
+    """The same run in this process and on a worker that has both processors, in turn."""
+    os.environ.pop("RAY_ADDRESS", None)
+    here, there = Local(), Cluster(Share(cpus=os.cpu_count() or 1), Local())
+    with letting_go(there):
+        first = [paint(runner, Settings()) for runner in (here, there)]  # which load the network
+        assert first[0].picture.tobytes() == first[1].picture.tobytes()
+        turns = [
+            [seconds(lambda r=runner: paint(r, Settings())) for runner in (here, there)]
+            for _ in range(PAIRS)
+        ]
+    ratio = statistics.median(there / here for here, there in turns)
+    one, other = (statistics.median(column) for column in zip(*turns, strict=True))
+    return (
+        f"a run of 512 pixels on a worker, beside one in this process | {other:.1f} s and "
+        f"{one:.1f} s, {100 * (ratio - 1):+.1f} % (median of {PAIRS} in turn); the same bytes"
+    )
+
+
+@contextmanager
+def letting_go(runner: Cluster) -> Iterator[Cluster]:
+    """A cluster, of which is waited in the end until it has gone."""
+    try:
+        yield runner
+    finally:
+        runner.close()
+        if runner.process:
+            runner.process.wait(30)
+
+
+def cluster_of(nodes: int) -> Nodes:
+    """A cluster of so many nodes with a processor each, beside a head that paints nothing."""
+    cluster = Nodes(
+        initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
+    )
+    for _ in range(nodes):
+        cluster.add_node(num_cpus=1)
+    os.environ["RAY_ADDRESS"] = cluster.address
+    return cluster
+
+
+def many(runner: Cluster, number: int, steps: int = 48) -> list[Result]:
+    """So many pictures, as many at a time as there are places."""
+    settings = Settings(size=SIZE, steps=steps)
+    with ThreadPoolExecutor(runner.places()) as threads:
+        return list(threads.map(lambda _: paint(runner, settings), range(number)))
+
+
+def second_node() -> str:
+    took = []
+    for nodes in (1, 2):
+        cluster = cluster_of(nodes)
+        with letting_go(Cluster(Share(cpus=1), Local())) as runner:
+            runner.warm_up()
+            assert runner.places() == nodes
+            many(runner, nodes, steps=2)  # which load the network
+            took.append(seconds(lambda r=runner: many(r, BATCH)))
+        cluster.shutdown()
+    return (
+        f"a batch of {BATCH} pictures of {SIZE} pixels, one thread a worker | {took[0]:.1f} s with "
+        f"one node, {took[1]:.1f} s with two: {took[0] / took[1]:.2f} times as fast"
+    )
+
+
+def dead_node() -> str:
+    """A node is killed in the middle of a batch: its run goes on elsewhere, and none is lost."""
+    cluster = cluster_of(2)
+    with letting_go(Cluster(Share(cpus=1), Local())) as runner:
+        runner.warm_up()
+        many(runner, 2, steps=2)
+        node = next(iter(cluster.worker_nodes))
+        Timer(5, cluster.remove_node, [node], {"allow_graceful": False}).start()
+        begun = time.monotonic()
+        results = many(runner, BATCH)
+        took = time.monotonic() - begun
+    cluster.shutdown()
+    moved = sum(result.moved for result in results)
+    assert len(results) == BATCH
+    return (
+        f"one of two nodes killed after 5 s of such a batch | {len(results)} of {BATCH} pictures "
+        f"finished in {took:.1f} s, {moved} of them moved to the other node"
+    )
+
+
+if __name__ == "__main__":
+    main()
