@@ -1,4 +1,4 @@
-"""Write the README's tables of settings and limits, which follow from the program.
+"""Write the README's tables of settings, limits and the cluster, which follow from the program.
 
 python -m assets.write_readme
 """
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 from app import ASSETS
-from styletx import ALLOWED, PRESETS, Settings
-from styletx.limits import PREFIX, Allowance
+from styletx import ALLOWED, PRESETS, Settings, cluster, limits
+from styletx.limits import Allowance
 from styletx.settings import Limits, Options
 
 README = ASSETS.parent / "README.md"
@@ -40,19 +40,20 @@ def presets_table() -> str:
     return "\n".join(rows) + "\n"
 
 
-def limits_table() -> str:
-    """A row for each limit of a public server: its variable, default and meaning."""
-    rows = ["| variable | default | limits |", "|---|---|---|"]
-    for one in fields(Allowance):
+def limits_table(kind: type, prefix: str, what: str) -> str:
+    """A row for each number that is set by a variable: its name, default and meaning."""
+    rows = [f"| variable | default | {what} |", "|---|---|---|"]
+    for one in fields(kind):
         help = one.metadata["help"]
-        rows.append(f"| `{PREFIX}{one.name.upper()}` | {one.default:g} | {help} |")
+        rows.append(f"| `{prefix}{one.name.upper()}` | {one.default:g} | {help} |")
     return "\n".join(rows) + "\n"
 
 
 def tables() -> Iterator[tuple[str, str]]:
     """What each of the tables stands between, and the table."""
     yield "settings", f"{settings_table()}\n{presets_table()}"
-    yield "limits", limits_table()
+    yield "limits", limits_table(Allowance, limits.PREFIX, "limits")
+    yield "cluster", limits_table(cluster.Share, cluster.PREFIX, "is")
 
 
 def between(name: str, table: str) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 
@@ -10,7 +11,8 @@ from conftest import ROOT
 
 import styletx.__main__ as command_line
 from assets.write_readme import between, tables
-from styletx import ALLOWED, Settings
+from styletx import ALLOWED, Settings, batch
+from styletx.gather import gather
 
 README = (ROOT / "README.md").read_text()
 
@@ -44,9 +46,13 @@ def test_ci_runs_the_test_command_of_the_readme():
 
 
 def test_the_command_line_takes_what_the_readme_gives_it():
-    (line,) = (block for block in blocks("sh") if "-m styletx" in block)
-    given = command_line.parser().parse_args(line.split()[3:])
-    assert given.photo.is_file() or (ROOT / given.photo).is_file()
+    (block,) = (block for block in blocks("sh") if "-m styletx" in block)
+    one, many = (shlex.split(line)[3:] for line in block.splitlines())
+    assert (ROOT / command_line.parser().parse_args(one).photo).is_file()
+    assert many[0] == "batch"
+    given = batch.parser().parse_args(many[1:])
+    found = [gather([str(ROOT / word) for word in w], ROOT) for w in (given.photos, given.style)]
+    assert all(one.pictures for one in found)
 
 
 @pytest.mark.slow

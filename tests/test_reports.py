@@ -101,6 +101,10 @@ def test_reports_have_the_same_names_from_first_to_last():
             "Waiting for 2 pictures to be finished first: about 34 s.",
         ),
         (facts(progress(2)), "Size 1 of 1 · step 2 of 3 · 0 s"),
+        (
+            facts(replace(progress(2), moved=1)),
+            "Size 1 of 1 · step 2 of 3 · 0 s · moved to another worker",
+        ),
         (facts(result()), "Done: 3 steps in 0 s."),
         (facts(replace(result(step=1), steps=1)), "Done: 1 step in 0 s."),
         (facts(result(step=2)), "Stopped after 2 of 3 steps, 0 s. The picture so far is yours."),

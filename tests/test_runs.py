@@ -12,6 +12,7 @@ from styletx import Progress, Result, Settings, Style, StyletxError, figures
 from styletx.errors import Busy
 from styletx.limits import Allowance
 from styletx.painter import Painter
+from styletx.runners import Local
 from styletx.runs import Visitor
 
 PICTURE = Image.new("RGB", (40, 40), (1, 2, 3))
@@ -178,6 +179,88 @@ def test_runs_wait_their_turn_and_never_share_the_device(painter):
     runs = [start(painter, script) for _ in range(5)]
     assert [list(run.watch())[-1] for run in runs] == [result()] * 5
     assert script.most_at_work == 1
+
+
+class Places(Local):
+    """A runner with room for several runs at a time, which may become more or fewer."""
+
+    most = 8
+
+    def __init__(self, room):
+        self.room, self.device = room, "cpu"
+
+    def places(self):
+        return self.room
+
+
+@pytest.fixture
+def spacious(monkeypatch):
+    monkeypatch.setattr(painters, "LOOK", 0.02)
+    painter = Painter(Places(2))
+    painter.stylize = Script(progress(1), result())
+    yield painter
+    painter.stylize.go.set()
+    painter.close()
+
+
+def watched(painter, number):
+    """So many runs that are watched to their end."""
+    runs = [start(painter, painter.stylize) for _ in range(number)]
+    ends = [[] for _ in runs]
+    watching = [
+        threading.Thread(target=lambda run=run, end=end: end.extend(run.watch()))
+        for run, end in zip(runs, ends, strict=True)
+    ]
+    for one in watching:
+        one.start()
+    return runs, watching, ends
+
+
+def soon(true):
+    deadline = time.monotonic() + 5
+    while not true() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return true()
+
+
+def test_as_many_runs_are_at_work_as_there_are_places(spacious):
+    script = spacious.stylize
+    runs, watching, ends = watched(spacious, 5)
+    assert soon(lambda: script.at_work == 2)
+    assert sorted(spacious.ahead_of(run) for run in runs) == [0, 0, 1, 2, 3]
+    spacious.places.__self__.room = 3
+    assert soon(lambda: script.at_work == 3)
+    spacious.places.__self__.room = 1  # who is at work is not disturbed
+    runs[-1].stop()
+    script.go.set()
+    for one in watching:
+        one.join(5)
+    assert script.most_at_work == 3
+    assert [end[-1] for end in ends] == [result()] * 4 + [None]
+    assert soon(lambda: not spacious.runs)
+
+
+def test_who_waits_for_one_of_several_places_is_told_how_long(spacious):
+    watched(spacious, 4)
+    assert soon(lambda: spacious.stylize.at_work == 2)
+    line = spacious.line()
+    at_work, waiting = line[:2], line[2:]
+    assert [spacious.wait_of(run) for run in waiting] == [None, None]
+    for run, left in zip(at_work, (10.0, 4.0), strict=True):
+        run.latest = replace(progress(1), seconds=6.0, seconds_left=left)
+    # 26 s of two runs: another takes 13 s, in the place that is free after 4 s, or after 10 s
+    assert [spacious.wait_of(run) for run in waiting] == [4.0, 10.0]
+
+
+def test_closing_ends_those_who_wait_for_a_place(spacious):
+    _, watching, _ = watched(spacious, 6)
+    assert soon(lambda: spacious.stylize.at_work == 2)
+    spacious.stylize.go.set()
+    assert not spacious.close()
+    for one in watching:
+        one.join(5)
+    assert all(not one.is_alive() for one in watching)
+    assert soon(lambda: not spacious.runs)
 
 
 def test_an_error_reaches_who_watches(painter):

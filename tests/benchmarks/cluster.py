@@ -5,12 +5,15 @@ The nodes are processes of this machine, each with one processor and so one thre
 """
 
 import os
+import re
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Timer
 
 from ray.cluster_utils import Cluster as Nodes
@@ -18,7 +21,10 @@ from ray.cluster_utils import Cluster as Nodes
 from styletx import Result, Settings, Style
 from styletx.cluster import Cluster, Share
 from styletx.images import read
+from styletx.reports import KINDS
 from styletx.runners import Local, Runner
+from tests import faults
+from tests.conftest import Server
 
 from .process import ROOT, machine
 
@@ -28,7 +34,7 @@ PAIRS, BATCH, SIZE = 5, 8, 256  # runs to compare; pictures of a batch, and thei
 
 def main() -> None:
     sys.stdout.write("| what | figure |\n|---|---|\n")
-    for row in (overhead, second_node, dead_node):
+    for row in (overhead, second_node, dead_node, work_of_the_page):
         sys.stdout.write(f"| {row()} |\n")
         sys.stdout.flush()
     sys.stdout.write(f"\nOn {machine()}.\n")
@@ -131,6 +137,35 @@ def dead_node() -> str:
         f"one of two nodes killed after 5 s of such a batch | {len(results)} of {BATCH} pictures "
         f"finished in {took:.1f} s, {moved} of them moved to the other node"
     )
+
+
+def work_of_the_page() -> str:
+    """What is left for the page to do where others paint."""
+    os.environ.pop("RAY_ADDRESS", None)
+    with tempfile.TemporaryDirectory() as folder:
+        server = Server(Path(folder) / "cache", STYLETX_RUNNER="ray").wait()
+        try:
+            wanted = faults.given(server.url, size=512, steps=48)
+            faults.call(server.url, "stylize", wanted)
+            before = worked(server)
+            for _ in range(PAIRS):
+                answer = faults.call(server.url, "stylize", wanted)
+                (run_id,) = set(re.findall(r'"run_id": ?"(\w+)"', answer[1]))
+                for kind in KINDS:
+                    assert faults.call(server.url, "export", {"run_id": run_id, "kind": kind})
+            each = (worked(server) - before) / PAIRS
+        finally:
+            server.close()
+    return (
+        "the page's own work for such a run: previews, the picture in all formats, its film "
+        f"| {each:.1f} s of a processor"
+    )
+
+
+def worked(server: Server) -> float:
+    """Seconds of a processor that its process has had."""
+    told = Path(f"/proc/{server.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":
