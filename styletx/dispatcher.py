@@ -4,61 +4,49 @@ Ray ends whoever is connected to it, and that is to be this process and not the 
 import json
 import logging
 import os
-import pickle
 import sys
-import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from itertools import count
-from multiprocessing.connection import Connection, Listener
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import (
+    Connection,
+    Listener,
+    answer_challenge,
+    deliver_challenge,
+)
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Condition, Event, Thread
 from typing import Any
 
-from .engine import stylize
-from .errors import StyletxError
-from .objective import Known
 from .weights import CHOOSE
+from .worker import END, GONE, LOST, Worker
 
 LOOK = 0.05  # seconds between two looks whether the page is still there
 START = 120  # seconds in which a run must have begun: a new worker imports and loads first
-EVENT, ERROR, BUG, LOST, END = "event", "error", "bug", "lost", "end"  # what the page is told
+SETTLED = 15  # … of these, after which it is no longer waited for where another one is free
+CLOSE = 1e-6  # of a place, by which fractions that add up to one may miss it
 
 
-class Worker:
-    """A place of the cluster: it holds the network, and paints one run at a time."""
+class NoPlace(Exception):
+    """The cluster has no room for a run, and why."""
 
-    def __init__(self) -> None:
-        self.busy, self.known = Lock(), Known()
-        self.over: set[int] = set()  # runs that nobody wants any more
 
-    def paint(self, run: int, given: bytes) -> Iterator[bytes]:
-        """The events of a run, pickled, and its error as the last of them."""
-        try:
-            with self.busy:
-                arguments: Mapping[str, Any] = pickle.loads(given)
-                with closing(stylize(**arguments, known=self.known)) as events:
-                    for event in events:
-                        if run in self.over:
-                            return
-                        yield pickle.dumps((EVENT, event))
-        except StyletxError as error:
-            yield pickle.dumps((ERROR, error))
-        except Exception:  # noqa: BLE001  which is told where there is a log
-            yield pickle.dumps((BUG, traceback.format_exc()))
-
-    def stop(self, run: int) -> None:
-        """Paint no further than to the next event."""
-        self.over.add(run)
+class Late(Exception):
+    """A worker has not begun, and another is free by now."""
 
 
 class Dispatcher:
-    """The workers that there are, and who of them is free."""
+    """The workers that there are, who of them is free, and who waits for one."""
 
-    def __init__(self, cpus: float, gpus: float) -> None:
-        """What of a node each run takes."""
-        self.cpus, self.gpus = cpus, gpus
+    def __init__(self, key: bytes, cpus: float, gpus: float) -> None:
+        """What pages know that may ask, and what of a node each run takes."""
+        self.key, self.cpus, self.gpus = key, cpus, gpus
         self.free: list[Any] = []
+        self.workers = 0  # free or not
+        self.proven: set[Any] = set()  # those that have painted
+        self.line: list[Connection] = []  # pages whose runs wait, the first one first
+        self.turn = Condition()
         self.numbers = count()
 
     def places(self) -> int:
@@ -69,29 +57,75 @@ class Dispatcher:
         return sum(self.places_of(node["Resources"]) for node in nodes if node["Alive"])
 
     def places_of(self, resources: Mapping[str, float]) -> int:
-        wanted = {"CPU": self.cpus, "GPU": self.gpus}
-        return int(min(resources.get(kind, 0) // much for kind, much in wanted.items() if much))
+        return int(
+            min(
+                resources.get(kind, 0) / much + CLOSE
+                for kind, much in (("CPU", self.cpus), ("GPU", self.gpus))
+                if much
+            )
+        )
 
     def answer(self, page: Connection) -> None:
-        """What a page asks on one connection: the places, or a run, which ends with it."""
-        with suppress(OSError, EOFError), page:
+        """What a page that has the key asks on one connection: the places, or a run, which ends
+        with it."""
+        with suppress(OSError, EOFError, AuthenticationError), page:
+            deliver_challenge(page, self.key)
+            answer_challenge(page, self.key)
             given = page.recv_bytes()
             if not given:
                 page.send(self.places())
                 return
-            for worker in self.candidates():
-                if self.painted(worker, given, page):
-                    return
-            page.send((LOST, "no worker of the cluster could begin"))
+            try:
+                while not self.painted(self.worker_for(page), given, page):
+                    pass
+            except NoPlace as error:
+                page.send((GONE, str(error)))
 
-    def candidates(self) -> Iterator[Any]:
-        """One that is free, which may have died since; then a new one."""
+    def worker_for(self, page: Connection) -> Any:
+        """One that is free, which may have died since, or a new one where there is room. Raises
+        `OSError` if the page goes before it is its turn."""
+        with self.turn:
+            self.line.append(page)
+            try:
+                while (worker := self.take() if self.line[0] is page else None) is None:
+                    if page.poll():
+                        raise OSError
+                    self.turn.wait(LOOK)
+                return worker
+            finally:
+                self.line.remove(page)
+                self.turn.notify_all()
+
+    def take(self) -> Any:
+        """A free worker, or a new one, if there is room; None if not. Raises `NoPlace` where there
+        cannot be any."""
         import ray
 
-        with suppress(IndexError):
-            yield self.free.pop()
+        if self.free:
+            return self.free.pop()
+        places = self.places()
+        if not places:
+            cards = f" and {self.gpus:g} graphics cards" if self.gpus else ""
+            raise NoPlace(f"none of its nodes has {self.cpus:g} processors{cards}")
+        if self.workers >= places:
+            return None
+        self.workers += 1
         how = {"num_cpus": self.cpus, "num_gpus": self.gpus, "max_concurrency": 2}
-        yield ray.remote(Worker).options(**how).remote()
+        return ray.remote(Worker).options(**how).remote()
+
+    def give_back(self, worker: Any) -> None:
+        with self.turn:
+            self.free.append(worker)
+            self.turn.notify_all()
+
+    def give_up(self, worker: Any) -> None:
+        import ray
+
+        ray.kill(worker)
+        with self.turn:
+            self.workers -= 1
+            self.proven.discard(worker)
+            self.turn.notify_all()
 
     def painted(self, worker: Any, given: bytes, page: Connection) -> bool:
         """Have a worker paint, and tell the page; False if it was lost before it had begun."""
@@ -100,27 +134,27 @@ class Dispatcher:
         run, begun = next(self.numbers), False
         events = worker.paint.options(num_returns="streaming").remote(run, given)
         try:
-            for told in self.heard(events, page):
+            for told in self.heard(events, page, new=worker not in self.proven):
                 page.send_bytes(told)
+                self.proven.add(worker)
                 begun = True
             page.send((END, None))
-        except (ray.exceptions.RayError, TimeoutError) as error:
-            ray.kill(worker)
-            if begun or isinstance(error, TimeoutError):
+        except (ray.exceptions.RayError, Late) as error:
+            self.give_up(worker)
+            if begun:
                 page.send((LOST, str(error).splitlines()[0]))
             return begun
+        except NoPlace:
+            self.give_up(worker)
+            raise
         except OSError:  # the page does not want it any more
-            if begun:
-                worker.stop.remote(run)
-            else:  # and it may wait for a place
-                ray.kill(worker)
-                return True
-        self.free.append(worker)
+            worker.stop.remote(run)
+        self.give_back(worker)
         return True
 
-    def heard(self, events: Any, page: Connection) -> Iterator[bytes]:
-        """What a worker says. Raises `TimeoutError` if that is nothing at all for too long,
-        `OSError` as soon as the page has gone."""
+    def heard(self, events: Any, page: Connection, new: bool) -> Iterator[bytes]:
+        """What a worker says. Raises `NoPlace` if that is nothing at all for too long, `Late` where
+        a new one is better not waited for, `OSError` as soon as the page has gone."""
         import ray
 
         waited = 0.0
@@ -135,8 +169,10 @@ class Dispatcher:
                     return
                 yield told
                 waited = -float("inf")
-            elif (waited := waited + LOOK) > START:
-                raise TimeoutError(f"no place of the cluster was free for {START} s")
+            elif (waited := waited + LOOK) > SETTLED and new and self.free:
+                raise Late  # its place is one of a node that is dead, as will be known in a while
+            elif waited > START:
+                raise NoPlace(f"no place of the cluster was free for {START} s")
 
 
 def connect() -> None:
@@ -160,17 +196,19 @@ def main(arguments: Sequence[str]) -> None:
     """Say where to connect to, or what is wrong, in a line of JSON; then work until the page, which
     holds the other end of the input and has written a key there, is gone."""
     key, over = sys.stdin.buffer.readline().strip(), Event()
-    dispatcher = Dispatcher(*map(float, arguments))
+    dispatcher = Dispatcher(key, *map(float, arguments))
     try:
         connect()
-        listener = Listener(("127.0.0.1", 0), authkey=key)
+        listener = Listener(
+            ("127.0.0.1", 0)
+        )  # without a key, for which it would keep others waiting
     except Exception as error:  # noqa: BLE001
         print(json.dumps({"error": " ".join(str(error).split())[:300]}), flush=True)  # noqa: T201
         return
 
     def accept() -> None:
         while not over.is_set():
-            with suppress(OSError, EOFError):  # somebody without the key, or gone already
+            with suppress(OSError):  # somebody who is gone already
                 Thread(target=dispatcher.answer, args=(listener.accept(),), daemon=True).start()
 
     Thread(target=accept, daemon=True).start()

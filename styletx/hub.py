@@ -59,10 +59,7 @@ def asking(name: str, hidden: Iterable[str] = ()) -> Iterator["HfApi"]:
     except StyletxError:
         raise
     except Exception as error:
-        told = explained(error, name, hub.endpoint)
-        for word in filter(None, hidden):
-            told = told.replace(word, "…")
-        raise StyletxError(told) from error
+        raise StyletxError(explained(error, name, hub.endpoint, hidden)) from error
 
 
 def status_of(error: Exception) -> int:
@@ -70,11 +67,13 @@ def status_of(error: Exception) -> int:
     return int(getattr(getattr(error, "response", None), "status_code", 0))
 
 
-def explained(error: Exception, name: str, endpoint: str) -> str:
+def explained(error: Exception, name: str, endpoint: str, hidden: Iterable[str] = ()) -> str:
     """What went wrong and what to do, in a sentence."""
     from huggingface_hub.errors import LocalTokenNotFoundError, RepositoryNotFoundError
 
     said = getattr(error, "server_message", None) or str(error) or type(error).__name__
+    for word in filter(None, hidden):  # before any is cut in two
+        said = said.replace(word, "…")
     reason = " ".join(said.split())[:LONGEST].rstrip(".")
     status = status_of(error)
     if isinstance(error, LocalTokenNotFoundError):

@@ -61,7 +61,8 @@ CLASSIC = Comparison(
 
 class Known:
     """The statistics of paintings that were looked at lately, for runs that share paintings. They
-    are those of one network: what another saw is forgotten."""
+    are those of one network: what another saw is forgotten. It is no cache that anybody finds
+    there: whoever wants it hands it to each run."""
 
     def __init__(self, most: int = 32) -> None:
         """Of one painting at one size they take up to 3 MB."""

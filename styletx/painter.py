@@ -74,7 +74,7 @@ class Painter:
         if run is None:
             return
         try:
-            run.paint(self.allowance.max_seconds, self.unwanted)
+            run.context.run(run.paint, self.allowance.max_seconds, self.unwanted)
         except BaseException as error:  # noqa: BLE001
             run.future.set_exception(error)
             del run  # which the error holds, and which holds the error
@@ -83,11 +83,11 @@ class Painter:
 
     def waiting(self) -> list[Run]:
         """The runs that have not begun, the next one first."""
-        return [run for run in self.line() if not run.future.running()]
+        return [run for run in self.line() if not (run.future.running() or run.future.done())]
 
     def full(self) -> bool:
         """Whether a run is at work in every place that there is now."""
-        return len(self.line()) - len(self.waiting()) >= self.places()
+        return sum(run.future.running() for run in self.line()) >= self.places()
 
     def begins(self, run: Run) -> bool:
         """Begin with a run, unless nobody wants it any more."""
@@ -171,10 +171,10 @@ class Painter:
     def wait_after(self, line: Sequence[Run]) -> float | None:
         """The same after these runs, of which the first are at work: the others are reckoned by
         their settings to take as long for as much work, each in the place that is free first."""
-        at_work = [run.latest for run in line[: self.places()]]
+        at_work = [run.latest for run in line if run.future.running()]
         known = [one for one in at_work if isinstance(one, Progress)]
         left = sorted(one.seconds_left for one in known if one.seconds_left is not None)
-        if len(left) < max(1, len(at_work)):
+        if len(left) < max(len(at_work), self.places()):  # or there is a free place
             return None
         whole = sum(one.seconds for one in known) + sum(left)
         pace = whole / sum(effort(one.settings) for one in known)
@@ -191,7 +191,7 @@ class Painter:
 
     def close(self, patience: float = 0) -> bool:
         """Stop every run and take no more. Within `patience` seconds, wait until those who watch
-        have their pictures, and the thread has ended: whether that was so."""
+        have their pictures, and nothing is at work: whether that was so."""
         deadline = time.monotonic() + patience
         with self.door:
             self.closing, runs = True, list(self.runs.values())

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from .cluster import Cluster, Share
 from .engine import stylize
-from .errors import SettingsError
+from .errors import SettingsError, StyletxError
 from .events import Events
 from .features import best_device, loaded, vgg19
 from .objective import Known
@@ -80,7 +80,13 @@ class ZeroGPU(Local):
         self.lent: Callable[..., Events] = spaces.GPU(duration=duration)(stylize)
 
     def __call__(self, *given: Any, **more: Any) -> Events:
-        return self.lent(*given, **more)
+        """As `stylize`. What the Hub refuses is a `StyletxError`, in its own words."""
+        from gradio import Error
+
+        try:
+            yield from self.lent(*given, **more)
+        except Error as error:
+            raise StyletxError(error.message) from error
 
     def warm_up(self) -> None:
         """Nothing: here is no device."""

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import closing
+from contextvars import copy_context
 from functools import partial
 from threading import Condition
 from threading import Event as Signal
@@ -46,6 +47,7 @@ class Run:
         whether what a visitor is told is listened to."""
         self.id = uuid4().hex
         self.events, self.settings, self.visitor, self.heard = events, settings, visitor, heard
+        self.context = copy_context()  # of the request, which ZeroGPU's package looks up
         self.latest: Event | None = None
         self.stopping = self.late = self.left = False
         self.turn = 0  # of the line; the lower, the sooner

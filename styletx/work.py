@@ -17,10 +17,10 @@ from PIL import Image
 from . import weights as sources
 from .bar import Bar
 from .bombs import named
-from .cluster import ClusterGone
 from .errors import ImageError, StyletxError, Unwritable, WeightsError
 from .events import Event, Progress, Result, Style
 from .images import check, explain, read
+from .link import ClusterGone
 from .outputs import ERRORS, Manifest, check_ours, is_done, keep
 from .pyramid import enough
 from .recipe import fingerprint

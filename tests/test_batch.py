@@ -743,7 +743,11 @@ def test_forty_pictures_interrupted_and_killed_are_finished_and_each_is_painted_
     text = (tmp_path / "out" / "manifest.jsonl").read_text()
     told = [json.loads(line) for line in text.splitlines()]
     painted = Counter(line["picture"] for line in told if line["outcome"] == "painted")
-    assert painted == Counter(path.name for path in dates)
+    assert set(painted.values()) == {1}
+    # who was killed between a picture and its line has the one and not the other
+    assert set(painted) >= {path.name for path in dates} - {
+        line["picture"] for line in told if line["outcome"] == "there"
+    }
 
 
 @pytest.mark.slow

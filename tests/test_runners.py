@@ -3,22 +3,29 @@
 import os
 import pickle
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from contextlib import closing
-from multiprocessing import get_context
+from contextvars import ContextVar
+from multiprocessing import AuthenticationError, get_context
+from multiprocessing.connection import Client
 from pathlib import Path
 
+import gradio as gr
 import pytest
 import ray
+import spaces
 from conftest import ROOT
 from ray.cluster_utils import Cluster as Nodes
 
 import styletx.runners as runners
 from styletx import Progress, Result, Settings, Style, StyletxError
-from styletx.cluster import MOVES, Cluster, ClusterGone, Share
+from styletx.cluster import MOVES, Cluster, Share
+from styletx.dispatcher import Dispatcher
+from styletx.link import ClusterGone
 from styletx.painter import Painter
 from styletx.runners import Local, chosen, duration
 
@@ -54,8 +61,8 @@ def on_ray(nodes, monkeypatch):
 
 def let_go(runner):
     runner.close()
-    if runner.process:
-        runner.process.wait(20)
+    if runner.link.process:
+        runner.link.process.wait(20)
 
 
 @pytest.fixture(params=["local", pytest.param("ray", marks=slow)])
@@ -232,12 +239,120 @@ def test_a_node_that_dies_under_load_loses_no_run(on_ray, nodes, sunset, weave, 
 
 
 @pytest.fixture
-def alone(monkeypatch, tmp_path):
-    """A cluster that is to be lost."""
+def alone(monkeypatch):
+    """A cluster of one place, that may be lost."""
     nodes = Nodes(head_node_args={"num_cpus": 1, "include_dashboard": False}, initialize_head=True)
     monkeypatch.setenv("RAY_ADDRESS", nodes.address)
     yield nodes
     nodes.shutdown()
+
+
+@pytest.fixture
+def single(alone):
+    """A runner on it."""
+    runner = Cluster(Share(cpus=1), Local())
+    yield runner
+    let_go(runner)
+
+
+def paint_soon(runner, sunset, weave, eye, seconds=15):
+    """A run that is done at once, since its worker is there."""
+    begun = time.monotonic()
+    result = list(runner(sunset, [Style(weave)], Settings(size=64, steps=2), weights=eye))[-1]
+    assert time.monotonic() - begun < seconds
+    return result
+
+
+@slow
+def test_where_there_is_one_place_the_next_run_has_it_as_soon_as_one_is_stopped(
+    single, alone, sunset, weave, eye
+):
+    paint_soon(single, sunset, weave, eye, 60)
+    for _ in range(5):
+        with closing(single(sunset, [Style(weave)], ENDLESS, weights=eye)) as events:
+            assert next(events).step == 0
+        assert paint_soon(single, sunset, weave, eye).moved == 0
+    first = threading.Thread(
+        target=list, args=(single(sunset, [Style(weave)], QUICK, weights=eye),)
+    )
+    first.start()  # two at once, of which one waits
+    assert paint_soon(single, sunset, weave, eye).moved == 0
+    first.join(15)
+    # a worker that dies while it is free is not waited for, even where another is free as well
+    node = alone.add_node(num_cpus=1)
+    both = [
+        threading.Thread(target=list, args=(single(sunset, [Style(weave)], QUICK, weights=eye),))
+        for _ in range(2)
+    ]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join(60)
+    alone.remove_node(node, allow_graceful=False)
+    for _ in range(2):
+        paint_soon(single, sunset, weave, eye, 40)
+
+
+@slow
+def test_a_process_between_that_is_killed_or_asked_by_strangers_loses_no_run(
+    single, sunset, weave, eye
+):
+    paint_soon(single, sunset, weave, eye, 60)
+    address = ("127.0.0.1", single.link.port)
+    with socket.create_connection(address):  # says nothing
+        with pytest.raises(AuthenticationError):
+            Client(address, authkey=b"wrong")
+        paint_soon(single, sunset, weave, eye)
+    events = single(sunset, [Style(weave)], Settings(size=256, steps=300), weights=eye)
+    told = [next(events), next(events)]
+    single.link.process.kill()
+    told += events
+    assert (told[-1].step, told[-1].moved) == (300, 1)
+
+
+@slow
+def test_more_than_any_node_has_is_a_sentence_at_once(alone, sunset, weave, eye):
+    runner = Cluster(Share(cpus=3), Local())
+    try:
+        runner.warm_up()
+        with pytest.raises(ClusterGone, match="none of its nodes has 3 processors"):
+            paint_soon(runner, sunset, weave, eye, 5)
+        assert not runner.ready()
+    finally:
+        let_go(runner)
+
+
+@slow
+def test_an_address_where_nobody_is_is_a_sentence_and_the_next_time_at_once(
+    monkeypatch, sunset, weave, eye
+):
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    runner = Cluster(Share(fallback=1), Local())
+    runner.warm_up()
+    assert runner.ready()
+    assert paint_soon(runner, sunset, weave, eye, 3).step == 2  # here
+    with pytest.raises(ClusterGone, match="no answer from 127.0.0.1:1"):
+        next(Cluster(Share(), Local())(sunset, [Style(weave)], QUICK, weights=eye))
+
+
+@slow
+def test_a_batch_is_painted_on_the_cluster(alone, tmp_path):
+    command = [sys.executable, "-m", "styletx", "batch", "assets/photos", "--style"]
+    command += ["assets/paintings/poppies.jpg", "-o", tmp_path, "--size", "64", "--steps", "2"]
+    where = {"STYLETX_RUNNER": "ray", "STYLETX_RAY_CPUS": "1"}
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | where, capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(list(tmp_path.glob("*.png"))) == len(list((ROOT / "assets/photos").glob("*.jpg")))
+
+
+@pytest.mark.parametrize(("gpus", "places"), [(0.1, 10), (0.2, 5), (0.25, 4), (0.3, 3), (2, 0)])
+def test_parts_of_a_card_add_up(gpus, places):
+    dispatcher = Dispatcher(b"", cpus=0.1, gpus=gpus)
+    assert dispatcher.places_of({"CPU": 4.0, "GPU": 1.0}) == places
+    assert dispatcher.places_of({"CPU": 4.0}) == 0
+    assert Dispatcher(b"", cpus=0.1, gpus=0).places_of({"CPU": 4.0}) == 40
 
 
 @slow
@@ -261,9 +376,9 @@ def test_where_the_cluster_is_gone_this_machine_goes_on_or_a_sentence_comes(
             assert told[-1].moved >= 1
             assert runner.ready()
         else:
-            with pytest.raises(StyletxError, match="that paints cannot be reached|were lost"):
+            with pytest.raises(StyletxError, match="that paints cannot be used|were lost"):
                 paint()
-            with pytest.raises(ClusterGone, match="cannot be reached"):
+            with pytest.raises(ClusterGone, match="cannot be used"):
                 next(runner(sunset, [Style(weave)], QUICK, weights=eye))
             assert until(lambda: not runner.ready())
             assert runner.places() == 1  # for a run that says so
@@ -294,6 +409,29 @@ def test_off_the_platform_the_hubs_package_changes_nothing(sunset, weave, eye):
     runner = chosen({"STYLETX_RUNNER": "zerogpu"})
     assert list(runner(sunset, [Style(weave)], QUICK, weights=eye))[-1].step == 6
     assert type(chosen({"SPACES_ZERO_GPU": "true"})) is type(runner)
+
+
+def test_what_the_hub_refuses_is_said_in_its_words_and_it_knows_who_asks(
+    monkeypatch, sunset, weave
+):
+    asking, asked = ContextVar("asking", default="nobody"), []
+
+    def refusing(duration):
+        def lent(*given, **more):
+            asked.append(asking.get())
+            raise gr.Error("You have used up your quota; try again in 2 hours.")
+            yield
+
+        return lambda work: lent
+
+    monkeypatch.setattr(spaces, "GPU", refusing)
+    painter = Painter(chosen({"STYLETX_RUNNER": "zerogpu"}))
+    asking.set("ann")
+    run = painter.start(QUICK, lambda over: {"content": sunset, "styles": [Style(weave)]})
+    with pytest.raises(StyletxError, match="used up your quota"):
+        list(run.watch())
+    assert asked == ["ann"]
+    painter.close()
 
 
 def lend(work):

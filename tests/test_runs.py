@@ -252,6 +252,18 @@ def test_who_waits_for_one_of_several_places_is_told_how_long(spacious):
     assert [spacious.wait_of(run) for run in waiting] == [4.0, 10.0]
 
 
+def test_a_run_that_has_just_ended_is_none_to_begin_with(monkeypatch):
+    """However late it is forgotten: hundreds of short ones all begin."""
+    painter = Painter(Places(4), Allowance(queue=1000, runs_per_address=1000))
+    forget = painter.forget
+    monkeypatch.setattr(painter, "forget", lambda run: time.sleep(0.002) or forget(run))
+    painter.stylize = Script(result())
+    runs = [start(painter, painter.stylize) for _ in range(300)]
+    assert soon(lambda: not painter.runs)
+    assert all(run.result == result() for run in runs)
+    painter.close()
+
+
 def test_closing_ends_those_who_wait_for_a_place(spacious):
     _, watching, _ = watched(spacious, 6)
     assert soon(lambda: spacious.stylize.at_work == 2)

@@ -81,8 +81,8 @@ def letting_go(runner: Cluster) -> Iterator[Cluster]:
         yield runner
     finally:
         runner.close()
-        if runner.process:
-            runner.process.wait(30)
+        if runner.link.process:
+            runner.link.process.wait(30)
 
 
 def cluster_of(nodes: int) -> Nodes:
