@@ -2,10 +2,10 @@
 
 import pickle
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
-from threading import Lock
-from typing import Any
+from queue import SimpleQueue
+from threading import Lock, Thread
 
 from .engine import stylize
 from .errors import StyletxError
@@ -23,21 +23,34 @@ class Worker:
         self.over: set[int] = set()  # runs that nobody wants any more
 
     def paint(self, run: int, given: bytes) -> Iterator[bytes]:
-        """The events of a run, pickled, and its error as the last of them."""
+        """The events of a run, pickled, and its error, if there is one, as the last of them.
+
+        They are painted in a thread of their own: it takes a while until one is sent, which is not
+        to be taken from the next.
+        """
+        told: SimpleQueue[bytes | None] = SimpleQueue()
+        with self.busy:
+            painting = Thread(target=self.work, args=(run, given, told))
+            painting.start()
+            while (event := told.get()) is not None:
+                yield event
+            painting.join()
+        self.over.discard(run)
+
+    def work(self, run: int, given: bytes, told: "SimpleQueue[bytes | None]") -> None:
+        """Paint, and put what there is to tell into the queue, until None."""
         try:
-            with self.busy:
-                arguments: Mapping[str, Any] = pickle.loads(given)
-                with closing(stylize(**arguments, known=self.known)) as events:
-                    for event in events:
-                        if run in self.over:
-                            return
-                        yield pickle.dumps((EVENT, event))
+            with closing(stylize(**pickle.loads(given), known=self.known)) as events:
+                for event in events:
+                    if run in self.over:
+                        break
+                    told.put(pickle.dumps((EVENT, event)))
         except StyletxError as error:
-            yield pickle.dumps((ERROR, error))
+            told.put(pickle.dumps((ERROR, error)))
         except Exception:  # noqa: BLE001  which is told where there is a log
-            yield pickle.dumps((BUG, traceback.format_exc()))
+            told.put(pickle.dumps((BUG, traceback.format_exc())))
         finally:
-            self.over.discard(run)
+            told.put(None)
 
     def stop(self, run: int) -> None:
         """Paint no further than to the next event."""
