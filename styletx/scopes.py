@@ -83,9 +83,11 @@ def forget_session(scope: Message) -> None:
 
 
 def waiting(scope: Message, proxies: int) -> list[str]:
-    """The addresses of the calls that wait in Gradio's line: not the runs, which have their own."""
+    """The addresses of the calls that wait in Gradio's lines: not of runs, which have one of their
+    own and pass through at once."""
     lanes = scope["app"].get_blocks()._queue.event_queue_per_concurrency_id.values()
-    return [address_of(call.request.scope, proxies) for lane in lanes for call in lane.queue]
+    calls = [call for lane in lanes if lane.concurrency_limit is not None for call in lane.queue]
+    return [address_of(call.request.scope, proxies) for call in calls]
 
 
 def address_of(scope: Message, proxies: int) -> str:

@@ -50,7 +50,10 @@ class Taking:
 def gradio_with(*waiting, auth=None, **more):
     """Gradio, without a password unless there is one, with calls from these addresses that wait."""
     calls = [SimpleNamespace(request=SimpleNamespace(scope=asked_from(a))) for a in waiting]
-    lanes = {"a": SimpleNamespace(queue=calls)}
+    lanes = {
+        "light": SimpleNamespace(queue=calls, concurrency_limit=2),
+        "paint": SimpleNamespace(queue=calls, concurrency_limit=None),  # where nothing waits
+    }
     queue = SimpleNamespace(event_queue_per_concurrency_id=lanes, event_ids_to_events={})
     blocks = SimpleNamespace(_queue=queue)
     return SimpleNamespace(auth=auth, get_blocks=lambda: blocks, **more)
