@@ -172,7 +172,8 @@ def main(arguments: list[str] | None = None) -> None:
     if chosen.mcp and not can_serve():
         parser.error(NEEDS)
     logging.basicConfig(format="%(message)s")
-    logging.getLogger("styletx.runs").setLevel(logging.INFO)  # a line for each
+    for told in ("runs", "cluster"):  # a line for each, and for each change
+        logging.getLogger(f"styletx.{told}").setLevel(logging.INFO)
     try:
         painter = Painter(runner := runners.chosen(), Allowance.of())
         runner.warm_up()
@@ -196,7 +197,7 @@ def main(arguments: list[str] | None = None) -> None:
         )
     except StyletxError as error:
         parser.exit(1, f"{error}\n")
-    except OSError as error:  # the port is taken
+    except (OSError, OverflowError) as error:  # the port is taken, or none
         parser.exit(1, f"The server could not start. {error}\n")
 
 

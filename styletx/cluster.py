@@ -1,5 +1,6 @@
 """Runs on the workers of a Ray cluster; where one of them is lost, another goes on."""
 
+import logging
 import os
 import pickle
 import time
@@ -16,6 +17,8 @@ from .limits import limit, told_by
 from .link import AGAIN, ClusterGone, Link
 from .settings import Settings
 from .worker import BUG, END, ERROR, GONE, LOST
+
+logger = logging.getLogger(__name__)
 
 PREFIX = "STYLETX_RAY_"  # of the environment variables of a `Share`
 MOVES = 2  # times that a run is taken up by another worker
@@ -53,6 +56,7 @@ class Cluster:
         self.instead, self.here = here if share.fallback else None, Lock()
         self.device = "cuda" if share.gpus else "cpu"
         self.counted, self.count_at = 1, 0.0  # places, and when they are to be counted again
+        self.told = False  # in the log
 
     def __call__(
         self,
@@ -115,11 +119,18 @@ class Cluster:
         try:
             with self.link.connect() as connection:
                 connection.send_bytes(b"")
-                self.counted = int(connection.recv())
+                self.tell(int(connection.recv()), "no node has room for a run")
             self.count_at = time.monotonic() + FRESH
-        except (OSError, EOFError, ClusterGone):
-            self.counted = 0
+        except (OSError, EOFError, ClusterGone) as error:
+            self.tell(0, str(error))
             self.count_at = time.monotonic() + AGAIN
+
+    def tell(self, places: int, why_none: str) -> None:
+        """Log what has changed, for who runs the page."""
+        if places != self.counted or not self.told:
+            more = "; this machine paints instead" if self.instead and not places else ""
+            logger.info("cluster: %d places%s", places, "" if places else f" ({why_none}){more}")
+        self.counted, self.told = places, True
 
     def ready(self) -> bool:
         """Whether there is any place, or another way."""

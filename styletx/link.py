@@ -90,7 +90,8 @@ class Link:
         with process.stdout as said:
             ready, _, _ = select([said], [], [], PATIENCE)
             told = said.readline() if ready else b""
-        where = os.environ.get("RAY_ADDRESS") or "this machine"
+        where = os.environ.get("RAY_ADDRESS")
+        where = f"{where}, which RAY_ADDRESS names" if where else "this machine"
         answer = json.loads(told) if told else {"error": f"there is no answer from {where}"}
         if "error" in answer:
             process.kill()

@@ -311,10 +311,12 @@ def test_a_process_between_that_is_killed_or_asked_by_strangers_loses_no_run(
 
 
 @slow
-def test_more_than_any_node_has_is_a_sentence_at_once(alone, sunset, weave, eye):
+def test_more_than_any_node_has_is_a_sentence_at_once(alone, sunset, weave, eye, caplog):
     runner = Cluster(Share(cpus=3), Local())
     try:
-        runner.warm_up()
+        with caplog.at_level("INFO"):
+            runner.warm_up()
+        assert "cluster: 0 places (no node has room for a run)" in caplog.messages
         with pytest.raises(ClusterGone, match="none of its nodes has 3 processors"):
             paint_soon(runner, sunset, weave, eye, 5)
         assert not runner.ready()
@@ -331,7 +333,7 @@ def test_an_address_where_nobody_is_is_a_sentence_and_the_next_time_at_once(
     runner.warm_up()
     assert runner.ready()
     assert paint_soon(runner, sunset, weave, eye, 3).step == 2  # here
-    with pytest.raises(ClusterGone, match="no answer from 127.0.0.1:1"):
+    with pytest.raises(ClusterGone, match="no answer from 127.0.0.1:1, which RAY_ADDRESS names"):
         next(Cluster(Share(), Local())(sunset, [Style(weave)], QUICK, weights=eye))
 
 

@@ -416,6 +416,8 @@ def test_a_password_is_asked_for_where_one_was_set(tmp_path):
     [
         (["--auth", "ann"], {}, "--auth is written NAME:PASSWORD"),
         ([], {"STYLETX_WEIGHTS": "nowhere.pth"}, "VGG19's weights could not be read from"),
+        ([], {"STYLETX_RUNNER": "spark"}, "STYLETX_RUNNER is 'spark', but must be local, zerogpu"),
+        (["--port", "99999"], {}, "The server could not start. bind(): port must be 0-65535."),
     ],
 )
 def test_what_keeps_the_app_from_starting_is_a_sentence(tmp_path, options, variables, sentence):
