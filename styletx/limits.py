@@ -48,8 +48,8 @@ class Allowance:
     def of(cls, environment: Mapping[str, str] = os.environ) -> "Allowance":
         """The limits of this server. Raises `SettingsError` for a variable that is no number."""
         named, value = ON_A_SPACE
-        given = {"proxies": 1.0} if environment.get(named) == value else {}
-        return cls(**given | told_by(environment, PREFIX, cls))  # type: ignore[arg-type]
+        given: dict[str, Any] = {"proxies": 1} if environment.get(named) == value else {}
+        return cls(**given | told_by(environment, PREFIX, cls))
 
     def largest(self, device: str) -> int:
         """The largest size on that kind of device."""
