@@ -30,7 +30,7 @@ from styletx.painter import Painter
 from styletx.runners import Local, chosen, duration
 
 QUICK = Settings(size=256, steps=6)
-ENDLESS = Settings(size=256, steps=2000)
+ENDLESS = Settings(size=512, steps=2000)  # a smaller one ends within a minute
 slow = pytest.mark.slow
 
 
@@ -141,6 +141,7 @@ def test_as_many_runs_are_painted_at_once_as_there_are_places(on_ray, nodes, sun
     given = {"content": sunset, "styles": [Style(weave)], "weights": eye}
     runs = [painter.start(ENDLESS, lambda over: given) for _ in range(4)]
     watching = [threading.Thread(target=list, args=(run.watch(),)) for run in runs]
+    before = set(nodes.worker_nodes)
     try:
         for one in watching:
             one.start()
@@ -153,6 +154,8 @@ def test_as_many_runs_are_painted_at_once_as_there_are_places(on_ray, nodes, sun
         nodes.remove_node(node)
         assert until(lambda: runner.places() == 2, 60)
     finally:
+        for extra in set(nodes.worker_nodes) - before:
+            nodes.remove_node(extra)
         painter.close()
         for one in watching:
             one.join()
