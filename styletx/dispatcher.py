@@ -199,9 +199,7 @@ def main(arguments: Sequence[str]) -> None:
     dispatcher = Dispatcher(key, *map(float, arguments))
     try:
         connect()
-        listener = Listener(
-            ("127.0.0.1", 0)
-        )  # without a key, for which it would keep others waiting
+        listener = Listener(("127.0.0.1", 0))  # `answer` asks for the key, so that nobody waits
     except Exception as error:  # noqa: BLE001
         print(json.dumps({"error": " ".join(str(error).split())[:300]}), flush=True)  # noqa: T201
         return

@@ -338,9 +338,9 @@ def large():
     yield "strips.tiff", strips(1_200_000), REFUSED
 
 
-def memory(what):
+def memory(what, process="self"):
     """In MiB. `ru_maxrss` would not do: its peak is inherited from whoever started the process."""
-    status = Path("/proc/self/status").read_text()
+    status = Path(f"/proc/{process}/status").read_text()
     return int(status.partition(f"{what}:")[2].split()[0]) / 1024
 
 

@@ -23,7 +23,7 @@ from test_server import ENDLESS, first_report, paint
 from app import build_app
 from styletx.painter import Painter
 from styletx.scopes import OPEN, OPEN_BELOW
-from tests import faults
+from tests import faults, hostile
 from tests.benchmarks.endure import lasted
 
 pytestmark = pytest.mark.slow
@@ -44,18 +44,14 @@ def test_it_withstands(public, fault):
     faults.call(public.url, "stylize", faults.given_once(public.url))
     process = Path("/proc") / str(public.process.pid)
     (process / "clear_refs").write_text("5")  # the peak begins anew
-    before = megabytes(public, "VmRSS")
+    before = hostile.memory("VmRSS", public.process.pid)
     fault(public.url)
-    assert megabytes(public, "VmHWM") - before < 500 or fault is faults.how_soon_it_stops
+    most = hostile.memory("VmHWM", public.process.pid)
+    assert most - before < 500 or fault is faults.how_soon_it_stops
     assert "Traceback" not in told_by_us(public)
     assert faults.is_picture(faults.call(public.url, "stylize", faults.given_once(public.url)))
     runs = list((public.cache / "styletx" / "runs").iterdir())
     assert all(any(run.glob("*.png")) for run in runs), "something unfinished was left"
-
-
-def megabytes(server, what):
-    status = Path(f"/proc/{server.process.pid}/status").read_text()
-    return int(re.search(rf"{what}:\s+(\d+)", status)[1]) / 1024
 
 
 def test_every_answer_of_the_real_server_has_the_headers_and_monitoring_is_closed(public):
@@ -120,7 +116,7 @@ def descendants(process):
 
 def test_a_server_that_looks_at_large_files_ends_as_soon(own):
     server = own()
-    jpeg = faults.hostile.plain("JPEG")
+    jpeg = hostile.plain("JPEG")
     large = faults.upload(server.url, jpeg[:2] + b"\xff\x00" * 15_000_000 + jpeg[2:])
     for _ in range(8):
         faults.ask(f"{server.url}gradio_api/call/v2/recipe", {"painted": large})
