@@ -15,6 +15,7 @@ CALLS = tuple(f"/gradio_api/{name}" for name in ("queue/join", "call/", "run/", 
 ELSEWHERE = ("http://", "https://")
 FETCHED, NAMED = 12, 100  # files of a call that are fetched, and letters of a session's name
 MOST_FILES = 64  # of a call; those of the page are a dozen, and to look for each takes a while
+MOST_SIGNS, SIGNS = 20_000, (b"{", b"[", b",")  # of a call, which is read while all else waits
 UNCLEAR = (
     "This call could not be understood. What each endpoint takes is told by 'Use via API' at the "
     "foot of the page."
@@ -35,6 +36,8 @@ def explain_failures() -> None:
 def check_call(body: bytes, most_data: float) -> None:
     """Raises `StyletxError` where a call is no object, or asks for a file that nobody uploaded, or
     brings one of more than so many megabytes."""
+    if sum(map(body.count, SIGNS)) > MOST_SIGNS:
+        raise StyletxError(f"A call has at most {MOST_SIGNS} brackets and commas; this has more.")
     try:
         call = json.loads(body)
     except (ValueError, RecursionError) as error:

@@ -18,13 +18,14 @@ from .scopes import (
     address_of,
     called,
     closed,
-    forget_session,
+    event_of,
     lets_in,
     listener,
     path_of,
     waiting,
     weight,
 )
+from .sessions import forget_state
 from .storage import Room
 from .uploads import NO_ROOM
 
@@ -145,7 +146,7 @@ class Door:
             if not self.listeners[session]:
                 del self.listeners[session]
             if called(scope):
-                forget_session(scope)
+                forget_state(scope["app"].state_holder, event_of(scope))
 
     @contextmanager
     def expecting(self, scope: Message) -> Iterator[None]:

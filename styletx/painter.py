@@ -21,9 +21,8 @@ from .settings import Settings
 Pictures = Callable[[Callable[[], bool]], Mapping[str, Any]]
 
 PATIENCE = 30  # seconds without anybody there for it after which a run is given up
-MANNERS = 5  # the same where others wait
-THERE = 3  # seconds since a sign of somebody, who then is there still
-LOOK = 1  # seconds between two looks at how many places there are
+MANNERS = 1  # the same where others wait who listen, once nobody does to it
+LOOK, SOON = 1, 0.05  # seconds between two looks at how many places there are, and who listens
 
 
 class Painter:
@@ -31,7 +30,8 @@ class Painter:
     whatever becomes of those who watch.
 
     Addresses take turns, each in order of arrival, so that who asks for much waits behind who asks
-    for little; and who does not listen gives way to who does.
+    for little. Nothing is begun to which nobody listens yet; and what is at work when nobody does
+    any more gives way to who does.
     """
 
     def __init__(self, runner: Runner | None = None, allowance: Allowance = Allowance()) -> None:
@@ -66,11 +66,11 @@ class Painter:
         return run
 
     def paint(self) -> None:
-        """Paint the next of those who wait, once there is a place, unless none is left."""
+        """Paint the next of those who wait, once there is a place and somebody listens, unless none
+        is left."""
         with self.door:
-            while self.waiting() and self.full():
-                self.door.wait(LOOK)
-            run = next(filter(self.begins, self.waiting()), None)
+            while (run := self.begun()) is None and self.waiting():
+                self.door.wait(LOOK if self.full() else SOON)
         if run is None:
             return
         try:
@@ -81,6 +81,12 @@ class Painter:
         else:
             run.future.set_result(None)
 
+    def begun(self) -> Run | None:
+        """The run that is begun with now, if there is a place for one to which somebody listens."""
+        if self.full():
+            return None
+        return next(filter(self.begins, self.waiting()), None)
+
     def waiting(self) -> list[Run]:
         """The runs that have not begun, the next one first."""
         return [run for run in self.line() if not (run.future.running() or run.future.done())]
@@ -90,10 +96,10 @@ class Painter:
         return sum(run.future.running() for run in self.line()) >= self.places()
 
     def begins(self, run: Run) -> bool:
-        """Begin with a run, unless nobody wants it any more."""
+        """Begin with a run, unless nobody wants it yet, or any more."""
         if self.unwanted(run):
             run.leave()
-        begun = run.future.set_running_or_notify_cancel()
+        begun = self.hears(run.visitor) and run.future.set_running_or_notify_cancel()
         if begun:
             self.turn = run.turn
             turns = {**self.turns, run.visitor.address: run.turn}
@@ -136,9 +142,11 @@ class Painter:
 
     def unwanted(self, run: Run) -> bool:
         """Whether it is time that a run to which nobody listens gives way."""
-        others = (other for other in list(self.runs.values()) if other is not run)
-        waited_for = any(not other.over and other.silence < THERE for other in others)
-        return run.silence > (MANNERS if waited_for else PATIENCE)
+        if run.silence > PATIENCE:
+            return True
+        if run.silence < MANNERS or self.hears(run.visitor):
+            return False
+        return any(self.hears(other.visitor) for other in self.waiting() if not other.over)
 
     def forget(self, run: Run) -> None:
         with self.door:
@@ -152,7 +160,7 @@ class Painter:
         runs = list(self.runs.values())
         return sorted(
             runs,
-            key=lambda run: (not run.future.running(), run.silence > THERE, run.turn),
+            key=lambda run: (not run.future.running(), not self.hears(run.visitor), run.turn),
         )
 
     def ahead_of(self, run: Run) -> int:

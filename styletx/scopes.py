@@ -61,25 +61,21 @@ def called(scope: Message) -> bool:
     return bool(scope["method"] == "GET" and path_of(scope).startswith(CALLED))
 
 
+def event_of(scope: Message) -> str:
+    """What that call is called."""
+    return path_of(scope).rstrip("/").rsplit("/", 1)[1]
+
+
 def listener(scope: Message) -> str:
     """The session whose news a request asks for, or ""."""
     path = path_of(scope).rstrip("/")
     if scope["method"] == "GET" and path == LISTENED:
         return str(HTTPConnection(scope).query_params.get("session_hash", ""))
     if called(scope):
-        event_id = path.rsplit("/", 1)[1]
+        event_id = event_of(scope)
         event = scope["app"].get_blocks()._queue.event_ids_to_events.get(event_id)
         return str(event.session_hash if event else event_id)
     return ""
-
-
-def forget_session(scope: Message) -> None:
-    """A call that was told its end needs no state any more, of which Gradio by itself keeps a
-    quarter of a megabyte for each of the last thousands. Its session is called as its event."""
-    session, holder = path_of(scope).rstrip("/").rsplit("/", 1)[1], scope["app"].state_holder
-    with holder.lock:
-        holder.session_data.pop(session, None)
-        holder.time_last_used.pop(session, None)
 
 
 def waiting(scope: Message, proxies: int) -> list[str]:

@@ -26,9 +26,9 @@ from .limits import Allowance
 from .painter import Painter
 from .runners import Runner
 from .scopes import HEALTH
+from .sessions import PAGES, keep_news, remember_little
 from .storage import Room, keep_sweeping, move_in, move_out
 
-SESSIONS = 500  # visitors of whom Gradio remembers what is on their page
 PATIENCE = 2  # seconds that pictures are waited for when the server is to end
 FETCHING = 0.5  # seconds in which who was told of a picture then may fetch it
 
@@ -46,9 +46,10 @@ def serve(build: Callable[[], gr.Blocks], painter: Painter, runner: Runner, **op
         painter.listeners = Counter()
         keep_sweeping(until=over)
         app = build()
+        keep_news(app, painter.listeners)
         app.launch(
             prevent_thread_lock=True,
-            state_session_capacity=SESSIONS,
+            state_session_capacity=PAGES,
             max_file_size=f"{painter.allowance.max_upload}mb",
             app_kwargs={
                 "middleware": [Middleware(Door, painter.allowance, painter.listeners)],
@@ -86,6 +87,7 @@ def guard(allowance: Allowance) -> None:
     guard_fetches(allowance)
     explain_failures()
     guard_brush()
+    remember_little()
     os.environ.setdefault("FORWARDED_ALLOW_IPS", "")  # whom to believe is for `proxies` to say
 
 

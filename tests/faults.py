@@ -306,6 +306,19 @@ def calls_that_nobody_waits_for(url, number=200):
     return f"{statuses[200]} taken, {statuses[429]} refused; a picture beside them in {took:.1f} s"
 
 
+def more_calls_than_are_remembered(url, number=2100):
+    """So many of them that the server forgets the first, as it must, while somebody else listens
+    to what becomes of a run."""
+    picture, taken = given_once(url)["content"], 0
+    client = Watcher(url, {**given_once(url), "size": 256, "steps": 2000}).listen()
+    client.until(b"process_generating")
+    deadline = time.monotonic() + 180
+    while taken < number and time.monotonic() < deadline:
+        taken += ask(f"{url}{API}call/v2/recipe", {"painted": picture})[0] == 200
+    client.catch_up().until(b"process_generating").leave()
+    return f"{taken} calls, and the one who listens is still told of the picture"
+
+
 def too_much(url):
     """Bodies larger than they may be, with and without saying so."""
     assert ask(f"{url}{API}queue/join", b" " * 20_000_000)[0] == 413
@@ -364,6 +377,13 @@ class Watcher:
             part = self.stream.recv(65536)
             assert part, seen[-500:]
             seen = seen[-5000:] + part
+        return self
+
+    def catch_up(self, seconds=2):
+        """Read what has been said meanwhile."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            assert self.stream.recv(1 << 20), "the connection has ended"
         return self
 
     def cancel(self):
@@ -469,8 +489,9 @@ def flood(url, number=3000):
 
 FAULTS = [
     malformed_calls, wrong_settings, files_of_the_server, inner_addresses, bad_pictures,
-    the_same_large_picture, many_files_in_a_call, calls_that_nobody_waits_for, too_much,
-    fifty_at_once, how_soon_it_stops, random_cancels, flood,
+    the_same_large_picture, many_files_in_a_call, calls_that_nobody_waits_for,
+    more_calls_than_are_remembered, too_much, fifty_at_once,
+    how_soon_it_stops, random_cancels, flood,
 ]  # fmt: skip
 
 

@@ -52,6 +52,7 @@ ORDER = [
     "calls",
     "refusals",
     "scopes",
+    "sessions",
     "door",
     "endpoints",
     "snippets",

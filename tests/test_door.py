@@ -486,6 +486,7 @@ def test_a_call_that_was_told_its_end_leaves_no_state_behind():
             {"data": [{"path": "x"}] * 65},
             "A file of this call was not uploaded here; upload it first.",
         ),
+        ({"data": [[]] * 20_000}, "A call has at most 20000 brackets and commas; this has more."),
         ({"data": [{"url": "x"}] * 65}, "A call has at most 64 files; this one has more."),
     ],
 )

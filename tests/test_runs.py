@@ -480,21 +480,66 @@ def test_a_run_that_nobody_watches_any_more_is_given_up_and_nothing_of_it_kept(
     assert run.outcome == "left"
 
 
-def test_a_run_to_which_nobody_listens_gives_way_to_one_with_a_listener(painter, monkeypatch):
-    monkeypatch.setattr(painters, "MANNERS", 0.4)
-    monkeypatch.setattr(painters, "THERE", 0.2)
-    painter.listeners = Counter({"ann": 1})
-    script = Script(*[progress(1)] * 10**4, patience=0.01)
+def test_a_run_is_begun_once_somebody_listens_and_whoever_listens_first_is_first(painter):
+    painter.listeners = Counter()
+    script = Script(progress(1), result(), patience=0)
     deaf = start(painter, script, Visitor("deaf", "1.1.1.1"))
-    unheard = start(painter, script, Visitor("unheard", "1.1.1.2"))
-    for run in (deaf, unheard):  # Gradio asks for news of them, although nobody wants to know
-        threading.Thread(target=list, args=(run.watch(),)).start()
-    time.sleep(0.8)
-    assert not deaf.over  # as long as nobody else is waiting who listens
-    ann = start(painter, Script(progress(1), result(), patience=0), ANN._replace(session="ann"))
-    assert painter.line() == [deaf, ann, unheard]
+    ann = start(painter, script, Visitor("ann", "2.2.2.2"))
+    assert not script.begun.wait(0.3)
+    painter.listeners["ann"] = 1
+    assert painter.line() == [ann, deaf]
     assert isinstance(list(ann.watch())[-1], Result)
-    assert deaf.left
+    time.sleep(0.3)
+    assert deaf.latest is None
+    painter.listeners["deaf"] = 1
+    assert isinstance(list(deaf.watch())[-1], Result)
+
+
+def test_a_run_to_which_nobody_has_listened_for_long_is_given_up_unbegun(painter, monkeypatch):
+    monkeypatch.setattr(painters, "PATIENCE", 0.3)
+    painter.listeners = Counter()
+    script = Script(progress(1), result(), patience=0)
+    run = start(painter, script, Visitor("deaf", "1.1.1.1"))
+    deadline = time.monotonic() + 5
+    while painter.runs and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert run.left
+    assert not script.begun.is_set()
+
+
+def test_a_run_to_which_nobody_listens_any_more_gives_way_to_one_with_a_listener(
+    painter, monkeypatch
+):
+    monkeypatch.setattr(painters, "MANNERS", 0.4)
+    painter.listeners = Counter({"gone": 1, "ann": 1})
+    script = Script(*[progress(1)] * 10**4, patience=0.01)
+    gone = start(painter, script, Visitor("gone", "1.1.1.1"))
+    assert script.begun.wait(5)
+    unheard = start(painter, script, Visitor("unheard", "1.1.1.2"))
+    for run in (gone, unheard):  # Gradio asks for news of them, although nobody wants to know
+        threading.Thread(target=list, args=(run.watch(),)).start()
+    time.sleep(0.3)
+    del painter.listeners["gone"]
+    time.sleep(0.8)
+    assert not gone.over  # as long as nobody else is waiting who listens
+    ann = start(painter, Script(progress(1), result(), patience=0), ANN._replace(session="ann"))
+    assert painter.line() == [gone, ann, unheard]
+    assert isinstance(list(ann.watch())[-1], Result)
+    assert gone.left
+    assert not unheard.over
+
+
+def test_who_listens_is_not_given_up_for_being_told_late(painter, monkeypatch):
+    monkeypatch.setattr(painters, "MANNERS", 0.1)
+    painter.listeners = Counter({"slow": 1, "ann": 1})
+    script = Script(*[progress(1)] * 50, result(), patience=0.01)
+    slow = start(painter, script, Visitor("slow", "1.1.1.1"))
+    assert script.begun.wait(5)
+    ann = start(painter, Script(result(), patience=0), ANN._replace(session="ann"))
+    time.sleep(0.3)  # in which nobody asks for news of it
+    assert not slow.left
+    assert isinstance(list(slow.watch())[-1], Result)
+    assert isinstance(list(ann.watch())[-1], Result)
 
 
 def test_nobody_is_kept_in_line_for_whom_nobody_is_there(strict, monkeypatch):
