@@ -11,8 +11,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from styletx.limits import Allowance
@@ -23,6 +25,7 @@ from .process import machine
 
 RUNS, SOON = 300, 10  # and after how many of them it is compared
 ALONE, SIZE, STEPS = 7, 384, 24
+MOST = 1.3  # times as long as alone that an honest visitor may wait beside a hostile one
 CHOICES = {
     "steps": [3, 5, 8, 12],
     "style_weight": [0, 0.5, 1, 3, 10],
@@ -51,6 +54,7 @@ def lasted(server: Server, number: int = RUNS) -> str:
     """A row: what so many runs, cancels and bad inputs in a row leave behind, checked."""
     chance, bad = random.Random(0), hostile.files(2, number)
     wanted = faults.given(server.url, size=128)
+    many_at_once(server.url, wanted["content"])
     soon = {}
     for run in range(1, number + 1):
         chosen = {name: chance.choice(values) for name, values in CHOICES.items()}
@@ -80,6 +84,17 @@ def lasted(server: Server, number: int = RUNS) -> str:
     assert cache <= Allowance().max_cache, cache
     told = "; ".join(f"{soon[what]:.0f} → {end[what]:.0f} {what}" for what in soon)
     return f"{number} runs, cancels and bad inputs in a row | {told}; {cache:.0f} MB of pictures"
+
+
+def many_at_once(url: str, picture: dict[str, object]) -> None:
+    """So many calls that a server has all the threads which it keeps for some: how many it has had
+    to start would else depend on how many calls happened to meet."""
+    ask = partial(faults.call, url, "recipe", {"painted": picture})
+    asking = [threading.Thread(target=ask) for _ in range(16)]
+    for one in asking:
+        one.start()
+    for one in asking:
+        one.join()
 
 
 def state(server: Server) -> dict[str, float]:
@@ -117,6 +132,7 @@ def beside(url: str, seconds: float) -> str:
         other.terminate()
         told, _ = other.communicate()
     one, two = statistics.median(alone), statistics.median(together)
+    assert two <= MOST * one, (alone, together)
     return (
         f"an honest visitor beside a hostile one, for {seconds / 60:.0f} min | {two:.1f} s for a "
         f"picture, {two / one:.2f} times the {one:.1f} s alone (medians of {len(together)} and "
