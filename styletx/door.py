@@ -37,6 +37,7 @@ AT_ONCE, HOUR = 50, 3600  # seconds' worth of requests at once; what uploads are
 SLOW, TARRY = 30, 1  # seconds to wait for more of a body, and before an answer to a flood
 ASKED = 2048  # letters after the question mark; Gradio keeps some of them for good
 PART, PARTS = b"content-disposition", 16  # what begins a part of a body, each of them an open file
+SIGNS, MOST_SIGNS = (b"{", b"[", b","), 20_000  # of JSON, which is read while all else waits
 TOO_MUCH, DRAINED = 413, 64 * MEGA  # the status, and bytes that are read in vain for its sake
 FRAMES = "'self' https://huggingface.co https://*.huggingface.co https://*.hf.space"
 HEADERS = {
@@ -74,7 +75,7 @@ class Door:
             await send(message)
 
         address = address_of(scope, self.allowance.proxies)
-        body = Body(self, path_of(scope), address, receive)
+        body = Body(self, scope, address, receive)
         self.inside[address] += 1
         try:
             await self.check(scope, address)
@@ -174,10 +175,12 @@ class Door:
 class Body:
     """The body of a request as it comes in, which is counted."""
 
-    def __init__(self, door: Door, path: str, address: str, receive: Receive) -> None:
-        self.door, self.path, self.address, self.receive = door, path, address, receive
+    def __init__(self, door: Door, scope: Message, address: str, receive: Receive) -> None:
+        self.door, self.path, self.address, self.receive = door, path_of(scope), address, receive
         self.size, self.complete = 0, False
-        self.parts, self.tail = 0, b""
+        self.parts, self.tail, self.signs = 0, b"", 0
+        kind = dict(scope["headers"]).get(b"content-type", b"")
+        self.has_files = kind.startswith(b"multipart/") and not self.path.startswith(CALLS)
 
     async def looked_at(self, scope: Message) -> Receive:
         """How it is to be read on; that of a call has been read and checked. Raises `Refused`."""
@@ -211,6 +214,7 @@ class Body:
         self.complete = not message.get("more_body", False)
         self.door.check_size(self.path, self.size)
         self.count_parts(body)
+        self.count_signs(body)
         if part and not self.door.sent.takes(self.address, part / MEGA):
             raise Refused(429, "uploads", "Your address has sent as much as it may in an hour.")
         return message
@@ -221,6 +225,13 @@ class Body:
         self.parts, self.tail = self.parts + seen.count(PART), seen[1 - len(PART) :]
         if self.parts > PARTS:
             raise Refused(TOO_MUCH, "size", f"At most {PARTS} files are taken at once.")
+
+    def count_signs(self, body: bytes) -> None:
+        """Raises `Refused` for JSON of so many parts that others would wait until it is read."""
+        self.signs += 0 if self.has_files else sum(map(body.count, SIGNS))
+        if self.signs > MOST_SIGNS:
+            told = f"At most {MOST_SIGNS} brackets and commas are taken at once."
+            raise Refused(TOO_MUCH, "size", told)
 
     async def drain(self) -> None:
         """Read on to the end, unless it is far away, and forget it."""

@@ -21,7 +21,7 @@ from .settings import Settings
 Pictures = Callable[[Callable[[], bool]], Mapping[str, Any]]
 
 PATIENCE = 30  # seconds without anybody there for it after which a run is given up
-MANNERS = 1  # the same where others wait who listen, once nobody does to it
+MANNERS = 1  # the same for one to which nobody listens, where others want its place
 LOOK, SOON = 1, 0.05  # seconds between two looks at how many places there are, and who listens
 
 
@@ -69,7 +69,7 @@ class Painter:
         """Paint the next of those who wait, once there is a place and somebody listens, unless none
         is left."""
         with self.door:
-            while (run := self.begun()) is None and self.waiting():
+            while (run := self.next_run()) is None and self.waiting():
                 self.door.wait(LOOK if self.full() else SOON)
         if run is None:
             return
@@ -81,11 +81,9 @@ class Painter:
         else:
             run.future.set_result(None)
 
-    def begun(self) -> Run | None:
+    def next_run(self) -> Run | None:
         """The run that is begun with now, if there is a place for one to which somebody listens."""
-        if self.full():
-            return None
-        return next(filter(self.begins, self.waiting()), None)
+        return None if self.full() else next(filter(self.begins, self.waiting()), None)
 
     def waiting(self) -> list[Run]:
         """The runs that have not begun, the next one first."""
@@ -101,7 +99,7 @@ class Painter:
             run.leave()
         begun = self.hears(run.visitor) and run.future.set_running_or_notify_cancel()
         if begun:
-            self.turn = run.turn
+            self.turn = max(self.turn, run.turn)
             turns = {**self.turns, run.visitor.address: run.turn}
             self.turns = {address: turn for address, turn in turns.items() if turn >= self.turn}
         return begun
@@ -115,6 +113,11 @@ class Painter:
             if run.silence > PATIENCE:
                 run.leave()
         live = [run for run in self.line() if not run.over]
+        unheard = [run for run in live if not self.hears(run.visitor) and run.silence > MANNERS]
+        if len(live) == self.allowance.queue and unheard:
+            run = max(unheard, key=lambda run: run.silence)
+            run.leave()
+            live.remove(run)
         if len(live) >= self.allowance.queue:
             wait = self.wait_after(live)
             told = "" if wait is None else f"; they take about {wait:.0f} s"
@@ -146,7 +149,8 @@ class Painter:
             return True
         if run.silence < MANNERS or self.hears(run.visitor):
             return False
-        return any(self.hears(other.visitor) for other in self.waiting() if not other.over)
+        waiting = [other for other in self.waiting() if not other.over]
+        return self.full() and any(self.hears(other.visitor) for other in waiting)
 
     def forget(self, run: Run) -> None:
         with self.door:

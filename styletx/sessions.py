@@ -3,25 +3,25 @@ because others ask for much."""
 
 import os
 from asyncio import Queue as News
-from collections import Counter
+from collections import Counter, OrderedDict
 from typing import Any
 
 import gradio as gr
 from gradio.blocks import BlocksConfig
 from gradio.state_holder import StateHolder
 
-PAGES = 5000  # visitors, the latest, of whom it is remembered what is on their page
-CALLS = 2000  # and whose news are kept while nobody listens
+PAGES = 2000  # visitors, the latest, of whom it is remembered what is on their page
+CALLS = 2000  # sessions, the latest, whose news are kept while nobody listens
 NOTHING: dict[str, Any] = {}
 
 
 def remember_little() -> None:
-    """Before the page is built: have Gradio describe no page and count no calls.
+    """Before the page is built: have Gradio describe no session and count no calls.
 
-    By itself it describes every part of the page anew for each page and each call, a quarter of a
-    megabyte, for links to a state of the page, which are `closed`; and after each call it computes
-    statistics of the last ten thousand, for a page of figures which is `closed` as well. Meanwhile
-    all else waits.
+    By itself it describes every part of the page anew for each visitor and each call, a quarter of
+    a megabyte, for links to a state of the page, which are `closed`; and after each call it
+    computes statistics of the last ten thousand, for a page of figures which is not served.
+    Meanwhile all else waits. (A page with parts that `gr.render` makes would need the former.)
     """
     os.environ |= {
         "GRADIO_ANALYTICS_MAX_EVENTS": "1",
@@ -43,30 +43,38 @@ def keep_news(page: gr.Blocks, listeners: Counter[str]) -> None:
     page._queue.pending_messages_per_session = NewsOf(page, listeners)  # type: ignore[assignment]
 
 
-class NewsOf(dict[str, News[Any]]):
+class NewsOf(OrderedDict[str, News[Any]]):
     """What sessions are still to be told. Gradio's own forgets the oldest of 2000 also while
     somebody listens, whose run then ends, and keeps the rest of what it knows of them for good."""
 
     def __init__(self, page: gr.Blocks, listeners: Counter[str]) -> None:
+        super().__init__()
         self.page, self.listeners = page, listeners
 
+    def __missing__(self, session: str) -> News[Any]:
+        """What is told to who was forgotten goes nowhere: an error would end Gradio's queue, for
+        everybody and for good."""
+        return News()
+
     def __setitem__(self, session: str, news: News[Any]) -> None:
-        if len(self) >= CALLS:
-            self.forget_one()
+        self.make_room()
         super().__setitem__(session, news)
 
     def __delitem__(self, session: str) -> None:
         super().__delitem__(session)
         self.page._queue.pending_event_ids_session.pop(session, None)
 
-    def forget_one(self) -> None:
-        """The oldest to which nobody listens, if there is one."""
-        session = next((one for one in self if one not in self.listeners), None)
-        if session is None:
-            return
-        if session in self.page._queue.pending_event_ids_session.get(session, ()):  # a program's
-            forget_state(self.page.state_holder, session)
-        del self[session]
+    def make_room(self) -> None:
+        """Forget the oldest to which nobody listens, as far as there are too many."""
+        for session in list(self) if len(self) >= CALLS else ():
+            if session in self.listeners:
+                self.move_to_end(session)
+                continue
+            if session in self.page._queue.pending_event_ids_session.get(session, ()):
+                forget_state(self.page.state_holder, session)  # of a program
+            del self[session]
+            if len(self) < CALLS:
+                return
 
 
 def forget_state(holder: StateHolder, session: str) -> None:

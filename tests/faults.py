@@ -307,15 +307,33 @@ def calls_that_nobody_waits_for(url, number=200):
     return f"{statuses[200]} taken, {statuses[429]} refused; a picture beside them in {took:.1f} s"
 
 
+def calls_of_no_session(url, number=10):
+    """Calls whose session has an empty name, among others that wait: Gradio by itself takes them,
+    cannot say how long they will wait, and from then on takes no more from anybody."""
+    recipe = {"painted": given_once(url)["content"]}
+    join = {"data": [recipe["painted"]], "fn_index": index_of(url, "recipe"), "session_hash": ""}
+    for _ in range(number):
+        others = [threading.Thread(target=call, args=(url, "recipe", recipe)) for _ in range(4)]
+        for one in others:
+            one.start()
+        answer = ask(f"{url}{API}queue/join", join)
+        assert answer[0] == 422 and is_sentence(answer), answer
+        for one in others:
+            one.join()
+    assert is_picture(call(url, "stylize", given_once(url)))
+    return f"{number} calls refused, and the next picture is painted"
+
+
 def more_calls_than_are_remembered(url, number=2100):
     """So many of them that the server forgets the first, as it must, while somebody else listens
     to what becomes of a run."""
     picture, taken = given_once(url)["content"], 0
-    client = Watcher(url, {**given_once(url), "size": 256, "steps": 2000}).listen()
+    client = Watcher(url, {**given_once(url), "size": 512, "steps": 2000}).listen()
     client.until(b"process_generating")
     deadline = time.monotonic() + 180
     while taken < number and time.monotonic() < deadline:
         taken += ask(f"{url}{API}call/v2/recipe", {"painted": picture})[0] == 200
+    assert taken >= number, taken
     client.catch_up().until(b"process_generating").leave()
     return f"{taken} calls, and the one who listens is still told of the picture"
 
@@ -400,11 +418,15 @@ class Watcher:
 
 def config_of(url, known={}):  # noqa: B006
     if url not in known:
-        config = json.loads(ask(f"{url}config")[1])
-        index = next(d["id"] for d in config["dependencies"] if d["api_name"] == "stylize")
         info = json.loads(ask(f"{url}{API}info")[1])["named_endpoints"]["/stylize"]
-        known[url] = {"fn_index": index, "parameters": info["parameters"]}
+        known[url] = {"fn_index": index_of(url, "stylize"), "parameters": info["parameters"]}
     return known[url]
+
+
+def index_of(url, name):
+    """By which number the page calls an endpoint."""
+    dependencies = json.loads(ask(f"{url}config")[1])["dependencies"]
+    return next(one["id"] for one in dependencies if one["api_name"] == name)
 
 
 def random_cancels(url, number=200, seed=0):
@@ -490,7 +512,8 @@ def flood(url, number=3000):
 
 FAULTS = [
     malformed_calls, wrong_settings, files_of_the_server, inner_addresses, bad_pictures,
-    the_same_large_picture, many_files_in_a_call, calls_that_nobody_waits_for, too_much,
+    the_same_large_picture, many_files_in_a_call, calls_that_nobody_waits_for,
+    calls_of_no_session, too_much,
     fifty_at_once, how_soon_it_stops, random_cancels,
     more_calls_than_are_remembered, flood,  # which use up what an address may ask for
 ]  # fmt: skip

@@ -529,6 +529,54 @@ def test_a_run_to_which_nobody_listens_any_more_gives_way_to_one_with_a_listener
     assert not unheard.over
 
 
+def test_a_run_to_which_nobody_listens_goes_on_where_there_is_another_place(painter, monkeypatch):
+    monkeypatch.setattr(painters, "MANNERS", 0.1)
+    painter.listeners = Counter({"gone": 1})
+    script = Script(*[progress(1)] * 10**4, patience=0.01)
+    gone = start(painter, script, Visitor("gone", "1.1.1.1"))
+    assert script.begun.wait(5)
+    painter.places = lambda: 2
+    del painter.listeners["gone"]
+    painter.listeners["ann"] = 1
+    start(painter, script, ANN._replace(session="ann"))  # whose thread is still to begin
+    time.sleep(0.3)
+    assert not painter.unwanted(gone)
+    painter.places = lambda: 1
+    assert painter.unwanted(gone)
+
+
+def test_where_the_line_is_full_who_has_not_been_listened_to_for_longest_makes_room(monkeypatch):
+    monkeypatch.setattr(painters, "MANNERS", 0.1)
+    painter = Painter(allowance=Allowance(queue=3))
+    painter.listeners, script = Counter({"ann": 1}), Script(progress(1), result(), patience=0)
+    parked = [start(painter, script, Visitor(name, name)) for name in ("a", "b", "c")]
+    with pytest.raises(Busy, match="3 pictures are in line"):
+        start(painter, script, ANN._replace(session="ann"))  # they may be about to listen
+    time.sleep(0.2)
+    ann = start(painter, script, ANN._replace(session="ann"))
+    assert [run.left for run in parked] == [True, False, False]
+    assert isinstance(list(ann.watch())[-1], Result)
+    painter.close()
+
+
+def test_who_was_parked_in_line_and_then_begins_does_not_let_others_overtake(painter):
+    painter.listeners = Counter(dict.fromkeys("abcvx", 1))
+    hold = Script(progress(1), result())
+    parked = start(painter, hold, Visitor("parked", "parked"))
+    for name in "abc":
+        hold.go.set()
+        list(start(painter, hold, Visitor(name, name)).watch())
+    hold.go.clear()
+    painter.listeners["parked"] = 1
+    deadline = time.monotonic() + 5
+    while not parked.future.running() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    waits = start(painter, hold, Visitor("v", "v"))
+    comes = start(painter, hold, Visitor("x", "x"))
+    assert painter.line() == [parked, waits, comes]
+    hold.go.set()
+
+
 def test_who_listens_is_not_given_up_for_being_told_late(painter, monkeypatch):
     monkeypatch.setattr(painters, "MANNERS", 0.1)
     painter.listeners = Counter({"slow": 1, "ann": 1})

@@ -1,15 +1,16 @@
 """Gradio remembers little of each page and call, and of those who listen whatever others do."""
 
-import threading
+from asyncio import Queue as News
 from collections import Counter
-from types import SimpleNamespace
 
 import gradio as gr
 import pytest
 from gradio.blocks import BlocksConfig
-from gradio.state_holder import SessionState
+from gradio.queueing import Event
+from gradio.server_messages import HeartbeatMessage
+from gradio.state_holder import SessionState, StateHolder
 
-from styletx.sessions import CALLS, NewsOf, remember_little
+from styletx.sessions import CALLS, keep_news, remember_little
 
 
 @pytest.fixture
@@ -55,51 +56,73 @@ def test_no_statistics_are_computed_of_calls(page):
 
 
 @pytest.fixture
-def known():
+def known(page):
     """A page on which nothing has happened, and who listens to it."""
-    holder = SimpleNamespace(lock=threading.Lock(), session_data={}, time_last_used={})
-    queue = SimpleNamespace(pending_event_ids_session={})
-    return SimpleNamespace(_queue=queue, state_holder=holder), Counter()
+    StateHolder().set_blocks(page)
+    listeners = Counter()
+    keep_news(page, listeners)
+    return page._queue, listeners, page.state_holder.session_data
 
 
-def join(page, news, session, call=None):
+def join(page, session, call=None):
     """What Gradio does where a call comes in."""
-    news[session] = f"news of {session}"
+    page._queue.pending_messages_per_session[session] = f"news of {session}"
     page._queue.pending_event_ids_session[session] = {call or session}
-    page.state_holder.session_data[session] = page.state_holder.time_last_used[session] = 0
+    page.state_holder[session]
 
 
-def test_who_listens_is_told_on_however_many_others_call(known):
-    page, listeners = known
-    news = NewsOf(page, listeners)
+def test_gradio_looks_for_news_where_they_are_kept(page, known):
+    queue, _, _ = known
+    event = Event(None, page.fns[0], None, None)
+    queue.pending_messages_per_session[event.session_hash] = News()
+    queue.send_message(event, HeartbeatMessage())
+    assert queue.pending_messages_per_session[event.session_hash].qsize() == 1
+
+
+def test_to_tell_something_to_who_was_forgotten_is_no_error(page, known):
+    queue, _, _ = known
+    event = Event(None, page.fns[0], None, None)
+    queue.create_event_queue_for_fn(page.fns[0])
+    lane = queue.event_queue_per_concurrency_id[event.concurrency_id]
+    lane.queue.append(event)  # it waits
+    queue.broadcast_estimations(event.concurrency_id)
+    assert event.session_hash not in queue.pending_messages_per_session
+
+
+def test_who_listens_is_told_on_however_many_others_call(page, known):
+    queue, listeners, _ = known
     listeners["ann"] = 1
-    join(page, news, "ann", "ann's call")
+    join(page, "ann", "ann's call")
     for number in range(2 * CALLS):
-        join(page, news, str(number))
+        join(page, str(number))
+    news = queue.pending_messages_per_session
     assert news["ann"] == "news of ann"
     assert len(news) == CALLS
     assert str(CALLS) not in news
     assert str(CALLS + 1) in news
 
 
-def test_of_calls_that_are_forgotten_nothing_stays_and_of_pages_what_is_on_them(known):
-    page, listeners = known
-    news = NewsOf(page, listeners)
-    join(page, news, "page", "its call")
-    for number in range(2 * CALLS):
-        join(page, news, str(number))
-    assert "page" not in news
-    assert "page" in page.state_holder.session_data
-    calls = {str(number) for number in range(CALLS, 2 * CALLS)}
-    assert set(news) == set(page._queue.pending_event_ids_session) == calls
-    assert set(page.state_holder.session_data) == calls | {"page"}
-    assert set(page.state_holder.time_last_used) == calls | {"page"}
+def test_of_calls_that_are_forgotten_nothing_stays_and_of_pages_what_is_on_them(page, known):
+    queue, _, states = known
+    join(page, "page", "its call")
+    for number in range(CALLS):
+        join(page, str(number))
+    calls = {str(number) for number in range(CALLS)}
+    assert set(queue.pending_messages_per_session) == calls
+    assert set(queue.pending_event_ids_session) == calls
+    assert "page" in states
+    join(page, "one more")
+    assert "0" not in states
+    assert "page" in states
 
 
-def test_where_all_listen_none_is_forgotten(known):
-    page, listeners = known
-    news = NewsOf(page, listeners)
-    for number in range(CALLS + 2):
+def test_where_all_listen_none_is_forgotten_and_as_they_go_all_that_are_too_many(page, known):
+    queue, listeners, _ = known
+    news = queue.pending_messages_per_session
+    for number in range(CALLS + 5):
         listeners[str(number)] = 1
-        join(page, news, str(number))
-    assert len(news) == CALLS + 2
+        join(page, str(number))
+    assert len(news) == CALLS + 5
+    listeners.clear()
+    join(page, "another")
+    assert len(news) == CALLS

@@ -100,7 +100,8 @@ def many_at_once(url: str, picture: dict[str, object]) -> None:
 def state(server: Server) -> dict[str, float]:
     """What the process of a server holds once nothing is at work."""
     faults.until_idle(server.url)
-    time.sleep(3)  # for connections that end by themselves
+    time.sleep(11)  # for connections and threads that end by themselves, which are seen to be idle
+    faults.call(server.url, "stop", {"run_id": "none"})  # … by the next call
     process = Path("/proc") / str(server.process.pid)
     lines = (process / "status").read_text().splitlines()
     told = {
