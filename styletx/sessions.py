@@ -10,7 +10,7 @@ import gradio as gr
 from gradio.blocks import BlocksConfig
 from gradio.state_holder import StateHolder
 
-PAGES = 2000  # visitors, the latest, of whom it is remembered what is on their page
+PAGES = 1000  # visitors, the latest, of whom is kept what is on their page: up to 150 kB of each
 CALLS = 2000  # sessions, the latest, whose news are kept while nobody listens
 NOTHING: dict[str, Any] = {}
 
