@@ -102,6 +102,7 @@ def state(server: Server) -> dict[str, float]:
     faults.until_idle(server.url)
     time.sleep(11)  # for connections and threads that end by themselves, which are seen to be idle
     faults.call(server.url, "stop", {"run_id": "none"})  # … by the next call
+    time.sleep(1)  # until the connection of that one has ended as well
     process = Path("/proc") / str(server.process.pid)
     lines = (process / "status").read_text().splitlines()
     told = {
