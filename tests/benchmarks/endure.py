@@ -104,14 +104,9 @@ def state(server: Server) -> dict[str, float]:
     faults.call(server.url, "stop", {"run_id": "none"})  # … by the next call
     time.sleep(1)  # until the connection of that one has ended as well
     process = Path("/proc") / str(server.process.pid)
-    lines = (process / "status").read_text().splitlines()
-    told = {
-        name: value.split()[0]
-        for name, _, value in (x.partition(":") for x in lines)
-        if value.strip()
-    }
-    files = len(list((process / "fd").iterdir()))
-    return {"MB": int(told["VmRSS"]) / 1024, "files open": files, "threads": int(told["Threads"])}
+    held = {"files open": "fd", "threads": "task"}
+    counts = {what: len(list((process / folder).iterdir())) for what, folder in held.items()}
+    return {"MB": hostile.memory("VmRSS", server.process.pid), **counts}
 
 
 def beside(url: str, seconds: float) -> str:
