@@ -1,52 +1,58 @@
-"""Pictures to paint, and a VGG a thousandth of the size to see them with."""
+"""Fixtures of all tests, and what keeps the fast tier fast."""
 
+import itertools
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
-from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 
-from styletx import ALLOWED
-from styletx.layers import DEPTHS
-from styletx.settings import Limits, Options
-from styletx.weights import Weights
-
-ROOT = Path(__file__).parents[1]
+from tests.helpers import attacks
+from tests.helpers.network import small_weights
+from tests.helpers.paths import ROOT
+from tests.helpers.scripted import progress, result
 
 # Two threads for so small a network only wait for each other.
 torch.set_num_threads(1)
 
 
-def another(allowed):
-    """A value that is not the default."""
-    if isinstance(allowed, Options):
-        return list(allowed.words)[-1]
-    return allowed.high if isinstance(allowed, Limits) else "relu3_2=2"
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """What is for a release is slow as well, so that `-m "not slow"` leaves it out."""
+    for item in items:
+        if item.get_closest_marker("release"):
+            item.add_marker("slow")
 
 
-OTHER = {name: another(allowed) for name, allowed in ALLOWED.items()}
+FORBIDDEN = {"subprocess.Popen", "socket.connect", "os.fork", "os.posix_spawn", "os.system"}
+forbidding = []
 
 
-def small_weights(seed: int = 0, channels: int = 8) -> Weights:
-    """VGG19's shape with few channels: the same layer names, nothing to load."""
-    generator = torch.Generator().manual_seed(seed)
-    convolutions, width = [], 3
-    for _ in range(sum(DEPTHS)):
-        kernel = torch.randn(channels, width, 3, 3, generator=generator) * (2 / (9 * width)) ** 0.5
-        convolutions.append((kernel, torch.randn(channels, generator=generator) * 0.1))
-        width = channels
-    return Weights(tuple(convolutions), mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+def forbid(event, _):
+    if forbidding and event in FORBIDDEN:
+        raise AssertionError(
+            f"{event}: a test that is not marked slow starts no process and connects to nothing"
+        )
+
+
+sys.addaudithook(forbid)
+
+
+@pytest.fixture(autouse=True)
+def fast_unless_slow(request):
+    if request.node.get_closest_marker("slow"):
+        yield
+        return
+    forbidding.append(request.node)
+    yield
+    forbidding.clear()
 
 
 @pytest.fixture(scope="session")
-def eye() -> Weights:
+def eye():
     return small_weights()
 
 
@@ -78,53 +84,61 @@ def files(tmp_path, sunset, weave):
     return tmp_path
 
 
-class Server:
-    """`python app.py` as people start it, in a process of its own, with a cache of its own."""
+@pytest.fixture
+def paint(files, monkeypatch):
+    """Call the command line on photo.png and painting.png; `paint.events` says what happens."""
+    import styletx.__main__ as command_line
 
-    def __init__(
-        self, cache: Path, *options: str, app: Path = ROOT / "app.py", **variables: str
-    ) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self.url, self.cache = f"http://127.0.0.1:{port}/", cache
-        self.log = cache.parent / "server.log"
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, app, "--port", str(port), *options],
-                cwd=cache.parent,  # anywhere: the app must not depend on where it is started
-                env=os.environ
-                | {"GRADIO_TEMP_DIR": str(cache), "PYTHONUNBUFFERED": "1", **variables},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+    def call(*options):
+        arguments = [str(files / name) for name in ("photo.png", "painting.png")]
+        return command_line.main([*arguments, *options, "-o", str(call.out)])
 
-    def wait(self) -> "Server":
-        """Until the page answers."""
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                with urllib.request.urlopen(self.url, timeout=5):
-                    return self
-            except OSError:
-                time.sleep(0.2)
-        raise AssertionError(f"the server did not start:\n{self.log.read_text()}")
+    def scripted(content, styles, settings, **given):
+        call.content, call.styles, call.given = content, styles, (settings, given)
+        for event in call.events:
+            if isinstance(event, BaseException):
+                raise event
+            yield event
 
-    def close(self) -> int:
-        """What a container does to end it; the exit status."""
-        self.process.terminate()
-        try:
-            return self.process.wait(20)
-        finally:
-            self.process.kill()
+    call.events, call.out = [progress(1), result()], files / "out.png"
+    monkeypatch.setattr(command_line, "stylize", scripted)
+    return call
+
+
+@pytest.fixture(scope="session")
+def one_painter():
+    from styletx.limits import Allowance
+    from styletx.painter import Painter
+
+    painter = Painter(allowance=Allowance(max_size=4096, max_work=10**6))
+    yield painter
+    painter.close()
+
+
+@pytest.fixture
+def painter(one_painter, tmp_path, monkeypatch):
+    """Always the same, so that there is one page to build, with a script of its own each time."""
+    from tests.helpers.page import scripted
+
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "cache"))
+    one_painter.stylize = scripted
+    yield one_painter
+    for run in list(one_painter.runs.values()):
+        run.stop()
+
+
+def needs(*programs):
+    """Skip where a program is not installed, and say which; CI has them all."""
+    for program in programs:
+        if shutil.which(program) is None:
+            assert "CI" not in os.environ, f"CI must have {program}"
+            pytest.skip(f"{program} is not installed on this machine")
 
 
 @pytest.fixture(scope="session")
 def node_modules(tmp_path_factory):
     """What the tests need from npm."""
-    if shutil.which("npm") is None:
-        assert "CI" not in os.environ, "CI must have npm"
-        pytest.skip("npm is not installed on this machine")
+    needs("npm")
     folder = tmp_path_factory.mktemp("npm")
     shutil.copy(ROOT / "tests" / "package.json", folder)
     command = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error"]
@@ -134,6 +148,37 @@ def node_modules(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    server = Server(tmp_path_factory.mktemp("served") / "cache").wait()
+    """The one of all tests that hurt nobody. It takes addresses from a header, so that no test
+    uses up what another may ask for."""
+    from tests.helpers.server import Server
+
+    folder = tmp_path_factory.mktemp("served")
+    server = Server(folder / "cache", STYLETX_PROXIES="1").wait()
     yield server
     server.close()
+
+
+ADDRESSES = itertools.count(1)
+
+
+@pytest.fixture
+def sender(monkeypatch):
+    """The header that says that a test's requests come from an address of its own."""
+    high, low = divmod(next(ADDRESSES), 250)
+    header = {"X-Forwarded-For": f"198.18.{high}.{low}"}
+    monkeypatch.setattr(attacks, "FROM", header)
+    return header
+
+
+@pytest.fixture
+def client(server, sender, tmp_path):
+    return server.client(tmp_path, **sender)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    from tests.helpers.browser import launched
+
+    needs("chromium")
+    with launched() as browser:
+        yield browser

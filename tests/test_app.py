@@ -2,16 +2,12 @@
 
 import json
 import time
-from contextlib import closing
 from dataclasses import asdict, replace
-from functools import cache
 from pathlib import Path
 
 import gradio as gr
 import pytest
-from conftest import OTHER
 from PIL import Image
-from test_runs import FACTS, PICTURE, progress, result
 
 import app as page
 import styletx.reports as reports
@@ -29,67 +25,9 @@ from styletx.results import seen
 from styletx.settings import Limits, Options
 from styletx.storage import runs
 from styletx.visits import collected
-
-
-@pytest.fixture(scope="module")
-def one_painter():
-    painter = Painter(allowance=Allowance(max_size=4096, max_work=10**6))
-    yield painter
-    painter.close()
-
-
-@pytest.fixture
-def painter(one_painter, tmp_path, monkeypatch):
-    """Always the same, so that there is one page to build, with a script of its own each time."""
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "cache"))
-    one_painter.stylize = scripted
-    yield one_painter
-    for run in list(one_painter.runs.values()):
-        run.stop()
-
-
-build_app = cache(page.build_app)
-
-
-def scripted(content, styles, settings):
-    yield progress(1)
-    yield result()
-
-
-def handler(app: gr.Blocks, name: str):
-    return next(fn.fn for fn in app.fns.values() if fn.name == name or fn.api_name == name)
-
-
-def upload(files, name):
-    return {"path": str(files / f"{name}.png")}
-
-
-def ask(app: gr.Blocks, name: str, **given):
-    """Call a handler of the page or the API with what is given, and defaults. What the page's
-    change comes by the names of its parts."""
-    found, api = (
-        next(fn for fn in app.fns.values() if fn.api_name == wanted) for wanted in (name, "stylize")
-    )
-    names = dict(zip([component._id for component in api.inputs], DEFAULTS, strict=True))
-    values = {**DEFAULTS, **given}
-    told = found.fn(None, *(values[names[component._id]] for component in found.inputs))
-    return told if found is api else translated(found.fn.__self__, told)
-
-
-def translated(page, told):
-    with closing(told):
-        for shown in told:
-            yield by_name(page, shown)
-
-
-def by_name(page, told):
-    """What changes on the page, without what is skipped."""
-    names = {part: name for name, part in {**page.inputs, **page.parts}.items()}
-    return {names[part]: value for part, value in told.items() if value != gr.skip()}
-
-
-def both(files):
-    return {"content": upload(files, "photo"), "style": upload(files, "painting")}
+from tests.helpers.page import ask, both, build_app, by_name, handler, upload
+from tests.helpers.scripted import FACTS, PICTURE, progress, result
+from tests.helpers.settings import OTHER
 
 
 def test_the_page_shows_a_run_from_first_to_last(painter, files):

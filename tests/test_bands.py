@@ -1,12 +1,13 @@
 import pytest
 import torch
-from test_stylize import QUICK
 
 import styletx.bands as bands
 import styletx.features as features
-from styletx import Style, stylize
+from styletx import Settings, Style, stylize
 from styletx.features import vgg19
 from styletx.layers import LAYERS
+
+QUICK = Settings(size=256, steps=6)
 
 
 @pytest.fixture

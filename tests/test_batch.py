@@ -15,9 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import OTHER, ROOT
 from PIL import Image
-from test_runs import PICTURE, progress, result
 
 import styletx.__main__ as command_line
 from styletx import PRESETS, Settings, runners, stylize, work
@@ -28,6 +26,9 @@ from styletx.errors import OutOfMemory, Unwritable, WeightsError
 from styletx.images import save
 from styletx.outputs import Manifest, entered
 from styletx.recipe import fingerprint, inputs_of, read_recipe, written
+from tests.helpers.paths import ROOT
+from tests.helpers.scripted import PICTURE, progress, result
+from tests.helpers.settings import OTHER
 
 
 class Scripted:

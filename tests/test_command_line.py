@@ -1,34 +1,14 @@
 from dataclasses import replace
 
 import pytest
-from conftest import OTHER
 from PIL import Image
-from test_runs import FACTS, PICTURE, progress, result
 
 import styletx.__main__ as command_line
 from styletx import ALLOWED, PRESETS, Settings, StyletxError
 from styletx.images import save
 from styletx.recipe import fingerprint, inputs_of, read_recipe, written
-
-
-@pytest.fixture
-def paint(files, monkeypatch):
-    """Call the command line on photo.png and painting.png; `paint.events` says what happens."""
-
-    def call(*options):
-        arguments = [str(files / name) for name in ("photo.png", "painting.png")]
-        return command_line.main([*arguments, *options, "-o", str(call.out)])
-
-    def scripted(content, styles, settings, **given):
-        call.content, call.styles, call.given = content, styles, (settings, given)
-        for event in call.events:
-            if isinstance(event, BaseException):
-                raise event
-            yield event
-
-    call.events, call.out = [progress(1), result()], files / "out.png"
-    monkeypatch.setattr(command_line, "stylize", scripted)
-    return call
+from tests.helpers.scripted import FACTS, PICTURE, progress, result
+from tests.helpers.settings import OTHER
 
 
 def test_every_setting_has_an_option_with_the_same_default():

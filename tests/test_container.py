@@ -15,13 +15,13 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from conftest import ROOT
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from styletx.scopes import HEALTH
-from tests.container import Container, context, copied, ignored, instructions, run
-from tests.faults import call, given, is_picture
+from tests.helpers.attacks import call, given, is_picture
+from tests.helpers.container import Container, context, copied, ignored, instructions, run
+from tests.helpers.paths import ROOT
 
 TOLD = instructions((ROOT / "Dockerfile").read_text())
 PINS = (ROOT / "constraints.txt").read_text().splitlines()

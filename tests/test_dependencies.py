@@ -4,7 +4,8 @@ import re
 from importlib.metadata import metadata
 
 import pytest
-from conftest import ROOT
+
+from tests.helpers.paths import ROOT
 
 REQUIRED = re.findall(r"^[\w-]+", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
 

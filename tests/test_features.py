@@ -3,10 +3,10 @@ from threading import Thread
 
 import pytest
 import torch
-from conftest import small_weights
 
 import styletx.features as features
 from styletx.features import LAYERS, FeatureExtractor, vgg19
+from tests.helpers.network import small_weights
 
 CPU = torch.device("cpu")
 

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 from PIL import Image, ImageSequence
-from test_runs import progress, result
 
 import styletx.reports as reports
 from styletx import StyletxError
 from styletx.film import FIRST, FRAME, LAST, make_film
 from styletx.images import note_in
 from styletx.reports import FRAMES, Files, taken_away
+from tests.helpers.scripted import progress, result
 
 RED, GREEN, BLUE = (200, 30, 30), (30, 200, 30), (30, 30, 200)
 

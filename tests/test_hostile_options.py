@@ -4,7 +4,6 @@ import re
 import sys
 
 import pytest
-from test_command_line import paint  # noqa: F401
 
 import styletx.__main__ as command_line
 from styletx import ALLOWED
@@ -24,7 +23,7 @@ def option(name):
 
 
 @pytest.fixture
-def told(paint, files, capsys):  # noqa: F811
+def told(paint, files, capsys):
     """What is said to options that are wrong. Whatever they are, no picture comes of it."""
 
     def call(*options):
@@ -93,7 +92,7 @@ def test_a_sentence_says_which_option_is_wrong(told):
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="it has no such names")
-def test_a_name_that_is_no_text_is_written_to_all_the_same(paint, files, capsys):  # noqa: F811
+def test_a_name_that_is_no_text_is_written_to_all_the_same(paint, files, capsys):
     paint.out = files / "\udcff.png"
     assert paint() == 0
     assert paint.out.exists()

@@ -13,7 +13,7 @@ from styletx.errors import ImageError
 from styletx.images import check, read
 from styletx.pixels import EIGHT_OF_SIXTEEN
 
-HOSTILE = Path(__file__).parent / "hostile.py"
+HOSTILE = Path(__file__).parent / "helpers" / "hostile_files.py"
 FILES, SECONDS, WORK, MEMORY = 1000, 2, 4, 500  # by the clock, of a processor, and MiB
 HARMLESS = re.compile(r"[^\x00-\x1f\x7f-\x9f\u202a-\u202e<>]{10,300}\.")
 FROM_A_PROGRAM = re.compile(

@@ -11,16 +11,17 @@ import urllib.request
 from dataclasses import replace
 
 import pytest
-from conftest import ROOT, Server
 from huggingface_hub import close_session, constants
 from PIL import Image
-from standin import TOKEN, Hub, Repo
-from test_runs import PICTURE, result
 
 import styletx.__main__ as command_line
 from styletx import ALLOWED, Settings, space
 from styletx.images import save
 from styletx.recipe import VERSION, fingerprint, written
+from tests.helpers.hub import TOKEN, Hub, Repo
+from tests.helpers.paths import ROOT
+from tests.helpers.scripted import PICTURE, result
+from tests.helpers.server import Server
 
 SECRET = "not-to-be-seen-anywhere"
 STYLED = {"styletx/__init__.py": b"", "app.py": b"import gradio"}

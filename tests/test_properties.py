@@ -13,7 +13,6 @@ import torch
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as some
 from PIL import Image
-from test_runs import PICTURE, result
 
 from styletx import ALLOWED, PRESETS, Settings, StyletxError
 from styletx.errors import SettingsError
@@ -24,6 +23,7 @@ from styletx.pace import Pace
 from styletx.pyramid import NARROWEST, brush_size, plan
 from styletx.recipe import is_input, read_recipe, written
 from styletx.settings import Layers, Limits, Options, preset
+from tests.helpers.scripted import PICTURE, result
 
 CPU = torch.device("cpu")
 LENGTH = 300  # letters of a sentence that can still be read

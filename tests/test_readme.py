@@ -7,12 +7,12 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
 
 import styletx.__main__ as command_line
 from assets.write_readme import between, tables
 from styletx import ALLOWED, Settings, batch
 from styletx.gather import gather
+from tests.helpers.paths import ROOT
 
 README = (ROOT / "README.md").read_text()
 

@@ -5,14 +5,14 @@ import json
 from dataclasses import replace
 
 import pytest
-from conftest import OTHER
 from PIL import Image
-from test_runs import PICTURE, result
 
 from styletx import Settings, StyletxError
 from styletx.errors import ImageError
 from styletx.images import ENDINGS, note_in, save
 from styletx.recipe import VERSION, fingerprint, inputs_of, missing, read_recipe, written
+from tests.helpers.scripted import PICTURE, result
+from tests.helpers.settings import OTHER
 
 INPUTS = {"content": "ab" * 32, "style": "cd" * 32, "share_2": 0.5}
 

@@ -5,13 +5,13 @@ from types import SimpleNamespace
 
 import pytest
 from PIL import Image
-from test_runs import FACTS, PICTURE, SETTINGS, progress, result
 
 import styletx.reports as reports
 from styletx import Progress
 from styletx.recipe import read_recipe
 from styletx.reports import FRAMES, Files, report
 from styletx.words import announced, described
+from tests.helpers.scripted import FACTS, PICTURE, SETTINGS, progress, result
 
 
 def facts(event, stopping=False, ahead=0, wait=None, late=False):

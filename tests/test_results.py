@@ -6,10 +6,7 @@ from pathlib import Path
 
 import gradio as gr
 import pytest
-from conftest import OTHER
 from PIL import Image
-from test_app import ask, both, build_app, one_painter, painter, upload  # noqa: F401
-from test_runs import progress, result
 
 import app as page
 from styletx import ALLOWED, Settings, words
@@ -25,10 +22,13 @@ from styletx.visits import (
     found_again,
     two_compared,
 )
+from tests.helpers.page import ask, both, build_app, upload
+from tests.helpers.scripted import progress, result
+from tests.helpers.settings import OTHER
 
 
 @pytest.fixture
-def visit(painter, files):  # noqa: F811
+def visit(painter, files):
     """Paint, and take the picture into the visit; `visit.visits` are those so far."""
 
     def paint(**given):

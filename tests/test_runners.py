@@ -18,7 +18,6 @@ import gradio as gr
 import pytest
 import ray
 import spaces
-from conftest import ROOT
 from ray.cluster_utils import Cluster as Nodes
 
 import styletx.runners as runners
@@ -28,6 +27,7 @@ from styletx.dispatcher import Dispatcher
 from styletx.link import ClusterGone
 from styletx.painter import Painter
 from styletx.runners import Local, chosen, duration
+from tests.helpers.paths import ROOT
 
 QUICK = Settings(size=256, steps=6)
 ENDLESS = Settings(size=512, steps=2000)  # a smaller one ends within a minute
@@ -479,7 +479,7 @@ sys.path[:0] = ["tests"]
 import spaces, torch
 torch.set_num_threads(1)
 from PIL import Image
-from conftest import small_weights
+from tests.helpers.network import small_weights
 from test_runners import lend
 asked = []
 def GPU(duration):

@@ -7,12 +7,12 @@ import shlex
 import subprocess
 
 import pytest
-from conftest import OTHER
 
 import styletx.__main__ as command_line
 from styletx import ALLOWED
 from styletx.endpoints import DEFAULTS
 from styletx.snippets import LANGUAGES, curl, python
+from tests.helpers.settings import OTHER
 
 URL = "http://127.0.0.1:7860/"
 

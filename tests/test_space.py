@@ -5,10 +5,12 @@ import re
 
 import gradio
 import pytest
-from conftest import ROOT, Server
 from gradio_client import Client, handle_file
 from huggingface_hub import metadata_load
 from PIL import Image
+
+from tests.helpers.paths import ROOT
+from tests.helpers.server import Server
 
 # Of the Hub's reference of what may stand at the top of a Space's README
 DOCUMENTED = {

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import small_weights
 from PIL import Image
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -19,6 +18,7 @@ from styletx.features import best_device, vgg19
 from styletx.images import to_tensor
 from styletx.objective import RELATIVE, Known
 from styletx.pyramid import plan
+from tests.helpers.network import small_weights
 
 QUICK = Settings(size=256, steps=6)
 

@@ -23,7 +23,7 @@ from styletx.cluster import Cluster, Share
 from styletx.images import read
 from styletx.reports import KINDS
 from styletx.runners import Local, Runner
-from tests import faults
+from tests.helpers import attacks
 
 from .process import ROOT, machine
 
@@ -140,20 +140,20 @@ def dead_node() -> str:
 
 def work_of_the_page() -> str:
     """What is left for the page to do where others paint."""
-    from tests.conftest import Server  # now, since it has torch use one thread
+    from tests.helpers.server import Server  # now, since it has torch use one thread
 
     os.environ.pop("RAY_ADDRESS", None)
     with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder) / "cache", STYLETX_RUNNER="ray").wait()
         try:
-            wanted = faults.given(server.url, size=512, steps=48)
-            faults.call(server.url, "stylize", wanted)
+            wanted = attacks.given(server.url, size=512, steps=48)
+            attacks.call(server.url, "stylize", wanted)
             before = worked(server.process.pid)
             for _ in range(PAIRS):
-                answer = faults.call(server.url, "stylize", wanted)
+                answer = attacks.call(server.url, "stylize", wanted)
                 (run_id,) = set(re.findall(r'"run_id": ?"(\w+)"', answer[1]))
                 for kind in KINDS:
-                    assert faults.call(server.url, "export", {"run_id": run_id, "kind": kind})
+                    assert attacks.call(server.url, "export", {"run_id": run_id, "kind": kind})
             each = (worked(server.process.pid) - before) / PAIRS
         finally:
             server.close()

@@ -18,8 +18,9 @@ from functools import partial
 from pathlib import Path
 
 from styletx.limits import Allowance
-from tests import faults, hostile
-from tests.conftest import ROOT, Server
+from tests.helpers import attacks, hostile_files
+from tests.helpers.paths import ROOT
+from tests.helpers.server import Server
 
 from .process import machine
 
@@ -52,35 +53,35 @@ def main() -> None:
 
 def lasted(server: Server, number: int = RUNS) -> str:
     """A row: what so many runs, cancels and bad inputs in a row leave behind, checked."""
-    chance, bad = random.Random(0), hostile.files(2, number)
-    wanted = faults.given(server.url, size=128)
+    chance, bad = random.Random(0), hostile_files.files(2, number)
+    wanted = attacks.given(server.url, size=128)
     many_at_once(server.url, wanted["content"])
     soon = {}
     for run in range(1, number + 1):
         chosen = {name: chance.choice(values) for name, values in CHOICES.items()}
         kind = chance.random()
         if kind < 0.6:
-            answer = faults.call(server.url, "stylize", {**wanted, **chosen})
-            assert faults.is_picture(answer), (chosen, answer)
+            answer = attacks.call(server.url, "stylize", {**wanted, **chosen})
+            assert attacks.is_picture(answer), (chosen, answer)
         elif kind < 0.8:
-            client = faults.Watcher(server.url, {**wanted, **chosen, "steps": 2000}).listen()
+            client = attacks.Watcher(server.url, {**wanted, **chosen, "steps": 2000}).listen()
             time.sleep(0.5 * chance.random())
             client.cancel() if chance.random() < 0.5 else client.leave()
             client.leave()
         else:
             name, content, _ = next(bad)
-            file = faults.upload(server.url, content, name)
+            file = attacks.upload(server.url, content, name)
             answer = file
             if isinstance(file, dict):
-                answer = faults.call(server.url, "stylize", {**wanted, "content": file})
-            assert faults.is_sentence(answer) or faults.is_picture(answer), (name, answer)
+                answer = attacks.call(server.url, "stylize", {**wanted, "content": file})
+            assert attacks.is_sentence(answer) or attacks.is_picture(answer), (name, answer)
         if run == SOON:
             soon = state(server)
     end = state(server)
     assert end["MB"] <= 1.05 * soon["MB"], (soon, end)
     assert end["files open"] <= soon["files open"], (soon, end)
     assert end["threads"] <= soon["threads"], (soon, end)
-    cache = faults.figures(server.url)["styletx_cache_bytes"] / 1e6
+    cache = attacks.figures(server.url)["styletx_cache_bytes"] / 1e6
     assert cache <= Allowance().max_cache, cache
     told = "; ".join(f"{soon[what]:.0f} → {end[what]:.0f} {what}" for what in soon)
     return f"{number} runs, cancels and bad inputs in a row | {told}; {cache:.0f} MB of pictures"
@@ -89,7 +90,7 @@ def lasted(server: Server, number: int = RUNS) -> str:
 def many_at_once(url: str, picture: dict[str, object]) -> None:
     """So many calls that a server has all the threads which it keeps for some: how many it has had
     to start would else depend on how many calls happened to meet."""
-    ask = partial(faults.call, url, "recipe", {"painted": picture})
+    ask = partial(attacks.call, url, "recipe", {"painted": picture})
     asking = [threading.Thread(target=ask) for _ in range(16)]
     for one in asking:
         one.start()
@@ -99,24 +100,24 @@ def many_at_once(url: str, picture: dict[str, object]) -> None:
 
 def state(server: Server) -> dict[str, float]:
     """What the process of a server holds once nothing is at work."""
-    faults.until_idle(server.url)
+    attacks.until_idle(server.url)
     time.sleep(11)  # for connections and threads that end by themselves, which are seen to be idle
-    faults.call(server.url, "stop", {"run_id": "none"})  # … by the next call
+    attacks.call(server.url, "stop", {"run_id": "none"})  # … by the next call
     time.sleep(1)  # until the connection of that one has ended as well
     process = Path("/proc") / str(server.process.pid)
     held = {"files open": "fd", "threads": "task"}
     counts = {what: len(list((process / folder).iterdir())) for what, folder in held.items()}
-    return {"MB": hostile.memory("VmRSS", server.process.pid), **counts}
+    return {"MB": hostile_files.memory("VmRSS", server.process.pid), **counts}
 
 
 def beside(url: str, seconds: float) -> str:
     """A row: how long an honest visitor waits for pictures, alone and beside a hostile one."""
-    wanted = faults.given(url, size=SIZE, steps=STEPS)
+    wanted = attacks.given(url, size=SIZE, steps=STEPS)
 
     def honest() -> float:
         begun = time.monotonic()
-        answer = faults.call(url, "stylize", wanted)
-        assert faults.is_picture(answer), answer
+        answer = attacks.call(url, "stylize", wanted)
+        assert attacks.is_picture(answer), answer
         return time.monotonic() - begun
 
     honest()
@@ -141,9 +142,9 @@ def be_hostile(url: str) -> None:
     """Everything that is bad, as fast as it goes, until terminated; at the lowest priority, since
     it shares the processor with the server, as no visitor does."""
     os.nice(19)
-    faults.FROM["X-Forwarded-For"] = ANOTHER
+    attacks.FROM["X-Forwarded-For"] = ANOTHER
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    bad, chance = hostile.files(3, 10**6), random.Random(1)
+    bad, chance = hostile_files.files(3, 10**6), random.Random(1)
     for made in itertools.count():
         try:
             attack(url, bad, chance)
@@ -156,26 +157,28 @@ def be_hostile(url: str) -> None:
 
 def attack(url: str, bad: Iterator[tuple[str, bytes, object]], chance: random.Random) -> None:
     """One of them."""
-    join, calls = f"{url}gradio_api/queue/join", f"{url}{faults.API}call/v2"
-    pair = faults.given_once(url)
+    join, calls = f"{url}gradio_api/queue/join", f"{url}{attacks.API}call/v2"
+    pair, _recipe = attacks.given_once(url), f"{calls}/recipe"
     name, content, _ = next(bad)
 
     def leave_soon() -> None:
-        client = faults.Watcher(url, {**pair, "steps": 2000}).listen()
+        client = attacks.Watcher(url, {**pair, "steps": 2000}).listen()
         time.sleep(0.3 * chance.random())
         client.leave()
 
     chance.choice(
         [
-            lambda: faults.upload(url, content, name),
-            lambda: faults.ask(f"{url}config"),
-            lambda: faults.ask(join, chance.choice(faults.MALFORMED)),
-            lambda: faults.ask(join, bytes(9_000_000)),
-            lambda: faults.ask(join, b'{"data": [' + b'{"url": "x"}, ' * 100_000 + b"5]}"),
-            lambda: faults.call(url, "stylize", {"content": {"path": "/etc/passwd"}, "size": "x"}),
+            lambda: attacks.upload(url, content, name),
+            lambda: attacks.ask(f"{url}config"),
+            lambda: attacks.ask(join, chance.choice(attacks.MALFORMED)),
+            lambda: attacks.ask(join, bytes(9_000_000)),
+            lambda: attacks.ask(join, b'{"data": [' + b'{"url": "x"}, ' * 100_000 + b"5]}"),
+            lambda: attacks.call(url, "stylize", {"content": {"path": "/etc/passwd"}, "size": "x"}),
             # … to which nobody will listen
-            lambda: faults.ask(f"{calls}/stylize", {**pair, "size": 512, "steps": 2000}),
-            lambda: [faults.ask(f"{calls}/recipe", {"painted": pair["content"]}) for _ in range(9)],
+            lambda: attacks.ask(f"{calls}/stylize", {**pair, "size": 512, "steps": 2000}),
+            lambda: [
+                attacks.ask(f"{calls}/recipe", {"painted": pair["content"]}) for _ in range(9)
+            ],
             leave_soon,
         ]
     )()

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from tests.test_browser import DESKTOP, PHONE, WATCH_THE_PICTURE
 
 from styletx import Settings
 from styletx.images import save
 from styletx.reports import taken_away
-from tests.conftest import ROOT, Server
-from tests.test_browser import DESKTOP, PHONE, WATCH_THE_PICTURE
+from tests.helpers.paths import ROOT
+from tests.helpers.server import Server
 
 TIMES = 5
 HIGH = {"desktop": 980, "phone": 1560}  # pixels of the page that are shown in the README

@@ -1,6 +1,6 @@
 """Hurts a live server in the ways that can be thought of, and says what it withstood.
 
-python -m tests.faults http://127.0.0.1:7860/ [what ...]
+python -m tests.helpers.attacks http://127.0.0.1:7860/ [what ...]
 
 Everything goes over the network, so the server may be anybody's; one's own answers sooner. Each
 fault is a function that returns a line of the table, or raises AssertionError.
@@ -20,12 +20,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-if __package__ in (None, ""):
-    sys.path.insert(0, str(Path(__file__).parents[1]))
+from tests.helpers import hostile_files
+from tests.helpers.paths import ASSETS
 
-from tests import hostile
-
-ASSETS = Path(__file__).parents[1] / "assets"
 JSON = {"Content-Type": "application/json"}
 FROM: dict = {}  # headers of every request, such as who a proxy says it comes from
 API = "gradio_api/"
@@ -213,7 +210,7 @@ def bad_pictures(url, number=100, seed=1):
     """A sample of the hostile files, through upload and reader."""
     told = Counter()
     slowest = 0.0
-    for name, content, _ in hostile.files(seed, number):
+    for name, content, _ in hostile_files.files(seed, number):
         file = upload(url, content, name)
         begun = time.monotonic()
         if isinstance(file, tuple):
@@ -231,7 +228,7 @@ def bad_pictures(url, number=100, seed=1):
 
 def the_same_large_picture(url):
     """A picture of few bytes and as many pixels as are allowed, in the place of every picture."""
-    large = upload(url, hostile.black(6300, 6300, 8, 6), "large.png")
+    large = upload(url, hostile_files.black(6300, 6300, 8, 6), "large.png")
     names = ("content", "style", "style_2", "style_3", "style_4", "mask", "keep", "begun")
     begun = time.monotonic()
     answer = call(url, "stylize", {**given_once(url), **dict.fromkeys(names, large)})
@@ -271,7 +268,7 @@ def many_files_in_a_call(url):
     file = json.dumps(given_once(url)["content"])
     bodies = [f'{{"data": [{", ".join([file] * 20_000)}]}}'.encode()]
     bodies += [b'{"data": [' + b'{"url": "x"}, ' * 300_000 + b"5]}"]
-    jpeg = hostile.plain("JPEG")
+    jpeg = hostile_files.plain("JPEG")
     large = upload(url, jpeg[:2] + b"\xff\x00" * 15_000_000 + jpeg[2:])
     with Attention(url) as attention:
         for body in bodies:

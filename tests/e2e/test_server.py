@@ -16,7 +16,6 @@ from pathlib import Path
 
 import gradio
 import pytest
-from conftest import ROOT, Server
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image, ImageChops, ImageStat
@@ -25,43 +24,12 @@ from styletx import ALLOWED, Settings
 from styletx.endpoints import DEFAULTS
 from styletx.reports import FRAMES
 from styletx.snippets import LANGUAGES
+from tests.helpers.paths import ROOT
+from tests.helpers.server import ENDLESS, PAINTING, PHOTO, QUICK, Server, first_report, paint
 
 pytestmark = pytest.mark.slow
 
-PHOTO = handle_file(str(ROOT / "assets/photos/temple.jpg"))
-PAINTING = handle_file(str(ROOT / "assets/paintings/great_wave.jpg"))
 KEPT = {"stopped": True}
-QUICK = {"size": 128, "steps": 10}
-ENDLESS = {"size": 512, "steps": 2000}
-
-
-@pytest.fixture(scope="module", params=["local", "ray"])
-def server(request, tmp_path_factory):
-    """The same, wherever its runs are painted."""
-    server = Server(
-        tmp_path_factory.mktemp(request.param) / "cache", STYLETX_RUNNER=request.param
-    ).wait()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def client(server, tmp_path):
-    return Client(server.url, verbose=False, download_files=str(tmp_path))
-
-
-def paint(client, **chosen):
-    given = {name: getattr(Settings(), name) for name in ALLOWED} | chosen
-    pictures = {"content": PHOTO, "style": PAINTING} | given
-    return client.submit(**pictures, api_name="/stylize")
-
-
-def first_report(job, wanted):
-    """The first report of a job for which `wanted` holds."""
-    for _, report in job:
-        if wanted(report):
-            return report
-    raise AssertionError(f"it ended before that: {job.result()}")
 
 
 def test_predict_gives_the_finished_picture_and_its_report(client):

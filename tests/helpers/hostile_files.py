@@ -390,5 +390,5 @@ def main(folder, seed, number):
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[1]))
+    sys.path.insert(0, str(Path(__file__).parents[2]))
     main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

@@ -14,17 +14,16 @@ from pathlib import Path
 
 import gradio as gr
 import pytest
-from conftest import ROOT, Server
 from gradio_client import Client
 from PIL import Image
-from test_browser import browser  # noqa: F401
-from test_server import ENDLESS, first_report, paint
 
 from app import build_app
 from styletx.painter import Painter
 from styletx.scopes import OPEN, OPEN_BELOW
-from tests import faults, hostile
 from tests.benchmarks.endure import lasted
+from tests.helpers import attacks, hostile_files
+from tests.helpers.paths import ROOT
+from tests.helpers.server import ENDLESS, Server, first_report, paint
 
 pytestmark = pytest.mark.slow
 ALL_FROM_HERE = {"STYLETX_RUNS_PER_ADDRESS": "60", "STYLETX_REQUESTS_PER_SECOND": "1000"}
@@ -38,18 +37,18 @@ def public(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "fault", [one for one in faults.FAULTS if one is not faults.flood], ids=lambda f: f.__name__
+    "fault", [one for one in attacks.FAULTS if one is not attacks.flood], ids=lambda f: f.__name__
 )
 def test_it_withstands(public, fault):
-    faults.call(public.url, "stylize", faults.given_once(public.url))
+    attacks.call(public.url, "stylize", attacks.given_once(public.url))
     process = Path("/proc") / str(public.process.pid)
     (process / "clear_refs").write_text("5")  # the peak begins anew
-    before = hostile.memory("VmRSS", public.process.pid)
+    before = hostile_files.memory("VmRSS", public.process.pid)
     fault(public.url)
-    most = hostile.memory("VmHWM", public.process.pid)
-    assert most - before < 500 or fault is faults.how_soon_it_stops
+    most = hostile_files.memory("VmHWM", public.process.pid)
+    assert most - before < 500 or fault is attacks.how_soon_it_stops
     assert "Traceback" not in told_by_us(public)
-    assert faults.is_picture(faults.call(public.url, "stylize", faults.given_once(public.url)))
+    assert attacks.is_picture(attacks.call(public.url, "stylize", attacks.given_once(public.url)))
     runs = list((public.cache / "styletx" / "runs").iterdir())
     assert all(any(run.glob("*.png")) for run in runs), "something unfinished was left"
 
@@ -65,7 +64,7 @@ def test_every_answer_of_the_real_server_has_the_headers_and_monitoring_is_close
         assert headers["Referrer-Policy"] == "same-origin"
         assert "frame-ancestors 'self' https://huggingface.co" in headers["Content-Security-Policy"]
     for path in ("monitoring", "monitoring/summary", "gradio_api/monitoring"):
-        assert faults.ask(public.url + path)[0] in (403, 404)
+        assert attacks.ask(public.url + path)[0] in (403, 404)
 
 
 def told_by_us(server):
@@ -90,15 +89,15 @@ def own(tmp_path):
 
 
 def test_a_flood_is_refused_and_the_health_still_told(own):
-    faults.flood(own().url)
+    attacks.flood(own().url)
 
 
 def test_the_figures_and_the_log_tell_of_runs_and_of_nobody(own):
     server = own()
-    given = faults.given(server.url)
-    faults.call(server.url, "stylize", given)
-    faults.call(server.url, "stylize", {**given, "size": 9999})
-    _, told = faults.ask(f"{server.url}metrics")
+    given = attacks.given(server.url)
+    attacks.call(server.url, "stylize", given)
+    attacks.call(server.url, "stylize", {**given, "size": 9999})
+    _, told = attacks.ask(f"{server.url}metrics")
     assert 'styletx_runs_total{outcome="finished"} 1' in told.splitlines()
     assert 'styletx_refusals_total{reason="SettingsError"} 1' in told.splitlines()
     assert all(re.fullmatch(r"styletx_\w+({\w+=\"\w+\"})? [\d.e+]+", x) for x in told.splitlines())
@@ -116,10 +115,10 @@ def descendants(process):
 
 def test_a_server_that_looks_at_large_files_ends_as_soon(own):
     server = own()
-    jpeg = hostile.plain("JPEG")
-    large = faults.upload(server.url, jpeg[:2] + b"\xff\x00" * 15_000_000 + jpeg[2:])
+    jpeg = hostile_files.plain("JPEG")
+    large = attacks.upload(server.url, jpeg[:2] + b"\xff\x00" * 15_000_000 + jpeg[2:])
     for _ in range(8):
-        faults.ask(f"{server.url}gradio_api/call/v2/recipe", {"painted": large})
+        attacks.ask(f"{server.url}gradio_api/call/v2/recipe", {"painted": large})
     begun = time.monotonic()
     server.process.terminate()
     assert server.process.wait(10) == 0
@@ -162,7 +161,7 @@ def test_what_a_killed_server_left_is_gone_at_the_next_start_but_for_finished_pi
     again = own()
     assert len(list(again.cache.glob("styletx/runs/*"))) == 1
     assert not list(again.cache.rglob("temple.jpg"))
-    assert faults.is_picture(faults.call(again.url, "export", {"run_id": done["run_id"]}))
+    assert attacks.is_picture(attacks.call(again.url, "export", {"run_id": done["run_id"]}))
 
 
 def limited(server, what, limit):
@@ -174,37 +173,37 @@ def limited(server, what, limit):
 
 def test_a_disk_that_takes_nothing_is_a_sentence_and_afterwards_all_is_well(own):
     server = own()
-    given = faults.given(server.url)
+    given = attacks.given(server.url)
     before = limited(server, resource.RLIMIT_FSIZE, 0)
-    status, told = faults.upload(server.url, b"x" * 100)
+    status, told = attacks.upload(server.url, b"x" * 100)
     assert (status, json.loads(told)["detail"][:37]) == (
         507,
         "The server cannot keep files now: Fil",
     )
-    answer = faults.call(server.url, "stylize", given)
+    answer = attacks.call(server.url, "stylize", given)
     assert "The server cannot keep files now: " in answer[1], answer
     assert str(server.cache) not in answer[1]
     limited(server, resource.RLIMIT_FSIZE, before)
-    assert faults.is_picture(faults.call(server.url, "stylize", given))
+    assert attacks.is_picture(attacks.call(server.url, "stylize", given))
 
 
 def test_a_cache_that_is_deleted_under_it_is_made_again(own):
     server = own()
-    faults.given(server.url)
+    attacks.given(server.url)
     shutil.rmtree(server.cache)
-    assert faults.is_picture(faults.call(server.url, "stylize", faults.given(server.url)))
+    assert attacks.is_picture(attacks.call(server.url, "stylize", attacks.given(server.url)))
 
 
 def test_a_cache_that_may_not_be_written_is_a_sentence_and_afterwards_all_is_well(own):
     server = own()
-    given = faults.given(server.url)
+    given = attacks.given(server.url)
     runs = server.cache / "styletx" / "runs"
     shutil.rmtree(runs, ignore_errors=True)
     runs.write_text("in the way")  # root may write whatever its mode says
-    answer = faults.call(server.url, "stylize", given)
+    answer = attacks.call(server.url, "stylize", given)
     assert "The server cannot keep files now: " in answer[1], answer
     runs.unlink()
-    assert faults.is_picture(faults.call(server.url, "stylize", given))
+    assert attacks.is_picture(attacks.call(server.url, "stylize", given))
 
 
 def test_where_nothing_can_be_kept_it_does_not_start_and_says_why(tmp_path):
@@ -217,15 +216,15 @@ def test_where_nothing_can_be_kept_it_does_not_start_and_says_why(tmp_path):
 
 def test_real_lack_of_memory_is_a_sentence_and_the_next_run_works(own):
     server = own()
-    small = faults.given(server.url)
-    assert faults.is_picture(faults.call(server.url, "stylize", small))
+    small = attacks.given(server.url)
+    assert attacks.is_picture(attacks.call(server.url, "stylize", small))
     status = Path(f"/proc/{server.process.pid}/status").read_text()
     taken = int(re.search(r"VmSize:\s+(\d+)", status)[1]) * 1024
     before = limited(server, resource.RLIMIT_AS, taken + 400 * 2**20)
-    answer = faults.call(server.url, "stylize", {**small, "size": 2048, "steps": 2})
+    answer = attacks.call(server.url, "stylize", {**small, "size": 2048, "steps": 2})
     assert "fit into the memory of this device" in answer[1], answer
     limited(server, resource.RLIMIT_AS, before)
-    assert faults.is_picture(faults.call(server.url, "stylize", small))
+    assert attacks.is_picture(attacks.call(server.url, "stylize", small))
 
 
 # Run by Python before the app: where pictures of 96 pixels are painted, numbers are none
@@ -247,11 +246,11 @@ threading.Thread(target=spoil, daemon=True).start()
 def test_numbers_that_are_none_are_a_sentence_and_the_next_run_works(own, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(BREAK)
     server = own(PYTHONPATH=str(tmp_path))
-    given = faults.given(server.url)
-    answer = faults.call(server.url, "stylize", {**given, "size": 96, "steps": 9})
+    given = attacks.given(server.url)
+    answer = attacks.call(server.url, "stylize", {**given, "size": 96, "steps": 9})
     assert "The numbers became infinite 4 times" in answer[1], answer
-    assert faults.is_sentence(answer)
-    assert faults.is_picture(faults.call(server.url, "stylize", given))
+    assert attacks.is_sentence(answer)
+    assert attacks.is_picture(attacks.call(server.url, "stylize", given))
 
 
 @pytest.mark.parametrize("name", ["STYLETX_QUEUE", "STYLETX_MAX_SIZE"])
@@ -263,17 +262,17 @@ def test_a_limit_that_is_no_number_keeps_it_from_starting(tmp_path, name):
 
 def test_limits_that_are_set_are_kept(own, tmp_path):
     server = own(STYLETX_MAX_SIZE="96", STYLETX_MAX_PIXELS="1", STYLETX_MAX_SECONDS="2")
-    given = faults.given(server.url)
-    answer = faults.call(server.url, "stylize", {**given, "size": 128})
+    given = attacks.given(server.url)
+    answer = attacks.call(server.url, "stylize", {**given, "size": 128})
     assert "size is 128, but here at most 96 pixels are painted" in answer[1]
     Image.new("RGB", (1100, 1000)).save(tmp_path / "large.png")
-    large = {**given, "content": faults.upload(server.url, (tmp_path / "large.png").read_bytes())}
-    answer = faults.call(server.url, "stylize", {**large, "size": 64})
+    large = {**given, "content": attacks.upload(server.url, (tmp_path / "large.png").read_bytes())}
+    answer = attacks.call(server.url, "stylize", {**large, "size": 64})
     assert "at most 1 million can be used" in answer[1]
     begun = time.monotonic()
-    answer = faults.call(server.url, "stylize", {**given, "size": 96, "steps": 2000})
+    answer = attacks.call(server.url, "stylize", {**given, "size": 96, "steps": 2000})
     assert time.monotonic() - begun < 10
-    assert faults.is_picture(answer)
+    assert attacks.is_picture(answer)
     assert '"late": true' in answer[1]
 
 
@@ -291,8 +290,8 @@ def test_with_a_password_no_route_answers_without_it_but_those_that_ask_for_it(o
             assert refused.value.code in (401, 404), path  # closed to all, with or without
             asked += 1
     assert asked > 40
-    assert faults.ask(f"{server.url}metrics")[0] == 401
-    assert faults.ask(f"{server.url}healthz")[0] == 200
+    assert attacks.ask(f"{server.url}metrics")[0] == 401
+    assert attacks.ask(f"{server.url}healthz")[0] == 200
 
 
 @pytest.mark.timeout(1200)
@@ -301,7 +300,7 @@ def test_hundreds_of_runs_leave_nothing_behind(own):
 
 
 def test_the_script_that_hurts_servers_says_what_it_did(public):
-    command = [sys.executable, "-m", "tests.faults", public.url, "malformed_calls"]
+    command = [sys.executable, "-m", "tests.helpers.attacks", public.url, "malformed_calls"]
     done = faults_run(command)
     assert re.fullmatch(r"\| malformed calls \| \d+ calls, none .* \| \d+ s \|\n", done)
 
@@ -312,7 +311,7 @@ def faults_run(command):
     return done.stdout
 
 
-def test_a_page_may_be_framed_by_the_hub_and_by_nobody_else(browser, public, tmp_path):  # noqa: F811
+def test_a_page_may_be_framed_by_the_hub_and_by_nobody_else(browser, public, tmp_path):
     """As far as a browser can tell here: what is on another host is not shown the page."""
     (tmp_path / "frame.html").write_text(f'<iframe src="{public.url}"></iframe>')
     page = browser.new_page()

@@ -1,34 +1,18 @@
 """The page as a person meets it, in a real Chromium."""
 
-import os
 import re
-import shutil
 import time
 from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image, ImageChops, ImageStat
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from styletx.reports import KINDS
 from styletx.words import COMPARED
+from tests.helpers.browser import DESKTOP, PHONE
 
 pytestmark = pytest.mark.slow
-
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DESKTOP = {"viewport": {"width": 1280, "height": 900}}
-PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        assert "CI" not in os.environ, "CI must have a Chromium"
-        pytest.skip("no Chromium is installed on this machine")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from benchmarks.quality import Judge
-from conftest import ROOT
 from PIL import Image, ImageChops, ImageStat
 from torch import nn
 from torchvision.models import vgg19 as torchvisions_vgg19
@@ -17,6 +15,8 @@ from styletx.images import read, to_tensor
 from styletx.losses import gram, moments
 from styletx.recipe import read_recipe
 from styletx.weights import load, read_embedded
+from tests.benchmarks.quality import Judge
+from tests.helpers.paths import ROOT
 
 pytestmark = pytest.mark.slow
 
