@@ -148,12 +148,11 @@ def node_modules(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    """The one of all tests that hurt nobody. It takes addresses from a header, so that no test
-    uses up what another may ask for."""
-    from tests.helpers.server import Server
+    """The one of all tests that need none of their own. It takes addresses from a header, and
+    grants each of them much, so that no test uses up what another may ask for."""
+    from tests.helpers.server import GENEROUS, Server
 
-    folder = tmp_path_factory.mktemp("served")
-    server = Server(folder / "cache", STYLETX_PROXIES="1").wait()
+    server = Server(tmp_path_factory.mktemp("served") / "cache", **GENEROUS).wait()
     yield server
     server.close()
 

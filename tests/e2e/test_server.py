@@ -1,55 +1,63 @@
 """The app as it is really used: `python app.py` in one process, its clients in others."""
 
-import hashlib
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
 
-import gradio
+import gradio as gr
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image, ImageChops, ImageStat
 
+from app import build_app
 from styletx import ALLOWED, Settings
 from styletx.endpoints import DEFAULTS
-from styletx.reports import FRAMES
+from styletx.painter import Painter
+from styletx.scopes import OPEN, OPEN_BELOW
 from styletx.snippets import LANGUAGES
+from styletx.storage import folder_of
+from tests.helpers import attacks
 from tests.helpers.paths import ROOT
 from tests.helpers.server import ENDLESS, PAINTING, PHOTO, QUICK, Server, first_report, paint
+from tests.helpers.waiting import until
 
 pytestmark = pytest.mark.slow
 
 KEPT = {"stopped": True}
 
 
-def test_predict_gives_the_finished_picture_and_its_report(client):
-    path, report = client.predict(content=PHOTO, style=PAINTING, **QUICK, api_name="/stylize")
+@pytest.fixture(scope="module")
+def finished(server, tmp_path_factory):
+    """The picture and the report of a run that is over."""
+    client = server.client(tmp_path_factory.mktemp("finished"))
+    return client.predict(content=PHOTO, style=PAINTING, **QUICK, api_name="/stylize")
+
+
+def test_predict_gives_the_finished_picture_and_its_report(finished):
+    path, report = finished
     assert Path(path).name == "temple-great_wave.png"
     with Image.open(path) as picture:
         assert (picture.format, picture.size) == ("PNG", (128, 85))
         assert picture.info["icc_profile"]
-    assert (report["done"], report["stopped"], report["step"]) == (True, False, 10)
+    assert (report["done"], report["stopped"], report["step"]) == (True, False, QUICK["steps"])
     assert report["settings"] == {
         name: QUICK.get(name, getattr(Settings(), name)) for name in ALLOWED
     }
     assert report["losses"]["total"] > 0
 
 
-def test_a_finished_run_is_gone_on_with_by_its_id_at_twice_its_size(client):
-    _, first = client.predict(content=PHOTO, style=PAINTING, **QUICK, api_name="/stylize")
-    more = {"go_on": first["run_id"], "size": 256, "steps": 4}
+def test_a_finished_run_is_gone_on_with_by_its_id_at_twice_its_size(client, finished):
+    more = {"go_on": finished[1]["run_id"], "size": 256, "steps": 2}
     path, report = client.predict(content=PHOTO, style=PAINTING, **more, api_name="/stylize")
-    assert (report["levels"], report["step"]) == (1, 4)
+    assert (report["levels"], report["step"]) == (1, 2)
     with Image.open(path) as picture:
         assert picture.size == (256, 171)
 
@@ -80,38 +88,36 @@ def test_masks_shares_and_a_preset_reach_the_painter(client, tmp_path):
     assert min(right) > 4
 
 
-def test_submit_streams_previews_and_reports(client):
-    told = list(paint(client, size=256, steps=40))
-    reports = [report for _, report in told]
-    assert [r["step"] for r in reports] == sorted(r["step"] for r in reports)
-    assert len({r["step"] for r in reports}) > 3
-    assert {r["run_id"] for r in reports} == {reports[0]["run_id"]}
-    assert [r["done"] for r in reports].count(True) == 1
-    previews = {path for path, _ in told[:-1] if path}
-    assert len(previews) >= 2
-    assert all(path.endswith(".jpg") for path in previews)
-    assert told[-1][0].endswith(".png")
-
-
-def test_stop_gives_the_picture_so_far_at_once(client, server):
+def test_submit_streams_previews_and_reports_and_stop_gives_the_picture_so_far(client, server):
     job = paint(client, **ENDLESS)
-    report = first_report(job, lambda report: report["step"] > 3)
-    started = time.monotonic()
-    assert Client(server.url, verbose=False).predict(report["run_id"], api_name="/stop") == KEPT
-    path, last = job.result(timeout=10)
-    assert time.monotonic() - started < 2  # of which the client's own start is the most
+    told = []
+    for path, report in job:
+        told.append((path, report))
+        if len({path for path, _ in told if path}) > 2 and report["step"] > 3:
+            break
+    stopping = server.client(client.output_dir)  # another one: whoever knows the id may
+    assert stopping.predict(report["run_id"], api_name="/stop") == KEPT
+    path, last = job.result(timeout=120)
     assert (last["done"], last["stopped"]) == (True, True)
-    assert 3 < last["step"] < 2000
+    assert 3 < last["step"] < ENDLESS["steps"]
     with Image.open(path) as picture:
         assert (picture.format, picture.size) == ("PNG", (512, 342))
+    reports = [report for _, report in told]
+    assert [r["step"] for r in reports] == sorted(r["step"] for r in reports)
+    assert {r["run_id"] for r in reports} == {last["run_id"]}
+    assert not any(r["done"] for r in reports)
+    assert all(path.endswith(".jpg") for path, _ in told if path)
+    kept = server.cache / "styletx" / "runs" / folder_of(last["run_id"]).name
+    names = ["temple-great_wave.png", "thumbnail.jpg"]  # previews went with the run
+    assert sorted(path.name for path in kept.glob("*.*")) == names
 
 
 def test_stopping_an_unknown_run_says_so(client):
     assert client.predict("0" * 32, api_name="/stop") == {"stopped": False}
 
 
-def test_a_finished_run_is_had_in_every_kind_and_its_settings_from_each(client):
-    _, report = client.predict(content=PHOTO, style=PAINTING, **QUICK, api_name="/stylize")
+def test_a_finished_run_is_had_in_every_kind_and_its_settings_from_each(client, finished):
+    _, report = finished
     for kind, format in {"png": "PNG", "jpeg": "JPEG", "webp": "WEBP", "film": "WEBP"}.items():
         path = client.predict(report["run_id"], kind, api_name="/export")
         with Image.open(path) as picture:
@@ -121,20 +127,17 @@ def test_a_finished_run_is_had_in_every_kind_and_its_settings_from_each(client):
             assert client.predict(handle_file(path), api_name="/recipe") == report["settings"]
 
 
-@pytest.mark.parametrize(
-    ("given", "name", "sentence"),
-    [
+def test_what_cannot_be_exported_or_read_is_a_sentence(client):
+    for given, name, sentence in (
         (["0" * 32, "png"], "/export", "The picture of that run is no longer here"),
         (["../../etc", "png"], "/export", "The picture of that run is no longer here"),
         (["0" * 32, "tiff"], "/export", "kind is 'tiff', but must be png, jpeg, webp or film."),
         ([PHOTO], "/recipe", "temple.jpg holds no recipe."),
         ([None], "/recipe", "Please give a painted picture."),
-    ],
-)
-def test_what_cannot_be_exported_or_read_is_a_sentence(client, given, name, sentence):
-    with pytest.raises(AppError) as refused:
-        client.predict(*given, api_name=name)
-    assert sentence in str(refused.value)
+    ):
+        with pytest.raises(AppError) as refused:
+            client.predict(*given, api_name=name)
+        assert sentence in str(refused.value)
 
 
 def test_a_run_as_code_gives_the_same_picture_from_python_curl_and_the_command_line(
@@ -165,7 +168,7 @@ def test_a_run_as_code_gives_the_same_picture_from_python_curl_and_the_command_l
             },
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
         assert done.returncode == 0, done.stderr
         painted = done.stdout.splitlines()[-1] if language == "python" else tmp_path / "painted.png"
@@ -174,98 +177,43 @@ def test_a_run_as_code_gives_the_same_picture_from_python_curl_and_the_command_l
         Path(painted).unlink()
 
 
-@pytest.fixture
-def with_agents(tmp_path):
-    """What Python finds besides, where the package that speaks the agents' protocol is wanted: it
-    and what it needs in a folder of their own, since it wants other versions than the rest."""
-    folder = tmp_path / "packages"
-    (extra,) = re.findall(r'^mcp = \["(.+)>=', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
-    wanted = f"{extra}=={gradio.__version__}"
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--target", folder, wanted]
-    done = subprocess.run(install, capture_output=True, text=True, timeout=600)
-    if done.returncode:
-        assert "CI" not in os.environ, done.stderr
-        pytest.skip(f"{wanted} could not be installed")
-    return {"PYTHONPATH": str(folder)}
-
-
-def test_the_tool_for_agents_paints_tells_and_refuses_in_sentences(with_agents, tmp_path):
-    server = Server(tmp_path / "cache", "--mcp", **with_agents).wait()
-    try:
-        url = f"{server.url}gradio_api/mcp/"
-        asked = [sys.executable, ROOT / "tests" / "agent.py", url, PHOTO["path"], PAINTING["path"]]
-        done = subprocess.run(
-            asked, env=os.environ | with_agents, capture_output=True, text=True, timeout=120
-        )
-        assert done.returncode == 0, done.stderr
-        told = json.loads(done.stdout)
-        full = told["words"].split()[-1]
-        with urllib.request.urlopen(full, timeout=10) as file, Image.open(file) as picture:
-            assert picture.size == (512, 342)
-    finally:
-        server.close()
-    assert told["tools"] == ["paint"]
-    assert list(told["arguments"]) == ["content", "style", "preset", "size", "style_weight"]
-    assert all(told["arguments"].values())
-    assert told["picture"] == ["JPEG", 512, 342]
-    assert re.search(r"^Done: 48 steps in \d+ s\. In full, 512x342: http", told["words"])
-    assert told["seconds"] < 60
-    assert any("step" in message for message in told["progress"])
-    assert told["refusal"] == "size is 9999, but must lie between 64 and 4096."
-
-
-def test_without_that_package_it_says_what_to_install(tmp_path):
-    done = subprocess.run(
-        [sys.executable, ROOT / "app.py", "--mcp"], capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 2
-    assert "Agents need one more package: pip install 'gradio[mcp]'." in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("chosen", "sentence"),
-    [
+def test_what_is_wrong_comes_back_as_a_sentence(client, tmp_path):
+    (tmp_path / "page.jpg").write_text("<html></html>")
+    page = handle_file(str(tmp_path / "page.jpg"))
+    for chosen, sentence in (
         ({"size": 8192}, "size is 8192, but must lie between 64 and 4096."),
         ({"steps": "many"}, "steps is 'many', but must be a whole number."),
         ({"init": "paper"}, "init is 'paper', but must be colors, photo or noise."),
         ({"detail": None}, "detail is None, but must be a number."),
         ({"content": None}, "Please choose a photo."),
+        ({"content": page}, "page.jpg is not a picture that can be read here"),
         ({"mask_3": PAINTING}, "Painting 3 has a mask, but no picture: add one"),
         ({"share": -1}, "The share of painting 1 is -1, but must lie between 0 and 1000."),
         ({"content_layers": "conv4_2"}, "content_layers names 'conv4_2'; did you mean relu4_2?"),
         ({"go_on": "0" * 32}, "The picture of that run is no longer here; please paint it again."),
-    ],
-)
-def test_what_is_wrong_comes_back_as_a_sentence(client, chosen, sentence):
-    with pytest.raises(AppError) as refused:
-        paint(client, **chosen).result(timeout=30)
-    assert sentence in str(refused.value)
+    ):
+        with pytest.raises(AppError) as refused:
+            paint(client, **chosen).result(timeout=120)
+        assert sentence in str(refused.value)
 
 
-def test_a_file_that_is_no_picture_comes_back_as_a_sentence(client, tmp_path):
-    page = tmp_path / "page.jpg"
-    page.write_text("<html></html>")
-    with pytest.raises(AppError, match="page.jpg is not a picture that can be read here"):
-        paint(client, content=handle_file(str(page))).result(timeout=30)
-
-
-@pytest.mark.parametrize("secret", ["/etc/passwd", str(ROOT / "README.md"), "app.py"])
-@pytest.mark.parametrize("name", ["content", "style_2", "mask", "keep", "begun"])
-def test_files_of_the_server_are_out_of_reach(server, secret, name):
-    """A client that makes up an upload learns nothing of the file: not even what it is."""
-    with pytest.raises(urllib.error.HTTPError) as refused:
-        answer(server, **{name: made_up(secret)})
-    assert refused.value.code == 422
-    told = json.load(refused.value)["detail"]
-    assert told == "A file of this call was not uploaded here; upload it first."
-
-
-def test_an_upload_that_is_not_made_up_is_in_reach(server, client):
-    """Which shows that the test above asks for what can be had."""
-    path, _ = client.predict(content=PHOTO, style=PAINTING, **QUICK, api_name="/stylize")
-    assert path
-    (uploads,) = {file.parent for file in server.cache.rglob("temple.jpg")}
-    given = {"content": made_up(str(uploads / "temple.jpg")), "style": None}
+def test_files_of_the_server_are_out_of_reach_and_what_was_uploaded_is_in_reach(server, finished):
+    """A client that makes up an upload learns nothing of the file: not even what it is. That an
+    upload is in reach shows that this asks for what can be had."""
+    for name, secret in (
+        ("content", "/etc/passwd"),
+        ("style_2", str(ROOT / "README.md")),
+        ("mask", "app.py"),
+        ("keep", "/etc/passwd"),
+        ("begun", str(ROOT / "app.py")),
+    ):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            answer(server, **{name: made_up(secret)})
+        assert refused.value.code == 422
+        told = json.load(refused.value)["detail"]
+        assert told == "A file of this call was not uploaded here; upload it first."
+    uploaded = next(iter(server.cache.rglob("temple.jpg")))
+    given = {"content": made_up(str(uploaded)), "style": None}
     assert "Please choose at least one painting." in answer(server, **given)
 
 
@@ -277,7 +225,7 @@ def answer(server, **given):
     """What /stylize says, asked without a client."""
     call = f"{server.url}gradio_api/call/stylize"
     event = json.load(post(call, {"data": list({**DEFAULTS, **given}.values())}))["event_id"]
-    with urllib.request.urlopen(f"{call}/{event}", timeout=30) as stream:
+    with urllib.request.urlopen(f"{call}/{event}", timeout=120) as stream:
         told = stream.read().decode()
     assert "event: error" in told
     return told
@@ -287,7 +235,7 @@ def post(url, content):
     request = urllib.request.Request(
         url, json.dumps(content).encode(), {"Content-Type": "application/json"}
     )
-    return urllib.request.urlopen(request, timeout=10)
+    return urllib.request.urlopen(request, timeout=120)
 
 
 def test_the_queue_cannot_be_bypassed(server):
@@ -296,22 +244,23 @@ def test_the_queue_cannot_be_bypassed(server):
     assert refused.value.code == 404
 
 
-def test_two_visitors_at_once_are_served_in_turn(server, tmp_path):
-    first = paint(Client(server.url, verbose=False, download_files=str(tmp_path)), size=256)
-    first_report(first, lambda report: report["step"] > 0)
-    second = paint(Client(server.url, verbose=False, download_files=str(tmp_path)), **QUICK)
+def test_two_visitors_at_once_are_served_in_turn(server, client, tmp_path):
+    first = paint(client, **ENDLESS)
+    report = first_report(first, lambda report: report["step"] > 0)
+    second = paint(server.client(tmp_path), **QUICK)
     assert first_report(second, lambda _: True)["ahead"] == 1
+    client.predict(report["run_id"], api_name="/stop")
     (one, report_one), (two, report_two) = first.result(timeout=120), second.result(timeout=120)
-    assert (report_one["step"], report_two["step"]) == (Settings().steps, 10)
+    assert (report_one["stopped"], report_two["step"]) == (True, QUICK["steps"])
     with Image.open(one) as large, Image.open(two) as small:
-        assert (large.size, small.size) == ((256, 171), (128, 85))
+        assert (large.size, small.size) == ((512, 342), (128, 85))
 
 
-def test_a_cancelled_job_stops_its_run(client, server, tmp_path):
+def test_a_cancelled_job_stops_its_run(client, server):
     job = paint(client, **ENDLESS)
     first_report(job, lambda report: report["step"] > 0)
     job.cancel()
-    assert seconds_until_free(server) < 5
+    attacks.until_idle(server.url, 60)  # by itself it would be at work for many minutes
 
 
 CLIENT_THAT_DIES = """
@@ -327,100 +276,61 @@ for _, report in job:
 
 
 def test_a_client_that_dies_stops_its_run(server):
-    photo, painting = (ROOT / "assets" / p for p in ("photos/cat.jpg", "paintings/poppies.jpg"))
-    arguments = [sys.executable, "-c", CLIENT_THAT_DIES, server.url, photo, painting]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as dying:
-        assert dying.stdout.readline() == "painting\n"
+    arguments = [sys.executable, "-c", CLIENT_THAT_DIES, server.url, PHOTO["path"]]
+    with subprocess.Popen([*arguments, PAINTING["path"]], stdout=subprocess.PIPE) as dying:
+        assert dying.stdout.readline() == b"painting\n"
         os.kill(dying.pid, signal.SIGKILL)
-    assert seconds_until_free(server) < 5
+    attacks.until_idle(server.url, 60)
 
 
-def seconds_until_free(server):
-    """How long a new visitor waits until his own run begins."""
-    started = time.monotonic()
-    job = paint(Client(server.url, verbose=False), size=64, steps=1)
-    first_report(job, lambda report: report["level"] > 0 or report["done"])
-    return time.monotonic() - started
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory):
+    """A server that asks for a password, and would be shared if there were an internet."""
+    folder = tmp_path_factory.mktemp("locked")
+    server = Server(folder / "cache", "--auth", "ann:secret:word", "--share").wait()
+    yield server
+    server.close()
 
 
-def test_previews_of_a_finished_run_do_not_pile_up(client, server):
-    *_, (_, report) = paint(client, size=256, steps=60)
-    folder = (
-        server.cache
-        / "styletx"
-        / "runs"
-        / hashlib.sha256(report["run_id"].encode()).hexdigest()[:32]
+def test_a_password_is_asked_for_where_one_was_set(locked, tmp_path):
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(f"{locked.url}gradio_api/info", timeout=120)
+    assert refused.value.code == 401
+    client = Client(
+        locked.url, verbose=False, auth=("ann", "secret:word"), download_files=str(tmp_path)
     )
-    names = ["temple-great_wave.png", "thumbnail.jpg"]
-    assert sorted(path.name for path in folder.glob("*.*")) == names
-    (private,) = folder.glob("private-*")
-    assert 2 <= len(list(private.iterdir())) <= FRAMES + 4
+    path, _ = client.predict(content=PHOTO, style=PAINTING, **QUICK, api_name="/stylize")
+    assert path.endswith(".png")
 
 
-def test_terminating_stops_the_run_and_ends_the_server(tmp_path):
-    server = Server(tmp_path / "cache").wait()
-    job = paint(Client(server.url, verbose=False), **ENDLESS)
-    first_report(job, lambda report: report["step"] > 0)
-    started = time.monotonic()
-    assert server.close() == 0
-    assert time.monotonic() - started < 10  # Gradio waits 5 s for connections that are still open
+def test_with_a_password_no_route_answers_without_it_but_those_that_ask_for_it(locked):
+    known = gr.routes.App.create_app(build_app(Painter())).openapi()["paths"]
+    asked = 0
+    for route, methods in known.items():
+        path = route.replace("{", "x").replace("}", "x")
+        for method in methods:
+            if path in OPEN or path.startswith(OPEN_BELOW):
+                continue
+            request = urllib.request.Request(locked.url[:-1] + path, method=method.upper())
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(request, timeout=120)
+            assert refused.value.code in (401, 404), path  # closed to all, with or without
+            asked += 1
+    assert asked > 40
+    assert attacks.ask(f"{locked.url}metrics")[0] == 401
+    assert attacks.ask(f"{locked.url}healthz")[0] == 200
 
 
-def test_a_password_is_asked_for_where_one_was_set(tmp_path):
-    server = Server(tmp_path / "cache", "--auth", "ann:secret:word").wait()
-    try:
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(f"{server.url}gradio_api/info", timeout=10)
-        assert refused.value.code == 401
-        client = Client(server.url, verbose=False, auth=("ann", "secret:word"))
-        path, _ = client.predict(content=PHOTO, style=PAINTING, **QUICK, api_name="/stylize")
-        assert path.endswith(".png")
-    finally:
-        server.close()
+def test_sharing_without_the_internet_says_so_and_serves_on(locked):
+    until(lambda: "Could not create share link" in locked.log.read_text())
+    assert attacks.ask(f"{locked.url}healthz")[0] == 200
 
 
-@pytest.mark.parametrize(
-    ("options", "variables", "sentence"),
-    [
-        (["--auth", "ann"], {}, "--auth is written NAME:PASSWORD"),
-        ([], {"STYLETX_WEIGHTS": "nowhere.pth"}, "VGG19's weights could not be read from"),
-        ([], {"STYLETX_RUNNER": "spark"}, "STYLETX_RUNNER is 'spark', but must be local, zerogpu"),
-        (["--port", "99999"], {}, "The server could not start. bind(): port must be 0-65535."),
-    ],
-)
-def test_what_keeps_the_app_from_starting_is_a_sentence(tmp_path, options, variables, sentence):
-    done = subprocess.run(
-        [sys.executable, ROOT / "app.py", *options],
-        env=os.environ | variables,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode != 0
-    assert sentence in done.stderr
-    assert "Traceback" not in done.stderr
-
-
-def test_a_taken_port_is_a_sentence(server):
+def test_what_keeps_the_app_from_starting_is_a_sentence_and_an_exit_status(server, tmp_path):
+    """That each reason has a sentence is seen without a process; a taken port needs one."""
     port = str(urllib.parse.urlsplit(server.url).port)
     command = [sys.executable, ROOT / "app.py", "--port", port]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 1
     assert "The server could not start." in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_sharing_without_the_internet_says_so_and_serves_on(tmp_path):
-    server = Server(tmp_path / "cache", "--share").wait()
-    try:
-        deadline = time.monotonic() + 60
-        while "Could not create share link" not in server.log.read_text():
-            assert time.monotonic() < deadline, server.log.read_text()
-            time.sleep(0.5)
-        path, _ = Client(server.url, verbose=False).predict(
-            content=PHOTO, style=PAINTING, **QUICK, api_name="/stylize"
-        )
-        assert path.endswith(".png")
-    finally:
-        server.close()

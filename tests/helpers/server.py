@@ -16,8 +16,13 @@ from .paths import ASSETS, ROOT
 
 PHOTO = handle_file(str(ASSETS / "photos/temple.jpg"))
 PAINTING = handle_file(str(ASSETS / "paintings/great_wave.jpg"))
-QUICK = {"size": 128, "steps": 10}
+QUICK = {"size": 128, "steps": 4}
 ENDLESS = {"size": 512, "steps": 2000}
+GENEROUS = {
+    "STYLETX_PROXIES": "1",
+    "STYLETX_RUNS_PER_ADDRESS": "60",
+    "STYLETX_REQUESTS_PER_SECOND": "1000",
+}
 
 
 class Server:
