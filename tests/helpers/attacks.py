@@ -219,11 +219,11 @@ def inner_addresses(url):
     return f"{len(INNER) + 1} addresses, none fetched"
 
 
-def bad_pictures(url, number=100, seed=1):
-    """A sample of the hostile files, through upload and reader."""
+def bad_pictures(url, number=300, seed=1, part=1):
+    """A sample of the hostile files, or one `part` of it, through upload and reader."""
     told = Counter()
     slowest = 0.0
-    for name, content, _ in hostile_files.files(seed, number):
+    for name, content, _ in list(hostile_files.files(seed, number))[::part]:
         file = upload(url, content, name)
         begun = time.monotonic()
         if isinstance(file, tuple):

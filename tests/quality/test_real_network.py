@@ -1,5 +1,8 @@
 """What only the real VGG19 can show: that it sees what others see, and that pictures are good."""
 
+import re
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +10,7 @@ from PIL import Image, ImageChops, ImageStat
 from torch import nn
 from torchvision.models import vgg19 as torchvisions_vgg19
 
+import styletx.features as features
 from app import EXAMPLES, files_of, painted_of
 from styletx import Progress, Result, Settings, Style, StyletxError, stylize
 from styletx.color import to_oklab
@@ -16,28 +20,36 @@ from styletx.losses import gram, moments
 from styletx.recipe import read_recipe
 from styletx.weights import load, read_embedded
 from tests.benchmarks.quality import Judge
-from tests.helpers.paths import ROOT
+from tests.helpers.paths import ASSETS
 
 pytestmark = pytest.mark.slow
+release = pytest.mark.release
 
 CPU = torch.device("cpu")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def all_the_processors():
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(1)
+@cache
+def picture_of(name):
+    folder = "photos" if (ASSETS / f"photos/{name}.jpg").is_file() else "paintings"
+    return read(ASSETS / folder / f"{name}.jpg")
 
 
 @pytest.fixture(scope="module")
 def photo():
-    return read(ROOT / "assets/photos/temple.jpg")
+    return picture_of("temple")
 
 
 @pytest.fixture(scope="module")
 def painting():
-    return read(ROOT / "assets/paintings/great_wave.jpg")
+    return picture_of("great_wave")
+
+
+@cache
+def painted(size, photo="temple", painting="great_wave", **settings):
+    """The result of a run: painted once, however many tests look at it."""
+    styles = [Style(picture_of(painting))]
+    *_, result = stylize(picture_of(photo), styles, Settings(size=size, **settings))
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -112,13 +124,11 @@ def test_statistics_of_real_features_agree_with_numpy(photo, eye, layer):
     assert np.linalg.norm(gram(features).numpy() - products) <= 1e-5 * np.linalg.norm(products)
 
 
-def test_a_short_run_brings_the_style_close_and_keeps_the_content(photo, painting, eye):
-    settings = Settings(size=256, steps=60)
-    *_, result = stylize(photo, [Style(painting)], settings)
+def test_a_run_brings_the_style_close_and_keeps_the_content(photo, painting, eye):
+    result = painted(128)
     assert isinstance(result, Result)
-    size = result.picture.size
     before, after, other = (
-        Judge(photo, painting, eye)(picture.resize(size))
+        Judge(photo, painting, eye)(picture.resize(result.picture.size))
         for picture in (photo, result.picture, painting)
     )
     assert after[0] < 0.5 * before[0]
@@ -126,60 +136,62 @@ def test_a_short_run_brings_the_style_close_and_keeps_the_content(photo, paintin
 
 
 def test_a_run_repeats_itself_on_the_real_network(photo, painting):
-    settings = Settings(size=128, steps=4, init="noise", seed=3)
+    settings = Settings(size=64, steps=2, init="noise", seed=3)
     once, twice = (
         list(stylize(photo, [Style(painting)], settings))[-1].picture.tobytes() for _ in range(2)
     )
     assert once == twice
 
 
-def test_the_first_picture_comes_before_the_first_step(photo, painting):
-    events = stylize(photo, [Style(painting)], Settings())
-    first = next(events)
-    events.close()
+def test_the_first_picture_comes_before_the_first_step_and_the_smallest_size_works(photo, painting):
+    first, *_, result = stylize(photo, [Style(painting)], Settings(size=64, steps=2))
     assert isinstance(first, Progress)
-    assert (first.step, first.preview.size) == (0, (512, 342))
+    assert (first.step, first.preview.size) == (0, result.picture.size)
+    assert max(result.picture.size) == 64
 
 
-@pytest.mark.parametrize("size", [64, 100])
-def test_the_smallest_sizes_work(photo, painting, size):
-    *_, result = stylize(photo, [Style(painting)], Settings(size=size, steps=3))
-    assert max(result.picture.size) == size
-
-
-def test_the_same_painting_comes_out_at_every_size_only_finer(photo, painting, eye):
-    small, large = (
-        list(stylize(photo, [Style(painting)], Settings(size=size)))[-1].picture
-        for size in (384, 768)
-    )
-    style, content = Judge(small, small, eye).look(large, small.size)
-    unlike, photographic = Judge(photo, painting, eye).look(small, small.size)
-    assert style < unlike  # nearer to each other than to the painting
-    assert content < 0.75 * photographic  # and than to the photo
-    colors = [picture.resize((12, 8), Image.Resampling.BOX) for picture in (small, large)]
+@pytest.mark.parametrize("small, large", [(128, 256), pytest.param(384, 768, marks=release)])
+def test_the_same_picture_comes_out_at_every_size(photo, eye, small, large):
+    coarse, fine = painted(small).picture, painted(large).picture
+    _, content = Judge(coarse, coarse, eye).look(fine, coarse.size)
+    _, photographic = Judge(photo, coarse, eye).look(coarse, coarse.size)
+    assert content < 0.75 * photographic  # nearer to each other than to the photo
+    colors = [picture.resize((12, 8), Image.Resampling.BOX) for picture in (coarse, fine)]
     assert ImageStat.Stat(ImageChops.difference(*colors)).mean < [12] * 3
 
 
-@pytest.mark.parametrize(("size", "seconds"), [(256, 5), (512, 12)])
-def test_a_run_with_a_time_to_keep_ends_within_a_tenth_of_it(photo, painting, size, seconds):
-    *_, result = stylize(photo, [Style(painting)], Settings(size=size, seconds=seconds))
-    assert result.seconds == pytest.approx(seconds, rel=0.1)
+@release
+def test_a_larger_picture_has_the_strokes_of_the_smaller_only_finer(photo, painting, eye):
+    coarse, fine = painted(384).picture, painted(768).picture
+    style, _ = Judge(coarse, coarse, eye).look(fine, coarse.size)
+    unlike, _ = Judge(photo, painting, eye).look(coarse, coarse.size)
+    assert style < unlike  # nearer to each other than to the painting
 
 
-def test_a_time_too_short_for_a_size_is_refused_with_a_size_that_is_painted_in_it(photo, painting):
-    with pytest.raises(StyletxError, match="In 2 s this machine cannot paint 2048") as no:
-        next(stylize(photo, [Style(painting)], Settings(size=2048, seconds=2)))
-    size = int(str(no.value).split("a size of ")[1].split(",")[0])
-    *_, result = stylize(photo, [Style(painting)], Settings(size=size, seconds=2))
-    assert max(result.picture.size) == size
-    assert result.seconds < 2.4
+def test_the_picture_is_as_good_in_each_precision(photo, painting, eye, monkeypatch):
+    """Not the same: rounding leads a run to another picture, no worse and no less like the photo.
+    So the committed examples hold on machines that compute otherwise than that of their making."""
+    found = {}
+    for precision in (torch.float32, torch.bfloat16):
+        monkeypatch.setattr(features, "fastest_precision", lambda _, one=precision: one)
+        *_, result = stylize(photo, [Style(painting)], Settings(size=64, steps=12))
+        assert result.device == f"cpu, {str(precision).removeprefix('torch.')}"
+        found[precision] = Judge(photo, painting, eye)(result.picture)
+    assert found[torch.float32] == pytest.approx(found[torch.bfloat16], rel=0.1)
 
 
-def test_from_a_quarter_of_the_run_on_the_time_left_is_known_within_a_fifth(photo, painting):
-    *progress, result = stylize(photo, [Style(painting)], Settings(size=384))
-    late = [event for event in progress if event.seconds > result.seconds / 4]
-    off = [event.seconds + event.seconds_left - result.seconds for event in late]
-    assert max(map(abs, off)) < 0.2 * result.seconds
+def test_a_run_with_a_time_to_keep_ends_by_it(photo, painting):
+    """How exactly is told by tests.benchmarks.clock."""
+    *_, result = stylize(photo, [Style(painting)], Settings(size=64, steps=2000, seconds=2))
+    assert 0 < result.step < 2000
+    assert result.seconds < 20
+
+
+def test_a_time_too_short_for_a_size_is_refused_with_a_smaller_size(photo, painting):
+    with pytest.raises(StyletxError, match="In 1 s this machine cannot paint 4096") as no:
+        next(stylize(photo, [Style(painting)], Settings(size=4096, seconds=1)))
+    told = re.search(r"a size of (\d+)", str(no.value))
+    assert told is None or int(told[1]) < 4096
 
 
 PAIRS = (
@@ -197,28 +209,55 @@ BANDS = {  # by strength: the distance of the style, in parts of the photo's, an
 }
 
 
-def picture_of(name):
-    folder = "photos" if (ROOT / f"assets/photos/{name}.jpg").is_file() else "paintings"
-    return read(ROOT / "assets" / folder / f"{name}.jpg")
-
-
-@pytest.mark.parametrize("size", [128, 256])
-@pytest.mark.parametrize("pair", PAIRS, ids="+".join)
-def test_a_strength_means_the_same_for_every_pair_and_size(pair, size, eye):
+@pytest.mark.parametrize(
+    "pair, size, strengths",
+    [
+        (PAIRS[0], 128, (0.0, 0.5, 1.0, 3.0)),
+        (PAIRS[1], 128, (0.0, 1.0)),
+        *(
+            pytest.param(pair, size, tuple(BANDS), marks=release)
+            for pair in PAIRS
+            for size in (128, 256)
+        ),
+    ],
+    ids=lambda told: "+".join(map(str, told)) if isinstance(told, tuple) else None,
+)
+def test_a_strength_means_the_same_for_every_pair_and_size(pair, size, strengths, eye):
     """Style and content are measured by a judge that shares no loss with the program."""
-    photo, painting = map(picture_of, pair)
-    judge, found = Judge(photo, painting, eye), {}
-    for strength in BANDS:
-        settings = Settings(size=size, style_weight=strength)
-        *_, result = stylize(photo, [Style(painting)], settings)
-        found[strength] = judge(result.picture)
-    styles, contents = zip(*found.values(), strict=True)
+    judge = Judge(*map(picture_of, pair), eye)
+    found = [judge(painted(size, *pair, style_weight=one).picture) for one in strengths]
+    styles, contents = zip(*found, strict=True)
     assert list(styles) == sorted(styles, reverse=True)
     assert list(contents) == sorted(contents)
-    for strength, (of_style, of_content) in BANDS.items():
-        style, content = found[strength]
+    for strength, style, content in zip(strengths, styles, contents, strict=True):
+        of_style, of_content = BANDS[strength]
         assert of_style[0] <= style / styles[0] <= of_style[1], strength
         assert of_content[0] <= content <= of_content[1], strength
+
+
+def test_every_example_has_the_style_of_its_painting_and_shows_its_photo(eye):
+    """Whatever machine painted it, and whatever machine this is: nothing is painted here."""
+    for pair in EXAMPLES.values():
+        photo, painting = map(read, files_of(pair))
+        with Image.open(painted_of(pair)) as example:
+            size = example.width // 2, example.height // 2
+            picture = example.convert("RGB")
+        judge = Judge(photo, painting, eye)
+        before, after, other = (judge.look(one, size) for one in (photo, picture, painting))
+        assert after[0] < 0.5 * before[0], pair
+        assert after[1] < 0.8 * other[1], pair
+
+
+@release
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16], ids=str)
+def test_an_example_is_as_good_as_what_is_painted_today(precision, eye, monkeypatch):
+    monkeypatch.setattr(features, "fastest_precision", lambda _: precision)
+    pair = EXAMPLES["Temple, The Great Wave"]
+    photo, painting = map(read, files_of(pair))
+    *_, result = stylize(photo, [Style(painting)], read_recipe(painted_of(pair)).settings)
+    judge = Judge(photo, painting, eye)
+    with Image.open(painted_of(pair)) as example:
+        assert judge(result.picture) == pytest.approx(judge(example.convert("RGB")), rel=0.05)
 
 
 def distance(picture, other, box, eye):
@@ -240,11 +279,11 @@ SKY, GROUND = (0, 0, 1, 0.4), (0, 0.6, 1, 1)
 
 
 def test_each_region_has_the_statistics_of_its_own_painter(photo, painting, eye):
-    summer, size = picture_of("summertime"), (256, 171)
+    summer, size = picture_of("summertime"), (128, 85)
     sky = Image.new("L", photo.size)
     sky.paste(255, (0, 0, photo.width, photo.height // 2))
     styles = [Style(painting), Style(summer, mask=sky)]
-    *_, result = stylize(photo, styles, Settings(size=256))
+    *_, result = stylize(photo, styles, Settings(size=128, steps=24))
     seen = {name: p.resize(size) for name, p in (("wave", painting), ("summer", summer))}
     above = {name: distance(result.picture, p, SKY, eye) for name, p in seen.items()}
     below = {name: distance(result.picture, p, GROUND, eye) for name, p in seen.items()}
@@ -255,74 +294,63 @@ def test_each_region_has_the_statistics_of_its_own_painter(photo, painting, eye)
 def test_what_is_kept_has_the_photos_statistics_and_the_rest_the_paintings(photo, painting, eye):
     keep = Image.new("L", photo.size)
     keep.paste(255, (0, 0, photo.width, photo.height // 2))
-    *_, result = stylize(photo, [Style(painting)], Settings(size=256), keep=keep)
+    *_, result = stylize(photo, [Style(painting)], Settings(size=128, steps=24), keep=keep)
     small = photo.resize(result.picture.size, Image.Resampling.LANCZOS)
     above, ground = (
-        (int(256 * left), int(171 * top), int(256 * right), int(171 * bottom))
+        (int(128 * left), int(85 * top), int(128 * right), int(85 * bottom))
         for left, top, right, bottom in (SKY, GROUND)
     )
     assert distance(result.picture, small.crop(above), SKY, eye) < 1e-3
-    wave = painting.resize((256, 171))
+    wave = painting.resize((128, 85))
     painted = distance(result.picture, wave, GROUND, eye)
     assert painted < 0.6 * distance(small, wave, GROUND, eye)
     assert distance(result.picture, small.crop(ground), GROUND, eye) > 0.3
 
 
 def test_shares_lead_from_one_painting_to_the_other(photo, painting, eye):
-    poppies, judged = picture_of("poppies"), []
-    for share in (0, 0.5, 1):
-        styles = [Style(painting, 1 - share), Style(poppies, share)]
-        *_, result = stylize(photo, styles, Settings(size=192))
-        judged.append([Judge(photo, p, eye)(result.picture)[0] for p in (painting, poppies)])
-    from_wave, from_poppies = zip(*judged, strict=True)
-    assert list(from_wave) == sorted(from_wave)
-    assert list(from_poppies) == sorted(from_poppies, reverse=True)
+    poppies = picture_of("poppies")
+    styles = [Style(painting, 0.5), Style(poppies, 0.5)]
+    *_, between = stylize(photo, styles, Settings(size=128, steps=24))
+    pictures = [painted(128).picture, between.picture]
+    pictures.append(painted(128, painting="poppies", steps=24).picture)
+    from_wave, from_poppies = (
+        [Judge(photo, one, eye)(picture)[0] for picture in pictures] for one in (painting, poppies)
+    )
+    assert from_wave == sorted(from_wave)
+    assert from_poppies == sorted(from_poppies, reverse=True)
 
 
-def test_the_photos_colours_are_kept_where_only_lightness_is_painted(photo, painting):
+def test_the_photos_colours_are_kept_where_only_lightness_is_painted(photo):
     """Oklab's chroma: 0.02 is what the eye just tells apart, 0.3 a full red."""
-    *_, result = stylize(photo, [Style(painting)], Settings(size=192, colors="luminance"))
-    *_, plain = stylize(photo, [Style(painting)], Settings(size=192))
-    size = result.picture.size
+    kept, plain = painted(128, colors="luminance", steps=24).picture, painted(128).picture
     kept, other, own = (
-        to_oklab(to_tensor(p, size, CPU))[0, 1:] for p in (result.picture, plain.picture, photo)
+        to_oklab(to_tensor(picture, plain.size, CPU))[0, 1:] for picture in (kept, plain, photo)
     )
     assert (kept - own).norm(dim=0).mean() < 0.01
     assert (other - own).norm(dim=0).mean() > 0.03
 
 
-def test_twice_the_size_looks_as_if_it_had_been_painted_so_at_once(photo, painting, eye):
-    *_, small = stylize(photo, [Style(painting)], Settings(size=192))
-    larger = Settings(size=384, steps=16)
-    *_, doubled = stylize(photo, [Style(painting)], larger, begun=small.picture)
-    *_, at_once = stylize(photo, [Style(painting)], Settings(size=384))
+@pytest.mark.parametrize("size", [128, pytest.param(192, marks=release)])
+def test_twice_the_size_looks_as_if_it_had_been_painted_so_at_once(photo, painting, eye, size):
+    small, at_once = painted(size).picture, painted(2 * size).picture
+    larger = Settings(size=2 * size, steps=16)
+    *_, doubled = stylize(photo, [Style(painting)], larger, begun=small)
     judge = Judge(photo, painting, eye)
-    assert judge(doubled.picture) == pytest.approx(judge(at_once.picture), abs=0.06)
-    shapes = Judge(small.picture, small.picture, eye)
-    assert shapes(doubled.picture)[1] < shapes(at_once.picture)[1]  # nothing is begun anew
+    assert judge(doubled.picture) == pytest.approx(judge(at_once), abs=0.06)
+    shapes = Judge(small, small, eye)
+    assert shapes(doubled.picture)[1] < shapes(at_once)[1]  # nothing is begun anew
 
 
 def test_going_on_improves_style_and_content_at_once(photo, painting, eye):
-    *_, first = stylize(photo, [Style(painting)], Settings(size=256, steps=24))
-    *_, more = stylize(photo, [Style(painting)], Settings(size=256, steps=24), begun=first.picture)
+    first = painted(128, steps=12).picture
+    *_, more = stylize(photo, [Style(painting)], Settings(size=128, steps=12), begun=first)
     judge = Judge(photo, painting, eye)
-    assert all(b < a for a, b in zip(judge(first.picture), judge(more.picture), strict=True))
+    assert all(b < a for a, b in zip(judge(first), judge(more.picture), strict=True))
 
 
 def test_the_classic_method_approaches_style_and_keeps_content(photo, painting, eye):
-    settings = Settings(size=128, steps=60, method="gatys", init="photo")
-    *progress, result = stylize(photo, [Style(painting)], settings)
+    settings = Settings(size=128, steps=30, method="gatys", init="photo")
+    first, *_, result = stylize(photo, [Style(painting)], settings)
     judge = Judge(photo, painting, eye)
-    assert result.losses["total"] < 0.1 * progress[0].losses["total"]
+    assert result.losses["total"] < 0.1 * first.losses["total"]
     assert judge(result.picture)[0] < 0.7 * judge(photo.resize(result.picture.size))[0]
-
-
-def test_an_example_is_what_is_painted_today():
-    """Within what JPEG loses, on a machine that computes as the one it was painted on."""
-    pair = EXAMPLES["Temple, The Great Wave"]
-    recipe = read_recipe(painted_of(pair))
-    photo, painting = map(read, files_of(pair))
-    *_, result = stylize(photo, [Style(painting)], recipe.settings)
-    with Image.open(painted_of(pair)) as example:
-        apart = ImageStat.Stat(ImageChops.difference(result.picture, example)).mean
-    assert max(apart) < (6 if result.device == recipe.device else 12)
