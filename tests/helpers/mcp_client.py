@@ -1,11 +1,10 @@
-"""An agent that asks for a picture: python agent.py URL PHOTO PAINTING, with `mcp` installed."""
+"""An agent that asks for a picture: python mcp_client.py URL PHOTO PAINTING, where `mcp` is."""
 
 import asyncio
 import base64
 import io
 import json
 import sys
-import time
 from pathlib import Path
 
 from mcp import ClientSession
@@ -29,9 +28,7 @@ async def main(url, photo, painting):
     ):
         await session.initialize()
         tools = (await session.list_tools()).tools
-        started = time.monotonic()
         painted = await session.call_tool("paint", given, progress_callback=hear)
-        seconds = time.monotonic() - started
         refused = await session.call_tool("paint", {**given, "size": 9999})
     picture = Image.open(io.BytesIO(base64.b64decode(painted.content[0].data)))
     arguments = tools[0].inputSchema["properties"]
@@ -40,7 +37,6 @@ async def main(url, photo, painting):
         "arguments": {name: about["description"] for name, about in arguments.items()},
         "picture": [picture.format, *picture.size],
         "words": painted.content[-1].text,
-        "seconds": seconds,
         "progress": messages,
         "refusal": refused.content[0].text if refused.isError else "",
     }

@@ -1,0 +1,62 @@
+"""What keeps the app from starting: each a sentence and an exit status."""
+
+import pytest
+
+import app
+from styletx.agents import NEEDS
+
+WARM_UP = app.runners.Local.warm_up
+
+
+@pytest.fixture
+def refused(monkeypatch, capsys, tmp_path):
+    """Start with these options and variables, and see it refused; what it says."""
+    monkeypatch.setattr(app.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(app.runners.Local, "warm_up", lambda _: None)
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "cache"))
+
+    def start(*options, status, **variables):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit) as ended:
+            app.main(list(options))
+        assert ended.value.code == status
+        return capsys.readouterr().err
+
+    return start
+
+
+def test_a_password_without_a_name_is_a_sentence(refused):
+    assert "--auth is written NAME:PASSWORD" in refused("--auth", "ann", status=2)
+
+
+def test_where_the_package_for_agents_is_missing_it_is_named(refused, monkeypatch):
+    monkeypatch.setattr(app, "can_serve", lambda: False)
+    assert NEEDS in refused("--mcp", status=2)
+
+
+def test_weights_that_cannot_be_read_are_a_sentence(refused, monkeypatch):
+    monkeypatch.setattr(app.runners.Local, "warm_up", WARM_UP)
+    told = refused(status=1, STYLETX_WEIGHTS="nowhere.pth")
+    assert "VGG19's weights could not be read from" in told
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "sentence"),
+    [
+        ("STYLETX_RUNNER", "spark", "STYLETX_RUNNER is 'spark', but must be local, zerogpu"),
+        ("STYLETX_QUEUE", "many", "STYLETX_QUEUE is 'many', but must be a whole number"),
+    ],
+)
+def test_a_variable_that_cannot_be_is_a_sentence(refused, variable, value, sentence):
+    assert sentence in refused(status=1, **{variable: value})
+
+
+def test_a_port_that_there_is_not_is_a_sentence(refused):
+    told = refused("--port", "99999", status=1)
+    assert "The server could not start. bind(): port must be 0-65535." in told
+
+
+def test_where_nothing_can_be_kept_it_says_why(refused, tmp_path):
+    (tmp_path / "cache").write_text("in the way")
+    assert "Pictures cannot be kept in" in refused(status=1)
