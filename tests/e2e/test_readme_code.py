@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.helpers.paths import ROOT
+from tests.helpers.programs import needs
 from tests.helpers.readme import blocks
 
 pytestmark = pytest.mark.slow
@@ -42,6 +43,7 @@ def test_stopping_the_film_and_the_recipe_work_as_written(here, tmp_path):
 
 
 def test_curl_works_as_written(here, tmp_path):
+    needs("curl")
     code = changed(blocks("bash")[0], here, ('"size": 256', '"size": 64, "steps": 6'))
     told = run(code, tmp_path, "bash", "-ec")
     assert told.rstrip().splitlines()[-2] == "event: complete"

@@ -26,6 +26,7 @@ from styletx.snippets import LANGUAGES
 from styletx.storage import folder_of
 from tests.helpers import attacks
 from tests.helpers.paths import ROOT
+from tests.helpers.programs import needs
 from tests.helpers.server import ENDLESS, PAINTING, PHOTO, QUICK, Server, first_report, paint
 from tests.helpers.waiting import until
 
@@ -144,6 +145,7 @@ def test_a_run_as_code_gives_the_same_picture_from_python_curl_and_the_command_l
     client, server, tmp_path
 ):
     """On one thread less or more, the last bit of a number may differ: so all have the same."""
+    needs("curl")
     photo = tmp_path / 'it\'s, my [1] "temple".jpg'
     shutil.copy(PHOTO["path"], photo)
     shutil.copy(PAINTING["path"], tmp_path / "-wave.jpg")
