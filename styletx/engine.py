@@ -2,7 +2,6 @@
 
 import logging
 import math
-import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -119,9 +118,9 @@ def check_time(levels: Sequence[Level], task: Task, extractor: FeatureExtractor,
     with explaining_memory(levels, levels[0]):
         canvas, aim = take_aim(None, levels[0], task, extractor)
         for _ in range(REHEARSALS):
-            begun = time.monotonic()
+            begun = log.seconds
             slope(canvas, aim)
-            seconds = min(seconds, time.monotonic() - begun)
+            seconds = min(seconds, log.seconds - begun)
     shape, begun_at = task.content.size, longest_side(task.begun)
     log.pace.check(seconds, log.seconds, shape, task.settings, begun_at)
 

@@ -1,9 +1,9 @@
 """What goes into `stylize` and what comes out of it, in plain values that can be pickled."""
 
 import math
-import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, fields
+from time import monotonic
 from typing import Any
 
 from PIL import Image
@@ -96,13 +96,13 @@ class Log:
         self.done = self.first = 0  # levels, and steps of the next one, that were painted elsewhere
         self.moved = 0  # times
         self.losses: dict[str, Tensor] = {}
-        self.started, self.reported = time.monotonic(), -math.inf
+        self.started, self.reported = monotonic(), -math.inf
         self.pause = report_every  # until the next report
 
     @property
     def seconds(self) -> float:
         """Since the run began."""
-        return time.monotonic() - self.started
+        return monotonic() - self.started
 
     @property
     def due(self) -> bool:

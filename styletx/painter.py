@@ -34,10 +34,17 @@ class Painter:
     any more gives way to who does.
     """
 
-    def __init__(self, runner: Runner | None = None, allowance: Allowance = Allowance()) -> None:
-        """The runner does the work, by default in this process; visitors have their `allowance`."""
+    def __init__(
+        self,
+        runner: Runner | None = None,
+        allowance: Allowance = Allowance(),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """The runner does the work, by default in this process; visitors have their `allowance`.
+        `clock` tells the time in seconds."""
         runner = runner or Local()
         self.stylize: Callable[..., Events] = runner
+        self.clock = clock
         self.places, self.device, self.allowance = runner.places, runner.device, allowance
         self.threads = ThreadPoolExecutor(runner.most, thread_name_prefix="painter")
         self.runs: dict[str, Run] = {}  # in order of arrival
@@ -54,6 +61,7 @@ class Painter:
             settings,
             visitor,
             self.hears,
+            self.clock,
         )
         run.future.add_done_callback(lambda _: self.forget(run))
         with self.door:
@@ -204,13 +212,13 @@ class Painter:
     def close(self, patience: float = 0) -> bool:
         """Stop every run and take no more. Within `patience` seconds, wait until those who watch
         have their pictures, and nothing is at work: whether that was so."""
-        deadline = time.monotonic() + patience
+        deadline = self.clock() + patience
         with self.door:
             self.closing, runs = True, list(self.runs.values())
         self.threads.shutdown(wait=False)
         for run in runs:
             run.stop()
-        told = [run.told.wait(max(0, deadline - time.monotonic())) for run in runs]
-        while self.runs and time.monotonic() < deadline:
-            time.sleep(0.01)
-        return all(told) and not self.runs
+        told = [run.told.wait(max(0, deadline - self.clock())) for run in runs]
+        with self.door:
+            ended = self.door.wait_for(lambda: not self.runs, max(0, deadline - self.clock()))
+        return all(told) and ended

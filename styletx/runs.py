@@ -42,29 +42,31 @@ class Run:
         settings: Settings,
         visitor: Visitor = NOBODY,
         heard: Callable[[Visitor], bool] = lambda visitor: True,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`events` begins the work, unless it is told meanwhile that the run is over. `heard` says
-        whether what a visitor is told is listened to."""
+        whether what a visitor is told is listened to. `clock` tells the time in seconds."""
         self.id = uuid4().hex
         self.events, self.settings, self.visitor, self.heard = events, settings, visitor, heard
+        self.clock = clock
         self.context = copy_context()  # of the request, which ZeroGPU's package looks up
         self.latest: Event | None = None
         self.stopping = self.late = self.left = False
         self.turn = 0  # of the line; the lower, the sooner
         self.future: Future[None] = Future()
         self.changed, self.told = Condition(), Signal()  # all that is to be told of it
-        self.attended = time.monotonic()  # the last time that somebody was there for it
+        self.attended = clock()  # the last time that somebody was there for it
 
     def paint(self, most: float, unwanted: Callable[["Run"], bool]) -> None:
         """Drive the generator to its end, to the first event after `stop`, for `most` seconds, or
         until it is `unwanted`."""
-        begun = time.monotonic()
+        begun = self.clock()
         with closing(self.events(lambda: self.over)) as events:
             for event in events:
                 if self.stopping:
                     return
                 self.latest = event
-                self.late = time.monotonic() - begun > most and isinstance(event, Progress)
+                self.late = self.clock() - begun > most and isinstance(event, Progress)
                 if self.late:
                     self.stop()
                     return
@@ -95,7 +97,7 @@ class Run:
     @property
     def silence(self) -> float:
         """Seconds since somebody was there for it."""
-        return time.monotonic() - self.attended
+        return self.clock() - self.attended
 
     @property
     def result(self) -> Result | None:
@@ -108,7 +110,7 @@ class Run:
         if the run failed, its error is raised, after the last good picture if there is one."""
         while not self.over:
             if self.heard(self.visitor):
-                self.attended = time.monotonic()
+                self.attended = self.clock()
             seen = self.latest
             if not isinstance(seen, Result):  # which the end of the run follows
                 yield seen

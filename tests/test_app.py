@@ -1,7 +1,6 @@
 """The page and the API without a server: what they hand on, what they show, what they refuse."""
 
 import json
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from styletx.visits import collected
 from tests.helpers.page import ask, both, build_app, by_name, handler, upload
 from tests.helpers.scripted import FACTS, PICTURE, progress, result
 from tests.helpers.settings import OTHER
+from tests.helpers.waiting import until
 
 
 def test_the_page_shows_a_run_from_first_to_last(painter, files):
@@ -69,8 +69,8 @@ def test_a_run_that_fails_says_so_and_is_never_called_done(painter, files, begun
     assert bool(kept) == bool(begun)
 
 
-def test_a_run_stopped_in_line_leaves_the_last_picture(painter, files):
-    painter.threads.submit(time.sleep, 0.5)
+def test_a_run_stopped_in_line_leaves_the_last_picture(painter, files, monkeypatch):
+    monkeypatch.setattr(painter, "next_run", lambda: None)  # it waits
     watching = ask(build_app(painter), "paint", **both(files))
     painter.stop(next(watching)["run"]["run_id"])
     *_, last = watching
@@ -433,7 +433,7 @@ def test_a_disk_that_takes_nothing_is_a_sentence_without_paths_and_nothing_of_th
 def test_the_photo_may_be_gone_when_the_picture_is_finished(painter, files):
     def slow(content, styles, settings):
         yield progress(1)
-        time.sleep(0.5)  # until that was seen
+        until(lambda: list(runs().glob("*/private-*/before.jpg")))  # that was seen
         (files / "photo.png").unlink()
         yield result()
 
@@ -452,9 +452,7 @@ def test_nothing_is_brought_while_a_run_would_paint_over_it(painter, files):
     run = next(watching)["run"]
     assert by_name(page, bring(run)) == {}
     watching.close()
-    deadline = time.monotonic() + 5
-    while painter.runs and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: not painter.runs)
     assert by_name(page, bring(run)) == {"status": "brought"}
     assert by_name(page, bring({})) == {"status": "brought"}
 

@@ -1,6 +1,7 @@
 """What a server lends to the public is named, has a default, and can be set from outside."""
 
 from dataclasses import fields
+from itertools import product
 
 import pytest
 
@@ -16,8 +17,13 @@ def test_every_limit_is_set_by_a_variable_of_its_name(name):
     assert Allowance.of({PREFIX + name.upper(): ""}) == Allowance.of({}) == Allowance()
 
 
-@pytest.mark.parametrize("text", ["many", "nan", "inf", "-1", "1e999", "0x10", "1 2"])
-@pytest.mark.parametrize("name", LIMITS)
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *((name, "many") for name in LIMITS),
+        *product(["queue", "max_body"], ["nan", "inf", "-1", "1e999", "0x10", "1 2"]),
+    ],
+)
 def test_a_variable_that_is_no_such_number_is_a_sentence(name, text):
     with pytest.raises(StyletxError, match=f"^{PREFIX}{name.upper()} is .* must be .* at least "):
         Allowance.of({PREFIX + name.upper(): text})

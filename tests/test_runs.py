@@ -1,6 +1,5 @@
 import logging
 import threading
-import time
 from collections import Counter
 from dataclasses import replace
 
@@ -10,28 +9,49 @@ import styletx.painter as painters
 from styletx import Result, Style, StyletxError, figures
 from styletx.errors import Busy
 from styletx.limits import Allowance
-from styletx.painter import Painter
+from styletx.painter import MANNERS, PATIENCE, Painter
 from styletx.runners import Local
-from styletx.runs import Visitor
-from tests.helpers.scripted import PICTURE, SETTINGS, Script, progress, result
+from styletx.runs import NOBODY, Visitor
+from tests.helpers.scripted import PICTURE, SETTINGS, Clock, Script, progress, result
+from tests.helpers.waiting import until
+
+AT_WORK = [progress(1) for _ in range(100)]
 
 
 @pytest.fixture
-def painter():
-    painter = Painter()
-    yield painter
-    painter.close()
+def clock():
+    return Clock()
 
 
-def start(painter, script, *visitor):
+@pytest.fixture
+def opened(clock):
+    """Make painters that go by the `clock`, and let nothing of them outlive the test."""
+    painters = []
+
+    def make(runner=None, **allowance):
+        painters.append(Painter(runner, Allowance(**allowance), clock))
+        return painters[-1]
+
+    yield make
+    for painter in painters:
+        painter.close()
+        until(lambda painter=painter: Script.let_go() or not painter.runs)
+        painter.threads.shutdown()
+
+
+@pytest.fixture
+def painter(opened):
+    return opened()
+
+
+def start(painter, script, visitor=NOBODY, settings=SETTINGS):
     painter.stylize = script
     pictures = {"content": PICTURE, "styles": [Style(PICTURE)]}
-    return painter.start(SETTINGS, lambda over: pictures, *visitor)
+    return painter.start(settings, lambda over: pictures, visitor)
 
 
 def test_a_run_is_watched_to_its_result(painter):
-    script = Script(progress(1), progress(2), result())
-    script.go.set()
+    script = Script(progress(1), progress(2), result()).go_on()
     run = start(painter, script)
     *_, last = run.watch()
     assert last == result()
@@ -40,72 +60,71 @@ def test_a_run_is_watched_to_its_result(painter):
 
 
 def test_only_the_latest_state_is_shown_and_the_result_once(painter):
-    script = Script(progress(1), progress(2), result())
-    script.go.set()
+    script = Script(progress(1), progress(2), result()).go_on()
     run = start(painter, script)
-    script.ended.wait(5)
+    until(script.ended.is_set)
     assert [event for event in run.watch() if isinstance(event, Result)] == [result()]
 
 
 def test_watching_goes_on_by_the_clock_while_nothing_happens(painter):
-    run = start(painter, Script(progress(1), result()))
-    watching = run.watch(every=0.01)
-    assert [next(watching) for _ in range(5)][-1] == progress(1)
+    script = Script(progress(1), result())
+    run = start(painter, script)
+    script.rest()
+    watching = run.watch(every=0.001)
+    assert [next(watching) for _ in range(5)] == [progress(1)] * 5
 
 
 def test_stop_keeps_the_picture_so_far_at_once(painter):
     script = Script(progress(1), progress(2), result())
     run = start(painter, script)
-    script.begun.wait(5)
-    started = time.monotonic()
+    script.rest()
     assert painter.stop(run.id)
     *_, last = run.watch()
-    assert time.monotonic() - started < 0.2
+    assert not script.ended.is_set()  # nobody waited for that
     assert last == result(step=1)
     assert last.stopped
-    script.go.set()
-    assert script.ended.wait(5)  # the thread follows at its next event
+    script.go_on()
+    until(script.ended.is_set)  # the thread follows at its next event
 
 
 def test_a_stopped_run_takes_no_more_than_one_event_more(painter):
-    script = Script(*[progress(step) for step in range(1, 1000)])
+    script = Script(*AT_WORK)
     run = start(painter, script)
-    script.begun.wait(5)
+    script.rest()
     run.stop()
-    script.go.set()
-    assert script.ended.wait(5)
-    assert script.told <= 2
+    script.go_on()
+    until(script.ended.is_set)
+    assert script.told == 2
 
 
 def test_pictures_are_read_only_when_their_turn_comes(painter):
-    busy, read = Script(progress(1), result()), threading.Event()
+    busy, before = Script(progress(1), result()), []
     start(painter, busy)
-    busy.begun.wait(5)
+    busy.rest()
 
     def pictures(over):
-        read.set()
+        before.append(busy.ended.is_set())
         return {"content": PICTURE, "styles": [Style(PICTURE)]}
 
     run = painter.start(SETTINGS, pictures)
-    assert not read.wait(0.1)
-    busy.go.set()
+    assert painter.next_run() is None
+    busy.go_on()
     assert list(run.watch())[-1] == result()
-    assert read.is_set()
+    assert before == [True]
 
 
-def test_a_run_that_is_stopped_while_its_pictures_are_read_is_none(painter, caplog):
-    reading, told = threading.Event(), []
+def test_a_run_that_is_stopped_while_its_pictures_are_read_is_none(painter):
+    reading = threading.Event()
 
     def pictures(over):
         reading.set()
-        while not over():
-            time.sleep(0.01)
+        until(over)
         raise Busy("This run was stopped before it began.")
 
     run = painter.start(SETTINGS, pictures)
     told = run.watch()
     assert next(told) is None
-    assert reading.wait(5)
+    until(reading.is_set)
     run.stop()
     assert list(told) == [None]
     assert list(start(painter, Script(result())).watch())[-1] == result()
@@ -114,19 +133,20 @@ def test_a_run_that_is_stopped_while_its_pictures_are_read_is_none(painter, capl
 
 def test_a_run_stopped_in_line_never_begins(painter):
     busy, waiting = Script(progress(1), result()), Script(progress(1), result())
-    first, second = start(painter, busy), start(painter, waiting)
-    busy.begun.wait(5)
+    first = start(painter, busy)
+    busy.rest()
+    second = start(painter, waiting)
     assert (painter.ahead_of(first), painter.ahead_of(second)) == (0, 1)
     second.stop()
     assert list(second.watch()) == [None]
-    busy.go.set()
+    busy.go_on()
     assert list(first.watch())[-1] == result()
+    assert list(start(painter, Script(result())).watch())[-1] == result()  # after its turn
     assert not waiting.begun.is_set()
 
 
 def test_runs_wait_their_turn_and_never_share_the_device(painter):
-    script = Script(progress(1), result())
-    script.go.set()
+    script = Script(progress(1), result()).go_on()
     runs = [start(painter, script) for _ in range(5)]
     assert [list(run.watch())[-1] for run in runs] == [result()] * 5
     assert script.most_at_work == 1
@@ -145,13 +165,11 @@ class Places(Local):
 
 
 @pytest.fixture
-def spacious(monkeypatch):
-    monkeypatch.setattr(painters, "LOOK", 0.02)
-    painter = Painter(Places(2))
+def spacious(opened, monkeypatch):
+    monkeypatch.setattr(painters, "LOOK", 0.01)
+    painter = opened(Places(2))
     painter.stylize = Script(progress(1), result())
-    yield painter
-    painter.stylize.go.set()
-    painter.close()
+    return painter
 
 
 def watched(painter, number):
@@ -167,33 +185,31 @@ def watched(painter, number):
     return runs, watching, ends
 
 
-def soon(true):
-    deadline = time.monotonic() + 5
-    while not true() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return true()
+def finish(threads):
+    for one in threads:
+        one.join(30)
+        assert not one.is_alive()
 
 
 def test_as_many_runs_are_at_work_as_there_are_places(spacious):
     script = spacious.stylize
     runs, watching, ends = watched(spacious, 5)
-    assert soon(lambda: script.at_work == 2)
+    until(lambda: script.at_work == 2)
     assert sorted(spacious.ahead_of(run) for run in runs) == [0, 0, 1, 2, 3]
     spacious.places.__self__.room = 3
-    assert soon(lambda: script.at_work == 3)
+    until(lambda: script.at_work == 3)
     spacious.places.__self__.room = 1  # who is at work is not disturbed
     runs[-1].stop()
-    script.go.set()
-    for one in watching:
-        one.join(5)
+    script.go_on()
+    finish(watching)
     assert script.most_at_work == 3
     assert [end[-1] for end in ends] == [result()] * 4 + [None]
-    assert soon(lambda: not spacious.runs)
+    until(lambda: not spacious.runs)
 
 
 def test_who_waits_for_one_of_several_places_is_told_how_long(spacious):
     watched(spacious, 4)
-    assert soon(lambda: spacious.stylize.at_work == 2)
+    until(lambda: spacious.stylize.resting == 2)
     line = spacious.line()
     at_work, waiting = line[:2], line[2:]
     assert [spacious.wait_of(run) for run in waiting] == [None, None]
@@ -203,27 +219,27 @@ def test_who_waits_for_one_of_several_places_is_told_how_long(spacious):
     assert [spacious.wait_of(run) for run in waiting] == [4.0, 10.0]
 
 
-def test_a_run_that_has_just_ended_is_none_to_begin_with(monkeypatch):
-    """However late it is forgotten: hundreds of short ones all begin."""
-    painter = Painter(Places(4), Allowance(queue=1000, runs_per_address=1000))
-    forget = painter.forget
-    monkeypatch.setattr(painter, "forget", lambda run: time.sleep(0.002) or forget(run))
-    painter.stylize = Script(result())
-    runs = [start(painter, painter.stylize) for _ in range(300)]
-    assert soon(lambda: not painter.runs)
+def test_a_run_that_has_just_ended_is_none_to_begin_with(opened, monkeypatch):
+    """However late it is forgotten: all of many short ones begin."""
+    monkeypatch.setattr(painters, "LOOK", 0.01)
+    painter = opened(Places(4), queue=40, runs_per_address=40)
+    forget, ended = painter.forget, []
+    monkeypatch.setattr(painter, "forget", ended.append)
+    runs = [start(painter, Script(result())) for _ in range(40)]
+    until(lambda: len(ended) == 40)
     assert all(run.result == result() for run in runs)
-    painter.close()
+    for run in ended:
+        forget(run)
+    assert not painter.runs
 
 
 def test_closing_ends_those_who_wait_for_a_place(spacious):
     _, watching, _ = watched(spacious, 6)
-    assert soon(lambda: spacious.stylize.at_work == 2)
-    spacious.stylize.go.set()
+    until(lambda: spacious.stylize.at_work == 2)
     assert not spacious.close()
-    for one in watching:
-        one.join(5)
-    assert all(not one.is_alive() for one in watching)
-    assert soon(lambda: not spacious.runs)
+    spacious.stylize.go_on()
+    finish(watching)
+    until(lambda: not spacious.runs)
 
 
 def test_an_error_reaches_who_watches(painter):
@@ -236,8 +252,7 @@ def test_an_error_reaches_who_watches(painter):
 
 
 def test_the_last_good_picture_comes_before_the_error(painter):
-    script = Script(progress(1), result(step=1), StyletxError("It broke."))
-    script.go.set()
+    script = Script(progress(1), result(step=1), StyletxError("It broke.")).go_on()
     run, seen = start(painter, script), []
     with pytest.raises(StyletxError, match="It broke"):
         for event in run.watch():
@@ -259,30 +274,25 @@ def test_nobody_can_stop_what_they_do_not_know(painter):
 
 
 def test_closing_stops_everything(painter):
-    script = Script(*[progress(step) for step in range(1000)])
+    script = Script(*AT_WORK)
     runs = [start(painter, script) for _ in range(3)]
-    script.begun.wait(5)
+    script.rest()
     painter.close()
-    script.go.set()
-    assert script.ended.wait(5)
     assert all(run.over for run in runs)
+    script.go_on()
+    until(lambda: not painter.runs)
+    assert script.told == 2
 
 
 def test_who_waits_is_told_how_long_as_far_as_that_is_known(painter):
-    def slowly(seconds_left):
-        yield replace(progress(1), seconds=10.0, seconds_left=seconds_left)
-        time.sleep(2)
-
-    painter.stylize = lambda **given: slowly(given["content"])
-    first, *others = (painter.start(SETTINGS, lambda over: {"content": 6.0}) for _ in range(3))
+    script = Script(replace(progress(1), seconds=10.0, seconds_left=6.0), result())
+    first, *others = (start(painter, script) for _ in range(3))
     assert painter.wait_of(first) is None  # it waits for nobody
-    deadline = time.monotonic() + 5
-    while first.latest is None and time.monotonic() < deadline:
-        time.sleep(0.01)
+    script.rest()
     assert painter.wait_of(others[0]) == 6
     assert painter.wait_of(others[1]) == pytest.approx(6 + 16)  # as long again as the first, in all
-    smaller = painter.start(replace(SETTINGS, size=256), lambda over: {"content": 6.0})
-    larger = painter.start(SETTINGS, lambda over: {"content": 6.0})
+    smaller = start(painter, script, settings=replace(SETTINGS, size=256))
+    larger = start(painter, script)
     for run in others:
         run.stop()
     assert painter.wait_of(smaller) == 6
@@ -297,20 +307,19 @@ ANN, ANNS_PHONE, BOB = (
 
 
 @pytest.fixture
-def strict():
-    painter = Painter(allowance=Allowance(queue=4, runs_per_address=2))
-    yield painter
-    painter.close()
+def strict(opened):
+    return opened(queue=4, runs_per_address=2)
 
 
 def test_a_visitor_has_one_run_at_a_time_and_the_next_as_soon_as_it_is_over(strict):
     script = Script(progress(1), result())
     first = start(strict, script, ANN)
+    script.rest()
     with pytest.raises(Busy, match="A picture of yours is being painted already: wait for it, or"):
         start(strict, script, ANN)
     first.stop()
     start(strict, script, ANN)  # although the thread has not noticed yet
-    script.go.set()
+    assert not script.ended.is_set()
 
 
 def test_an_address_has_so_many_runs_and_other_addresses_are_none_the_worse(strict):
@@ -320,23 +329,17 @@ def test_an_address_has_so_many_runs_and_other_addresses_are_none_the_worse(stri
     with pytest.raises(Busy, match="2 pictures are being painted for your address already"):
         start(strict, script, Visitor("tablet", "1.1.1.1"))
     start(strict, script, BOB)
-    script.go.set()
 
 
 def test_a_full_line_is_refused_at_once_with_the_wait_and_counts_only_the_living(strict):
     script = Script(replace(progress(1), seconds=4.0, seconds_left=6.0), result())
     waiting = [start(strict, script) for _ in range(4)]
-    assert script.begun.wait(5)
-    deadline = time.monotonic() + 5
-    while waiting[0].latest is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    began = time.monotonic()
+    script.rest()
     with pytest.raises(Busy, match="4 pictures are in line already, .*; they take about 36 s"):
         start(strict, script)
-    assert time.monotonic() - began < 0.1
+    assert script.told == 1  # nothing had to move for that
     waiting[2].stop()
     start(strict, script)
-    script.go.set()
 
 
 def test_fifty_at_once_are_served_or_refused_and_none_is_lost(strict):
@@ -351,49 +354,53 @@ def test_fifty_at_once_are_served_or_refused_and_none_is_lost(strict):
     visitors = [threading.Thread(target=visit, args=(place,)) for place in range(50)]
     for one in visitors:
         one.start()
-    script.go.set()
-    for one in visitors:
-        one.join(20)
-    assert len(told) == 50
-    assert {type(one) for one in told} <= {Result, Busy}
+    until(lambda: len(told) == 46)  # all that are refused, while the first is at work
+    script.go_on()
+    finish(visitors)
+    assert Counter(map(type, told)) == {Busy: 46, Result: 4}
     assert script.most_at_work == 1
 
 
-def test_a_run_ends_when_its_time_is_over_with_the_picture_so_far():
-    painter = Painter(allowance=Allowance(max_seconds=1))
-    script = Script(*[progress(1)] * 10**6)
-    script.go.set()
+def test_a_run_ends_when_its_time_is_over_with_the_picture_so_far(opened, clock):
+    painter, script = opened(max_seconds=20), Script(*AT_WORK)
     run = start(painter, script)
-    began = time.monotonic()
+    script.rest()
+    clock.pass_(20)
+    script.go_on(1)
+    script.rest()
+    assert not run.over
+    clock.pass_(0.1)
+    script.go_on(1)
     *_, last = run.watch()
-    assert 0.9 < time.monotonic() - began < 3
+    assert last == result(step=1)
     assert (last.stopped, run.late) == (True, True)
-    painter.close()
+    until(lambda: not painter.runs)
+    assert run.outcome == "late"
 
 
 def test_addresses_take_turns_and_nobody_who_asks_for_one_picture_is_overtaken(painter):
     script = Script(progress(1), result())
     many = [start(painter, script, Visitor(str(place), "1.1.1.1")) for place in range(4)]
-    assert script.begun.wait(5)
+    script.rest()
     few = [start(painter, script, Visitor(name, name)) for name in ("ann", "bob")]
     late = start(painter, script, Visitor("late", "1.1.1.2"))
     assert painter.line() == [many[0], *few, late, *many[1:]]
     assert [painter.ahead_of(run) for run in (many[1], few[0])] == [4, 1]
-    script.go.set()
     ends = []
     for run in (*many, *few, late):
         run.future.add_done_callback(lambda _, run=run: ends.append(run))
+    script.go_on()
     for run in (*many, *few, late):
         list(run.watch())
+    until(lambda: len(ends) == 7)
     assert ends == [many[0], *few, late, *many[1:]]
 
 
 def test_who_waits_behind_many_and_comes_again_is_served_in_between(painter):
     script, order = Script(result()), []
-    script.go.set()
     hold = Script(progress(1), result())
     first = start(painter, hold, Visitor("0", "1.1.1.1"))
-    assert hold.begun.wait(5)
+    hold.rest()
     many = [start(painter, script, Visitor(str(place), "1.1.1.1")) for place in (1, 2, 3)]
     ann = Visitor("ann", "2.2.2.2")
 
@@ -409,147 +416,155 @@ def test_who_waits_behind_many_and_comes_again_is_served_in_between(painter):
     for run in many:
         run.future.add_done_callback(lambda _, run=run: ended(run))
     again()
-    hold.go.set()
+    hold.go_on()
     list(first.watch())
-    deadline = time.monotonic() + 5
-    while painter.runs and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: not painter.runs and len(order) >= 5)
     assert order[:5] == [ann.address, "1.1.1.1", ann.address, "1.1.1.1", ann.address]
 
 
-def test_a_run_that_nobody_watches_any_more_is_given_up_and_nothing_of_it_kept(
-    painter, monkeypatch
-):
-    monkeypatch.setattr(painters, "PATIENCE", 0.2)
-    script = Script(*[progress(1)] * 10**4, patience=0.01)
+def test_a_run_that_nobody_watches_any_more_is_given_up_and_nothing_of_it_kept(painter, clock):
+    script = Script(*AT_WORK)
     run = start(painter, script)
     watching = run.watch()
     next(watching)
-    assert script.ended.wait(5)
+    script.rest()
+    clock.pass_(PATIENCE)
+    script.go_on(1)
+    script.rest()
+    assert not run.left
+    clock.pass_(1)
+    script.go_on(1)
+    until(lambda: not painter.runs)
     assert run.left
     assert list(watching) == []
     assert run.outcome == "left"
 
 
+def begins(painter):
+    """Whether a run is begun with, if one could be now."""
+    with painter.door:
+        return painter.next_run() is not None
+
+
 def test_a_run_is_begun_once_somebody_listens_and_whoever_listens_first_is_first(painter):
     painter.listeners = Counter()
-    script = Script(progress(1), result(), patience=0)
+    script = Script(progress(1), result()).go_on()
     deaf = start(painter, script, Visitor("deaf", "1.1.1.1"))
     ann = start(painter, script, Visitor("ann", "2.2.2.2"))
-    assert not script.begun.wait(0.3)
-    painter.listeners["ann"] = 1
-    assert painter.line() == [ann, deaf]
+    assert not begins(painter)
+    with painter.door:
+        painter.listeners["ann"] = 1
+        assert painter.line() == [ann, deaf]
     assert isinstance(list(ann.watch())[-1], Result)
-    time.sleep(0.3)
+    assert not begins(painter)
     assert deaf.latest is None
     painter.listeners["deaf"] = 1
     assert isinstance(list(deaf.watch())[-1], Result)
 
 
-def test_a_run_to_which_nobody_has_listened_for_long_is_given_up_unbegun(painter, monkeypatch):
-    monkeypatch.setattr(painters, "PATIENCE", 0.3)
+def test_a_run_to_which_nobody_has_listened_for_long_is_given_up_unbegun(painter, clock):
     painter.listeners = Counter()
-    script = Script(progress(1), result(), patience=0)
+    script = Script(progress(1), result())
     run = start(painter, script, Visitor("deaf", "1.1.1.1"))
-    deadline = time.monotonic() + 5
-    while painter.runs and time.monotonic() < deadline:
-        time.sleep(0.01)
+    clock.pass_(PATIENCE)
+    assert not begins(painter)
+    assert not run.over
+    clock.pass_(1)
+    until(lambda: not painter.runs)
     assert run.left
     assert not script.begun.is_set()
 
 
-def test_a_run_to_which_nobody_listens_any_more_gives_way_to_one_with_a_listener(
-    painter, monkeypatch
-):
-    monkeypatch.setattr(painters, "MANNERS", 0.4)
+def test_a_run_to_which_nobody_listens_any_more_gives_way_to_one_with_a_listener(painter, clock):
     painter.listeners = Counter({"gone": 1, "ann": 1})
-    script = Script(*[progress(1)] * 10**4, patience=0.01)
+    script, quick = Script(*AT_WORK), Script(progress(1), result()).go_on()
     gone = start(painter, script, Visitor("gone", "1.1.1.1"))
-    assert script.begun.wait(5)
-    unheard = start(painter, script, Visitor("unheard", "1.1.1.2"))
-    for run in (gone, unheard):  # Gradio asks for news of them, although nobody wants to know
-        threading.Thread(target=list, args=(run.watch(),)).start()
-    time.sleep(0.3)
+    script.rest()
+    unheard = start(painter, quick, Visitor("unheard", "1.1.1.2"))
+    # Gradio asks for news of them, although nobody wants to know
+    news = [run.watch(every=0) for run in (gone, unheard)]
+    assert [next(one) for one in news] == [progress(1), None]
     del painter.listeners["gone"]
-    time.sleep(0.8)
+    clock.pass_(MANNERS + 1)
+    assert [next(one) for one in news] == [progress(1), None]
+    script.go_on(2)
+    script.rest()
     assert not gone.over  # as long as nobody else is waiting who listens
-    ann = start(painter, Script(progress(1), result(), patience=0), ANN._replace(session="ann"))
+    ann = start(painter, quick, ANN._replace(session="ann"))
     assert painter.line() == [gone, ann, unheard]
+    script.go_on(1)
     assert isinstance(list(ann.watch())[-1], Result)
     assert gone.left
+    assert not begins(painter)
     assert not unheard.over
 
 
-def test_a_run_to_which_nobody_listens_goes_on_where_there_is_another_place(painter, monkeypatch):
-    monkeypatch.setattr(painters, "MANNERS", 0.1)
+def test_a_run_to_which_nobody_listens_goes_on_where_there_is_another_place(painter, clock):
     painter.listeners = Counter({"gone": 1})
-    script = Script(*[progress(1)] * 10**4, patience=0.01)
+    script = Script(*AT_WORK)
     gone = start(painter, script, Visitor("gone", "1.1.1.1"))
-    assert script.begun.wait(5)
+    script.rest()
     painter.places = lambda: 2
     del painter.listeners["gone"]
     painter.listeners["ann"] = 1
     start(painter, script, ANN._replace(session="ann"))  # whose thread is still to begin
-    time.sleep(0.3)
+    clock.pass_(MANNERS + 1)
     assert not painter.unwanted(gone)
     painter.places = lambda: 1
     assert painter.unwanted(gone)
 
 
-def test_where_the_line_is_full_who_has_not_been_listened_to_for_longest_makes_room(monkeypatch):
-    monkeypatch.setattr(painters, "MANNERS", 0.1)
-    painter = Painter(allowance=Allowance(queue=3))
-    painter.listeners, script = Counter({"ann": 1}), Script(progress(1), result(), patience=0)
-    parked = [start(painter, script, Visitor(name, name)) for name in ("a", "b", "c")]
+def test_where_the_line_is_full_who_has_not_been_listened_to_for_longest_makes_room(opened, clock):
+    painter = opened(queue=3)
+    painter.listeners, script = Counter({"ann": 1}), Script(progress(1), result()).go_on()
+    parked = []
+    for name in ("a", "b", "c"):
+        parked.append(start(painter, script, Visitor(name, name)))
+        clock.pass_(0.1)
     with pytest.raises(Busy, match="3 pictures are in line"):
         start(painter, script, ANN._replace(session="ann"))  # they may be about to listen
-    time.sleep(0.2)
+    clock.pass_(MANNERS)
     ann = start(painter, script, ANN._replace(session="ann"))
     assert [run.left for run in parked] == [True, False, False]
     assert isinstance(list(ann.watch())[-1], Result)
-    painter.close()
 
 
 def test_who_was_parked_in_line_and_then_begins_does_not_let_others_overtake(painter):
     painter.listeners = Counter(dict.fromkeys("abcvx", 1))
-    hold = Script(progress(1), result())
-    parked = start(painter, hold, Visitor("parked", "parked"))
+    hold, quick = Script(progress(1), result()), Script(result())
+    parked = start(painter, quick, Visitor("parked", "parked"))
     for name in "abc":
-        hold.go.set()
-        list(start(painter, hold, Visitor(name, name)).watch())
-    hold.go.clear()
+        list(start(painter, quick, Visitor(name, name)).watch())
+    painter.stylize = hold
     painter.listeners["parked"] = 1
-    deadline = time.monotonic() + 5
-    while not parked.future.running() and time.monotonic() < deadline:
-        time.sleep(0.01)
+    hold.rest()
     waits = start(painter, hold, Visitor("v", "v"))
     comes = start(painter, hold, Visitor("x", "x"))
     assert painter.line() == [parked, waits, comes]
-    hold.go.set()
 
 
-def test_who_listens_is_not_given_up_for_being_told_late(painter, monkeypatch):
-    monkeypatch.setattr(painters, "MANNERS", 0.1)
+def test_who_listens_is_not_given_up_for_being_told_late(painter, clock):
     painter.listeners = Counter({"slow": 1, "ann": 1})
-    script = Script(*[progress(1)] * 50, result(), patience=0.01)
+    script = Script(progress(1), progress(2), result())
     slow = start(painter, script, Visitor("slow", "1.1.1.1"))
-    assert script.begun.wait(5)
-    ann = start(painter, Script(result(), patience=0), ANN._replace(session="ann"))
-    time.sleep(0.3)  # in which nobody asks for news of it
+    script.rest()
+    ann = start(painter, Script(result()), ANN._replace(session="ann"))
+    clock.pass_(MANNERS + 1)  # in which nobody asks for news of it
+    script.go_on(1)
+    script.rest()
     assert not slow.left
+    script.go_on()
     assert isinstance(list(slow.watch())[-1], Result)
     assert isinstance(list(ann.watch())[-1], Result)
 
 
-def test_nobody_is_kept_in_line_for_whom_nobody_is_there(strict, monkeypatch):
-    monkeypatch.setattr(painters, "PATIENCE", 0.2)
+def test_nobody_is_kept_in_line_for_whom_nobody_is_there(strict, clock):
     script = Script(progress(1), result())
     waiting = [start(strict, script) for _ in range(4)]
-    time.sleep(0.3)
+    script.rest()
+    clock.pass_(PATIENCE + 1)
     start(strict, script)
     assert all(run.left for run in waiting)
-    script.go.set()
-    assert script.ended.wait(5)
 
 
 def test_what_becomes_of_each_run_is_counted_and_logged_in_a_line_that_tells_of_nobody(
@@ -563,13 +578,8 @@ def test_what_becomes_of_each_run_is_counted_and_logged_in_a_line_that_tells_of_
     }
     for told, events in ends.items():
         before = figures.counted[f'styletx_runs_total{{outcome="{told}"}}']
-        script = Script(*events)
-        script.go.set()
-        run = start(painter, script, ANN)
-        assert script.ended.wait(5)
-        while run.id in painter.runs:
-            time.sleep(0.01)
-        time.sleep(0.02)
+        run = start(painter, Script(*events).go_on(), ANN)
+        until(lambda: caplog.records)
         (record,) = caplog.records
         assert f"run {run.id[:8]} {told}: 512 pixels, " in record.getMessage()
         assert not any(secret in record.getMessage() for secret in (run.id, "secret", *ANN))
@@ -577,18 +587,19 @@ def test_what_becomes_of_each_run_is_counted_and_logged_in_a_line_that_tells_of_
         caplog.clear()
 
 
-def test_closing_waits_for_those_who_are_told_and_says_whether_all_were():
-    painter = Painter()
-    script = Script(*[progress(step) for step in range(1000)])
+def test_closing_waits_for_those_who_are_told_and_says_whether_all_were(painter, clock):
+    script = Script(*AT_WORK)
     run = start(painter, script)
-    script.begun.wait(5)
-    began = time.monotonic()
-    assert not painter.close(patience=0.2)  # nobody tells of it
-    assert 0.15 < time.monotonic() - began < 1
+    script.rest()
+    run.told.wait = clock.pass_  # nobody tells of it
+    began = clock()
+    assert not painter.close(patience=20)
+    assert clock() - began == 20
+    del run.told.wait
     run.told.set()
-    script.go.set()
-    assert script.ended.wait(5)
-    assert painter.close(patience=1)
+    assert not painter.close()  # something is still at work
+    script.go_on()
+    assert painter.close(patience=30)
 
 
 def test_who_comes_when_it_is_closing_is_told_so(painter):

@@ -10,23 +10,24 @@ from gradio.queueing import Event
 from gradio.server_messages import HeartbeatMessage
 from gradio.state_holder import SessionState, StateHolder
 
-from styletx.sessions import CALLS, keep_news, remember_little
+import styletx.sessions as sessions
+from styletx.sessions import keep_news, remember_little
+
+CALLS = 20  # whose news are kept; there are more of them on a server
 
 
-@pytest.fixture
-def remembered(monkeypatch):
-    for name in ("MAX_EVENTS", "CACHE_FREQUENCY"):
-        monkeypatch.setenv(f"GRADIO_ANALYTICS_{name}", "")  # so that it is put back
-    monkeypatch.setattr(BlocksConfig, "__copy__", BlocksConfig.__copy__)
-    remember_little()
-
-
-@pytest.fixture
-def page(remembered):
-    with gr.Blocks() as page:
-        told = gr.Textbox("before", label="told")
-        gr.Button("go").click(lambda: gr.Textbox("after"), None, told)
-    return page
+@pytest.fixture(scope="module")
+def page():
+    """Built once, which takes a while."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("MAX_EVENTS", "CACHE_FREQUENCY"):
+            patched.setenv(f"GRADIO_ANALYTICS_{name}", "")  # so that it is put back
+        patched.setattr(BlocksConfig, "__copy__", BlocksConfig.__copy__)
+        remember_little()
+        with gr.Blocks() as page:
+            told = gr.Textbox("before", label="told")
+            gr.Button("go").click(lambda: gr.Textbox("after"), None, told)
+        yield page
 
 
 def test_a_session_has_its_parts_and_changes_them_without_a_description_of_any(page):
@@ -56,9 +57,12 @@ def test_no_statistics_are_computed_of_calls(page):
 
 
 @pytest.fixture
-def known(page):
+def known(page, monkeypatch):
     """A page on which nothing has happened, and who listens to it."""
+    monkeypatch.setattr(sessions, "CALLS", CALLS)
     StateHolder().set_blocks(page)
+    page._queue.pending_event_ids_session.clear()
+    page._queue.event_queue_per_concurrency_id.clear()
     listeners = Counter()
     keep_news(page, listeners)
     return page._queue, listeners, page.state_holder.session_data

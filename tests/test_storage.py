@@ -3,6 +3,7 @@
 import os
 import time
 from threading import Event
+from threading import enumerate as threads
 
 import pytest
 
@@ -21,6 +22,7 @@ from styletx.storage import (
     move_out,
     sweep,
 )
+from tests.helpers.waiting import until
 
 
 @pytest.fixture(autouse=True)
@@ -79,23 +81,16 @@ def test_what_is_not_ours_stays(cache):
 
 
 def test_it_is_swept_at_the_start_and_then_again_until_it_is_over(monkeypatch):
-    monkeypatch.setattr(storage, "EVERY", 0.02)
-    over, old = Event(), made(folder_of("old"), KEPT + 5)
+    monkeypatch.setattr(storage, "EVERY", 0.01)
+    over, before, old = Event(), set(threads()), made(folder_of("old"), KEPT + 5)
     keep_sweeping(until=over)
-    wait_until_gone(old)
-    wait_until_gone(made(folder_of("older"), KEPT + 5))
+    until(lambda: not old.exists())
+    older = made(folder_of("older"), KEPT + 5)
+    until(lambda: not older.exists())
+    (sweeper,) = set(threads()) - before
     over.set()
-    time.sleep(0.1)
-    last = made(folder_of("last"), KEPT + 5)
-    time.sleep(0.1)
-    assert last.exists()
-
-
-def wait_until_gone(folder):
-    deadline = time.monotonic() + 5
-    while folder.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    sweeper.join(30)
+    assert not sweeper.is_alive()
 
 
 def test_a_cache_that_is_not_there_yet_is_nothing_to_sweep(cache):

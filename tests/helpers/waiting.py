@@ -8,5 +8,5 @@ def until(condition, seconds=60):
     deadline = time.monotonic() + seconds
     while not (met := condition()):
         assert time.monotonic() < deadline, f"what was waited for did not come in {seconds} s"
-        time.sleep(0.02)
+        time.sleep(0.005)
     return met
