@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-import time
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import gradio as gr
@@ -34,43 +34,41 @@ def test_addresses_of_the_web_are_public(address):
     assert is_public(address)
 
 
-class Web(BaseHTTPRequestHandler):
+async def answered(request):
     """A host of the web: gives a picture, too much, nothing, or leads on."""
+    path = request.url.raw_path.decode()
+    assert request.headers["Accept-Encoding"] == "identity"
+    if path.startswith("/to/"):
+        return httpx.Response(302, headers={"Location": path[4:] or "/to/"})
+    if path == "/slow":
+        await asyncio.Event().wait()  # which never comes
+    headers = {"Content-Encoding": "gzip"} if path == "/packed" else {}
+    content = b"x" * (3 * MEGA if path == "/much" else 1000)
+    return httpx.Response(
+        404 if path == "/none" else 200, headers=headers, stream=httpx.ByteStream(content)
+    )
 
-    asked: list = []
 
-    def do_GET(self):
-        self.asked.append((self.path, self.headers["Host"]))
-        assert self.headers["Accept-Encoding"] == "identity"
-        if self.path.startswith("/to/"):
-            self.send_response(302)
-            self.send_header("Location", self.path[4:] or "/to/")
-            self.end_headers()
-            return
-        self.send_response(404 if self.path == "/none" else 200)
-        if self.path == "/packed":
-            self.send_header("Content-Encoding", "gzip")
-        if self.path == "/half":
-            self.send_header("Content-Length", "2000")
-        self.end_headers()
-        if self.path == "/slow":
-            time.sleep(1)
-        self.wfile.write(b"x" * (3 * MEGA if self.path == "/much" else 1000))
+class Web:
+    """The web, without a connection: what it was asked, and where it lies."""
 
-    def log_message(self, *_):
-        pass
+    url = "http://127.0.0.1:8080"  # which is taken for a public one; `localhost` is not
+
+    def __init__(self):
+        self.asked = []
+
+    async def handle(self, request):
+        self.asked.append((request.url.host, request.headers["Host"]))
+        return await answered(request)
 
 
 @pytest.fixture
 def web(monkeypatch):
-    """Its address, which is taken for a public one; `localhost` is not."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Web)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    web = Web()
+    client = partial(httpx.AsyncClient, transport=httpx.MockTransport(web.handle))
+    monkeypatch.setattr(addresses.httpx, "AsyncClient", client)
     monkeypatch.setattr(addresses, "is_public", lambda address: address == "127.0.0.1")
-    Web.asked = []
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    return web
 
 
 def fetch(url, folder, **limits):
@@ -78,18 +76,27 @@ def fetch(url, folder, **limits):
 
 
 def test_a_picture_is_fetched_into_a_folder_of_its_own_under_its_name(web, tmp_path):
-    one, other = (fetch(f"{web}/a/my%20picture.jpg?x=1", tmp_path) for _ in range(2))
+    one, other = (fetch(f"{web.url}/a/my%20picture.jpg?x=1", tmp_path) for _ in range(2))
     assert one.name == other.name == "my_picture.jpg"
     assert one.parent != other.parent
     assert one.read_bytes() == b"x" * 1000
-    assert Web.asked[0][1] == web.removeprefix("http://")
+    assert web.asked[0] == ("127.0.0.1", web.url.removeprefix("http://"))
+
+
+def test_a_host_is_asked_at_the_address_that_was_found_public(web, tmp_path, monkeypatch):
+    async def found(_):
+        return "127.0.0.1"
+
+    monkeypatch.setattr(addresses, "public_address", found)
+    fetch("http://example.com/a.png", tmp_path)
+    assert web.asked == [("127.0.0.1", "example.com")]
 
 
 @pytest.mark.parametrize(
     "path", ["/..%2f..%2fetc%2fpasswd", "/.bashrc", "/%00", "/", "/" + "ä" * 99]
 )
 def test_its_name_leads_nowhere_else(web, tmp_path, path):
-    found = fetch(web + path, tmp_path)
+    found = fetch(web.url + path, tmp_path)
     assert found.resolve().parent.parent == tmp_path.resolve()
     assert not found.name.startswith(".")
     assert len(found.name.encode()) < 255
@@ -97,29 +104,22 @@ def test_its_name_leads_nowhere_else(web, tmp_path, path):
 
 def test_too_much_is_not_fetched_and_leaves_nothing(web, tmp_path):
     with pytest.raises(ValueError, match="it is larger than 2 MB"):
-        fetch(f"{web}/much", tmp_path, max_upload=2)
+        fetch(f"{web.url}/much", tmp_path, max_upload=2)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_what_is_packed_is_not_unpacked(web, tmp_path):
     with pytest.raises(ValueError, match="sent in a form that was not asked for"):
-        fetch(f"{web}/packed", tmp_path)
-
-
-def test_half_of_a_picture_is_not_kept(web, tmp_path):
-    with pytest.raises(httpx.HTTPError):
-        fetch(f"{web}/half", tmp_path)
-    assert not list(tmp_path.iterdir())
+        fetch(f"{web.url}/packed", tmp_path)
 
 
 def test_where_it_leads_on_is_looked_at_again(web, tmp_path):
-    assert fetch(f"{web}/to//picture.png", tmp_path).name == "picture.png"
-    port = web.rsplit(":", 1)[1]
-    for elsewhere in (f"http://[::1]:{port}/x", "http://169.254.169.254/", "file:///etc/passwd"):
+    assert fetch(f"{web.url}/to//picture.png", tmp_path).name == "picture.png"
+    for elsewhere in ("http://[::1]:8080/x", "http://169.254.169.254/", "file:///etc/passwd"):
         with pytest.raises(ValueError, match="public web|no address on the web"):
-            fetch(f"{web}/to/{elsewhere}", tmp_path)
+            fetch(f"{web.url}/to/{elsewhere}", tmp_path)
     with pytest.raises(ValueError, match="leads on more than 5 times"):
-        fetch(f"{web}/to/", tmp_path)
+        fetch(f"{web.url}/to/", tmp_path)
 
 
 def test_every_address_of_a_host_must_be_public(monkeypatch, tmp_path):
@@ -137,12 +137,13 @@ def test_every_address_of_a_host_must_be_public(monkeypatch, tmp_path):
     ("path", "sentence"),
     [
         ("/none", "could not be fetched: the answer was 404."),
-        ("/slow", "could not be fetched: it took more than 0.2 s."),
+        ("/slow", "could not be fetched: it took more than 0.05 s."),
         ("/much", "could not be fetched: it is larger than 2 MB."),
     ],
 )
 def test_gradio_fetches_so_and_says_what_is_wrong(web, tmp_path, monkeypatch, path, sentence):
-    monkeypatch.setattr(addresses, "SECONDS", 0.2)
+    if path == "/slow":
+        monkeypatch.setattr(addresses, "SECONDS", 0.05)
     monkeypatch.setattr(
         processing_utils,
         "async_ssrf_protected_download",
@@ -150,7 +151,7 @@ def test_gradio_fetches_so_and_says_what_is_wrong(web, tmp_path, monkeypatch, pa
     )
     guard_fetches(Allowance(max_upload=2))
     with pytest.raises(gr.Error) as refused:
-        processing_utils.save_url_to_cache(web + path, str(tmp_path))
+        processing_utils.save_url_to_cache(web.url + path, str(tmp_path))
     assert str(refused.value.message).endswith(sentence)
 
 
@@ -164,8 +165,8 @@ def test_nothing_is_fetched_where_there_is_no_room(web, tmp_path, monkeypatch):
     )
     guard_fetches(Allowance(max_cache=1))
     with pytest.raises(gr.Error, match="could not be fetched: there is no room"):
-        processing_utils.save_url_to_cache(f"{web}/a.png", str(tmp_path))
-    assert not Web.asked
+        processing_utils.save_url_to_cache(f"{web.url}/a.png", str(tmp_path))
+    assert not web.asked
 
 
 @pytest.mark.parametrize(
@@ -180,3 +181,29 @@ def test_what_is_no_address_is_a_sentence(tmp_path, monkeypatch, url):
     guard_fetches(Allowance())
     with pytest.raises(gr.Error, match=r"could not be fetched: .*\."):
         processing_utils.save_url_to_cache(url, str(tmp_path))
+
+
+class Host(BaseHTTPRequestHandler):
+    """A host of the web on this machine, which ends too early when it is asked to."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "2000" if self.path == "/half" else "1000")
+        self.end_headers()
+        self.wfile.write(b"x" * 1000)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.mark.slow
+def test_over_a_connection_a_picture_is_fetched_whole_or_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(addresses, "is_public", lambda address: address == "127.0.0.1")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Host) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        with pytest.raises(httpx.HTTPError):
+            fetch(f"{url}/half", tmp_path)
+        assert not list(tmp_path.iterdir())
+        assert fetch(f"{url}/whole", tmp_path).read_bytes() == b"x" * 1000
+        server.shutdown()

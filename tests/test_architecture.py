@@ -3,11 +3,11 @@
 import ast
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.helpers.paths import ROOT
+
 PACKAGE = ROOT / "styletx"
 
 # From the ground up: a module may import only from those above it in this list.
@@ -79,13 +79,15 @@ ORDER = [
     "__init__",
     "__main__",
 ]
-SOURCES = [ROOT / "app.py", *sorted(PACKAGE.glob("*.py"))]
+SOURCES = {path: path.read_text() for path in (ROOT / "app.py", *sorted(PACKAGE.glob("*.py")))}
+TREES = {path: ast.parse(text) for path, text in SOURCES.items()}
+WHERE_IT_RUNS = {"dispatcher", "runners"}  # which know Ray and ZeroGPU, and nobody else
 NOT_IN_THE_CORE = {"gradio", "gradio_client", "argparse", "spaces", "ray"}
 
 
-def imports(path):
-    """(module, whether it is one of our own) for each import in a file."""
-    for node in ast.walk(ast.parse(path.read_text())):
+def imports(module):
+    """(module, whether it is one of our own) for each import of a module."""
+    for node in ast.walk(TREES[PACKAGE / f"{module}.py"]):
         if isinstance(node, ast.Import):
             yield from ((name.name.split(".")[0], False) for name in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level:
@@ -99,33 +101,28 @@ def test_every_module_has_its_place():
     assert {path.stem for path in PACKAGE.glob("*.py")} == set(ORDER)
 
 
-@pytest.mark.parametrize("module", ORDER)
-def test_imports_point_one_way(module):
-    imported = {name for name, own in imports(PACKAGE / f"{module}.py") if own}
-    assert imported <= set(ORDER[: ORDER.index(module)])
+def test_imports_point_one_way():
+    for place, module in enumerate(ORDER):
+        imported = {name for name, own in imports(module) if own}
+        assert imported <= set(ORDER[:place]), module
 
 
-WHERE_IT_RUNS = {"dispatcher", "runners"}  # which know Ray and ZeroGPU, and nobody else
+def test_the_core_never_meets_the_page():
+    for module in ORDER[: ORDER.index("storage")]:
+        if module not in WHERE_IT_RUNS:
+            assert not {name for name, _ in imports(module)} & NOT_IN_THE_CORE, module
 
 
-@pytest.mark.parametrize(
-    "module", [m for m in ORDER[: ORDER.index("storage")] if m not in WHERE_IT_RUNS]
-)
-def test_the_core_never_meets_the_page(module):
-    assert not {name for name, _ in imports(PACKAGE / f"{module}.py")} & NOT_IN_THE_CORE
+def test_files_and_functions_stay_small_and_say_what_they_are_for():
+    for path, text in SOURCES.items():
+        assert ast.get_docstring(TREES[path]), path
+        assert len(text.splitlines()) <= 250, path
+        for node in ast.walk(TREES[path]):
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno - node.lineno < 40, f"{node.name} in {path} is too long"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
-def test_files_and_functions_stay_small_and_say_what_they_are_for(path):
-    text = path.read_text()
-    tree = ast.parse(text)
-    assert ast.get_docstring(tree)
-    assert len(text.splitlines()) <= 250
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef):
-            assert node.end_lineno - node.lineno < 40, f"{node.name} is too long"
-
-
+@pytest.mark.slow
 def test_importing_loads_no_weights_asks_no_device_and_writes_no_file(tmp_path):
     watch = (
         "import sys\n"

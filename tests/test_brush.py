@@ -1,4 +1,4 @@
-"""What comes from the brush is what a brush can paint, or it is refused."""
+"""Layers from the brush: what a brush can paint, or a refusal."""
 
 import io
 from types import SimpleNamespace

@@ -1,3 +1,5 @@
+"""Colours: taken from another picture, told apart from lightness, and left as they are."""
+
 import torch
 
 from styletx.color import (

@@ -1,3 +1,5 @@
+"""The command line for one picture: what its options choose, and what it says."""
+
 from dataclasses import replace
 
 import pytest

@@ -1,4 +1,4 @@
-"""What the program is made of: few packages, whose licences are told."""
+"""The packages that the program is made of, whose licences are told."""
 
 import re
 from importlib.metadata import metadata

@@ -1,3 +1,5 @@
+"""Features of the network: which layers there are, what they see, and how it is looked at."""
+
 from dataclasses import replace
 from threading import Thread
 

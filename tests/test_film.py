@@ -51,12 +51,12 @@ def test_a_film_goes_from_the_photo_through_the_previews_to_the_picture(tmp_path
 
 
 @pytest.fixture
-def run(files, monkeypatch):
-    """A run of 200 previews, a second apart, and its files."""
+def run(files, monkeypatch, request):
+    """A run of 30 previews, or as many as are asked for, a second apart, and its files."""
     now = SimpleNamespace(seconds=100.0)
     monkeypatch.setattr(reports.time, "monotonic", lambda: now.seconds)
     told = Files(files / "run", "photo-painting", files / "photo.png", {})
-    for step in range(200):
+    for step in range(getattr(request, "param", 30)):
         told.show(
             replace(progress(step), preview=Image.new("RGB", (40, 40), (step * 37 % 256, 90, 90)))
         )
@@ -64,6 +64,7 @@ def run(files, monkeypatch):
     return told, Path(told.show(result()))
 
 
+@pytest.mark.parametrize("run", [200], indirect=True)
 def test_however_long_a_run_is_its_film_is_short_and_whole(run, files):
     told, _ = run
     steps = [int(frame.stem.split("-")[1]) for frame in told.frames]

@@ -6,16 +6,25 @@ import sys
 import pytest
 
 import styletx.__main__ as command_line
-from styletx import ALLOWED
+from styletx import ALLOWED, Settings
 from styletx.settings import Limits
+from tests.helpers.depth import sample_or_all
 
-NUMBERS = [name for name, allowed in ALLOWED.items() if isinstance(allowed, Limits)]
+# One setting of each kind that there is: a whole number, a fraction, a choice, layers
+OF_EACH_KIND = {
+    (type(allowed), type(getattr(Settings(), name))): name for name, allowed in ALLOWED.items()
+}
+NAMES = sample_or_all(list(OF_EACH_KIND.values()), list(ALLOWED))
+NUMBERS = [name for name in NAMES if isinstance(ALLOWED[name], Limits)]
 LONG = "9" * 100_000
-STRANGE = [
+FEW = ["", "nan", "1e999", "--", "1\n2", "\x1b[31m", "\0", "relu1_1=" + LONG]
+MANY = [
     "", " ", "x", "nan", "inf", "-inf", "1e999", "-1e999", "--", "1,5", "0x10", "None", "[]", "½",
     "1\n2", "\x1b[31m", "\u2028", "\0", "%s", "{}", "~", "relu9_9", LONG, "x" * 100_000,
     "relu1_1=" + LONG, "relu1_1=nan", "-" * 100_000, "nowhere.png", "/",
 ]  # fmt: skip
+STRANGE = sample_or_all(FEW, MANY)
+FORMS = sample_or_all([True], [True, False])
 
 
 def option(name):
@@ -50,8 +59,8 @@ def told(paint, files, capsys):
     return call
 
 
-@pytest.mark.parametrize("name", ALLOWED)
-@pytest.mark.parametrize("joined", [True, False], ids=["joined", "apart"])
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("joined", FORMS, ids=lambda joined: "joined" if joined else "apart")
 def test_a_setting_that_is_none_is_explained(told, name, joined):
     for value in STRANGE:
         told(*([f"{option(name)}={value}"] if joined else [option(name), value]))
@@ -68,7 +77,7 @@ def test_a_number_beyond_its_limits_is_explained_with_these(told, name):
 
 @pytest.mark.parametrize(
     "name",
-    [*map(option, ALLOWED), "--preset", "--recipe", "--weights", "--shares", "--masks", "-o"],
+    [*map(option, NAMES), "--preset", "--recipe", "--weights", "--shares", "--masks", "-o"],
 )
 def test_an_option_without_its_value_is_explained(told, name):
     assert "expected" in told(name, "--size", "64")

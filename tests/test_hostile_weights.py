@@ -1,9 +1,10 @@
-"""Files that are given as weights and are none: a sentence each, at once, with nothing run.
+"""Files that are given as weights and are none: a sentence each, with nothing run.
 
 The VGG19 here has two channels everywhere, by `CHANNELS`, so that hundreds of files take no time:
 all that looks at a file is the same.
 """
 
+import functools
 import io
 import json
 import os
@@ -24,11 +25,12 @@ from safetensors.torch import save as safetensors
 import styletx.weights as weights
 from styletx.errors import WeightsError
 from styletx.weights import load, read_embedded
+from tests.helpers.depth import sample_or_all
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what torch and Python think of such files
 
 SHAPES = [(2, 3, 3, 3), *[(2, 2, 3, 3)] * 15]
-SECONDS, BYTES = 2, 500e6  # that one file may take
+SECONDS, BYTES = 20, 500e6  # of a processor, and of memory, that one file may take
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001  # of torch's old format
 
 
@@ -78,7 +80,7 @@ FORMATS = {"a.safetensors": safetensors, "new.pth": new, "old.pth": old}
 
 def look(path):
     """The sentence that a file is refused with; None if it is a VGG19 that can be used."""
-    started = time.monotonic()
+    started = time.process_time()
     try:
         found = load(str(path))
     except WeightsError as error:
@@ -90,7 +92,7 @@ def look(path):
         assert "weights_only" not in told, "it advises to trust the file"
         return told
     finally:
-        assert time.monotonic() - started < SECONDS
+        assert time.process_time() - started < SECONDS
     assert [tuple(kernel.shape) for kernel, _ in found.convolutions] == SHAPES
     for tensor in (tensor for pair in found.convolutions for tensor in pair):
         assert tensor.dtype == torch.float32
@@ -122,7 +124,8 @@ def test_the_small_vgg_is_a_proper_one_in_each_format(tmp_path, name):
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_file_that_is_cut_off_is_refused(refused, name):
     whole = FORMATS[name](state())
-    ends = {*range(12), *random.Random(0).sample(range(len(whole)), 40), len(whole) - 1}
+    first, others = sample_or_all((4, 15), (12, 40))
+    ends = {*range(first), *random.Random(0).sample(range(len(whole)), others), len(whole) - 1}
     for end in ends:
         refused(whole[:end], name)
 
@@ -131,20 +134,20 @@ def test_a_file_that_is_cut_off_is_refused(refused, name):
 def test_a_file_with_wrong_bits_is_refused_or_still_a_vgg(tmp_path, name):
     whole, chance = FORMATS[name](state()), random.Random(1)
     told = []
-    for place in range(120):
+    for place in range(sample_or_all(20, 120)):
         content = bytearray(whole)
         for _ in range(1 + place % 3):  # the first letters are those that say most
             where = chance.randrange(min(len(whole), 4000 if place % 2 else 200))
             content[where] ^= 1 << chance.randrange(8)
         (tmp_path / name).write_bytes(content)
         told.append(look(tmp_path / name))
-    assert sum(sentence is not None for sentence in told) > 20
+    assert sum(sentence is not None for sentence in told) > len(told) / 6
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_file_of_which_parts_are_swapped_repeated_or_random_is_refused_or_a_vgg(tmp_path, name):
     whole, chance = FORMATS[name](state()), random.Random(2)
-    for _ in range(40):
+    for _ in range(sample_or_all(4, 40)):
         here, there = sorted(chance.sample(range(len(whole)), 2))
         for content in (
             whole[there:] + whole[:there],
@@ -246,18 +249,23 @@ def in_old(pickled):
     return begin + pickled + pickle.dumps([], 2)
 
 
+@functools.cache
+def proper():
+    return new(state())
+
+
 def in_new(pickled, name="archive/data.pkl", compression=zipfile.ZIP_STORED):
     """… and in the new one."""
     file = io.BytesIO()
     with (
-        zipfile.ZipFile(io.BytesIO(new(state()))) as proper,
+        zipfile.ZipFile(io.BytesIO(proper())) as whole,
         zipfile.ZipFile(file, "w", compression) as archive,
     ):
-        for entry in proper.infolist():
+        for entry in whole.infolist():
             if entry.filename.endswith("data.pkl"):
                 archive.writestr(name, pickled)
             else:
-                archive.writestr(entry.filename, proper.read(entry))
+                archive.writestr(entry.filename, whole.read(entry))
     return file.getvalue()
 
 
@@ -286,7 +294,7 @@ def calls(marker):
 def test_code_is_never_run(refused, tmp_path, form):
     marker = tmp_path / "it ran"
     for stranger in calls(marker):
-        for protocol in (0, 2, 4):
+        for protocol in sample_or_all([2], [0, 2, 4]):
             for content in (stranger, {"features.0.weight": stranger}, [stranger] * 2):
                 refused(form(pickle.dumps(content, protocol)))
         assert not marker.exists()
@@ -326,17 +334,17 @@ def test_what_doubles_over_and_over_is_refused_at_once(refused, form, ending):
     refused(form(twice_as_large(90, ending)))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_deep_nesting_is_refused(refused, form):
-    for content in (deep(), b"\x80\x02)" + b"\x85" * 10**5 + b".", b"(" * 10**6, b"\x80\x02}"):
+    most = sample_or_all(10**5, 10**6)
+    tuples = b"\x80\x02)" + b"\x85" * (most // 10) + b"."
+    for content in (deep(most // 200), tuples, b"(" * most, b"\x80\x02}"):
         refused(form(content))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_a_pickle_that_begins_with_any_letter_is_refused(refused, form):
-    for letter in range(256):
+    for letter in range(0, 256, sample_or_all(16, 1)):
         refused(form(b"\x80\x02" + bytes([letter]) + b"\xff" * 12 + b"\n."))
 
 
@@ -378,6 +386,7 @@ def header(entries, data=b"", length=None):
 
 
 ENTRY = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+EMPTY = ENTRY | {"shape": [0], "data_offsets": [0, 0]}
 
 
 @pytest.mark.parametrize(
@@ -398,7 +407,7 @@ ENTRY = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
         header({"features.0.weight": 5}, bytes(8)), header({"features.0.weight": ENTRY}, b""),
         header({"features.0.weight": ENTRY, "features.1.weight": ENTRY}, bytes(8)),
         header(b'{"a":%b,"a":%b}' % ((json.dumps(ENTRY).encode(),) * 2), bytes(8)),
-        header({f"a{n}": {**ENTRY, "shape": [0], "data_offsets": [0, 0]} for n in range(9999)}),
+        header(dict.fromkeys((f"a{number}" for number in range(sample_or_all(999, 9999))), EMPTY)),
     ],
 )  # fmt: skip
 def test_a_header_that_claims_what_cannot_be_is_refused(refused, content):
@@ -411,7 +420,7 @@ def bomb(method):
     with zipfile.ZipFile(file, "w", method) as archive:
         archive.writestr("archive/data.pkl", pickle.dumps({}, 2))
         with archive.open("archive/data/0", "w") as entry:
-            for _ in range(100):
+            for _ in range(sample_or_all(2, 100)):
                 entry.write(bytes(2**20))
     return file.getvalue()
 
@@ -426,11 +435,13 @@ def overlapping():
     return file.getvalue()
 
 
-@pytest.mark.parametrize(
-    "content", [bomb(zipfile.ZIP_DEFLATED), bomb(zipfile.ZIP_LZMA), overlapping()], ids=len
-)
-def test_an_archive_that_unpacks_to_more_than_it_is_is_refused(refused, content):
-    assert "it is packed, which torch.save never does" in refused(content)
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+def test_an_archive_that_is_packed_is_refused(refused, method):
+    assert "it is packed, which torch.save never does" in refused(bomb(method))
+
+
+def test_an_archive_that_unpacks_to_more_than_it_is_is_refused(refused):
+    assert "it is packed, which torch.save never does" in refused(overlapping())
 
 
 def test_a_program_of_torchscript_is_refused(refused):

@@ -1,3 +1,5 @@
+"""Losses as pure functions: their values beside plain formulas, and their slopes."""
+
 import numpy as np
 import pytest
 import torch

@@ -1,3 +1,5 @@
+"""The plan of a run: the sizes it goes through, and the steps that each of them has."""
+
 import pytest
 
 from styletx import Settings, StyletxError

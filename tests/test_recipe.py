@@ -1,4 +1,4 @@
-"""Pictures say how they were painted, and nothing else."""
+"""The recipe in a picture: how it was painted, and nothing else."""
 
 import hashlib
 import json

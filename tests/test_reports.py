@@ -1,3 +1,5 @@
+"""Reports of a run and the files that it leaves: previews, the result, and what is said."""
+
 import json
 from dataclasses import replace
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Settings: possible, or refused in a sentence; presets, layers and limits."""
+
 import math
 import pickle
 from dataclasses import fields, replace

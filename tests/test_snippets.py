@@ -91,10 +91,19 @@ def test_no_paths_of_the_server_are_told_and_what_is_missing_has_a_name(write):
     assert "photo.jpg" in write(dict(DEFAULTS), URL)
 
 
+ODD = 'it\'s a "cat"; $(touch hacked) `touch hacked`\\.jpg'
+WITH_ODD = {**GIVEN, "content": file(ODD), "style_layers": "relu1_1'; touch hacked; '"}
+
+
+def test_whatever_files_and_settings_are_called_they_are_words_of_their_own():
+    assert arguments_of(python(WITH_ODD, URL))["content"] == ODD
+    given = parsed(LANGUAGES["command-line"](WITH_ODD, URL))
+    assert (str(given.photo), given.style_layers) == (ODD, WITH_ODD["style_layers"])
+
+
+@pytest.mark.slow
 def test_whatever_files_and_settings_are_called_nothing_else_is_run(tmp_path):
     """The shell finds programs of ours instead, which write down what they are given."""
-    odd = 'it\'s a "cat"; $(touch hacked) `touch hacked`\\.jpg'
-    given = {**GIVEN, "content": file(odd), "style_layers": "relu1_1'; touch hacked; '"}
     tools = tmp_path / "tools"
     tools.mkdir()
     for tool in ("curl", "python"):
@@ -103,18 +112,17 @@ def test_whatever_files_and_settings_are_called_nothing_else_is_run(tmp_path):
     for write in (curl, LANGUAGES["command-line"]):
         environment = {"PATH": f"{tools}:{os.environ['PATH']}"}
         subprocess.run(
-            ["bash", "-c", write(given, URL)], cwd=tmp_path, env=environment, check=False
+            ["bash", "-c", write(WITH_ODD, URL)], cwd=tmp_path, env=environment, check=False
         )
     assert not (tmp_path / "hacked").exists()
     told = (tmp_path / "python.txt").read_text().split("\0")
-    assert odd in told
-    assert given["style_layers"] in told
+    assert ODD in told
+    assert WITH_ODD["style_layers"] in told
     told = (tmp_path / "curl.txt").read_text().split("\0")
-    quoted = odd.replace("\\", "\\\\").replace('"', '\\"')
+    quoted = ODD.replace("\\", "\\\\").replace('"', '\\"')
     assert f'files=@"{quoted}"' in told
     (body,) = (word for word in told if word.startswith("{"))
-    assert json.loads(body)["style_layers"] == given["style_layers"]
-    assert arguments_of(python(given, URL))["content"] == odd
+    assert json.loads(body)["style_layers"] == WITH_ODD["style_layers"]
 
 
 def test_the_address_is_that_of_the_page():

@@ -1,4 +1,4 @@
-"""What is uploaded is looked at once and read once, no larger than is of use."""
+"""Uploads: looked at once and read once, no larger than is of use."""
 
 import base64
 import io
@@ -21,7 +21,7 @@ def cache(tmp_path, monkeypatch):
 @pytest.fixture
 def photo(tmp_path):
     path = tmp_path / "photo.png"
-    Image.effect_noise((900, 600), 90).convert("RGB").save(path)
+    Image.effect_noise((90, 60), 90).convert("RGB").save(path)
     return path
 
 

@@ -1,4 +1,4 @@
-"""Where weights come from. The Hub is a server on this machine that speaks its language."""
+"""The sources of weights. The Hub is a stand-in that speaks its language."""
 
 import hashlib
 import json
@@ -7,28 +7,37 @@ import pickle
 import subprocess
 import sys
 import threading
-import time
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import torch
+from huggingface_hub import close_session, constants
 from safetensors.torch import save, save_file
 
 import styletx.weights as weights
 from styletx import StyletxError
 from styletx.weights import CHANNELS, load, recorded
+from tests.helpers import hub
 
 
-@pytest.fixture(scope="module")
-def state():
-    """A VGG19 of the right shape, in torchvision's format, empty but for its biases."""
-    kernels = zip((3, *CHANNELS), CHANNELS, strict=False)
+def vgg19(channels):
+    """A VGG19 in torchvision's format, empty but for its biases."""
+    kernels = zip((3, *channels), channels, strict=False)
     places = (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
     found = {"classifier.0.weight": torch.zeros(4, 4)}
     for place, (inputs, outputs) in zip(places, kernels, strict=True):
         found[f"features.{place}.weight"] = torch.zeros(outputs, inputs, 3, 3, dtype=torch.half)
         found[f"features.{place}.bias"] = torch.full((outputs,), float(place), dtype=torch.half)
     return found
+
+
+@pytest.fixture
+def state(monkeypatch):
+    """One that is small, and for this test of the right shape."""
+    small = (2,) * len(CHANNELS)
+    monkeypatch.setattr(weights, "CHANNELS", small)
+    return vgg19(small)
 
 
 def biases(found):
@@ -50,7 +59,7 @@ def test_a_file_in_torchvisions_format_is_read(state, tmp_path, ending):
 
 def test_a_network_of_another_shape_is_refused(state, tmp_path):
     fewer = {name: tensor for name, tensor in state.items() if ".34." not in name}
-    flat = state | {"features.0.weight": torch.zeros(64, 3, 1, 1)}
+    flat = state | {"features.0.weight": torch.zeros(2, 3, 1, 1)}
     for other in (fewer, flat, {}):
         torch.save(other, tmp_path / "other.pth")
         with pytest.raises(StyletxError, match="no VGG19"):
@@ -115,6 +124,7 @@ def test_torchvision_that_cannot_download_says_so(monkeypatch):
         load("torchvision")
 
 
+@pytest.mark.slow  # torchvision takes seconds to import
 def test_torchvisions_own_loader_is_asked_for_weights_only(monkeypatch, state):
     asked = {}
 
@@ -170,6 +180,19 @@ class Hub(BaseHTTPRequestHandler):
         pass
 
 
+@contextmanager
+def served(handler):
+    """Its address as long as it is served."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 HUB = """
 import json, sys
 from styletx import StyletxError
@@ -186,41 +209,49 @@ MISSING = "hub:timm/vgg19.tv_in1k/missing.safetensors"
 ANOTHER = "hub:someone/else/deep/vgg.safetensors@v2"
 
 
-def ask_hub(endpoint, cache, *sources):
-    """In a process of its own, since the Hub's library reads its address when it is imported."""
-    environment = os.environ | {"HF_ENDPOINT": endpoint, "HF_HOME": str(cache)}
-    environment |= {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": "0"}
-    done = subprocess.run(
-        [sys.executable, "-c", HUB, *sources], env=environment, capture_output=True, text=True
-    )
-    assert not done.returncode, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
 @pytest.mark.slow
-def test_the_hub_is_asked_for_the_file_and_what_fails_is_a_sentence(state, tmp_path):
+def test_the_hub_is_asked_for_the_file_and_what_fails_is_a_sentence(tmp_path):
+    """In a process of its own, since the Hub's library reads its address when it is imported."""
+    content = save(vgg19(CHANNELS))
     Hub.files = {
-        "/timm/vgg19.tv_in1k/resolve/main/model.safetensors": save(state),
-        "/someone/else/resolve/v2/deep/vgg.safetensors": save(state),
+        "/timm/vgg19.tv_in1k/resolve/main/model.safetensors": content,
+        "/someone/else/resolve/v2/deep/vgg.safetensors": content,
     }
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        endpoint = f"http://127.0.0.1:{server.server_port}"
-        default, another, missing = ask_hub(endpoint, tmp_path, "hub", ANOTHER, MISSING)
-    finally:
-        server.shutdown()
-        server.server_close()
+    with served(Hub) as endpoint:
+        environment = os.environ | {"HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path)}
+        environment |= {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_OFFLINE": "0"}
+        command = [sys.executable, "-c", HUB, "hub", ANOTHER, MISSING]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert not done.returncode, done.stderr
+    default, another, missing = map(json.loads, done.stdout.splitlines())
     assert default == another == IN_ORDER
     assert missing.startswith(f"VGG19's weights could not be read from '{MISSING}': ")
     assert missing.endswith("choose none to use the embedded copy.")
 
 
-@pytest.mark.slow  # the Hub's library tries for half a minute
-def test_a_hub_out_of_reach_is_a_sentence(tmp_path):
-    (told,) = ask_hub("http://127.0.0.1:9", tmp_path, "hub")
-    assert told.startswith("VGG19's weights could not be read from 'hub': ")
-    assert "\n" not in told
+@pytest.fixture
+def impatient(monkeypatch, tmp_path):
+    """The Hub's library keeps files here, gives up soon, and tries again at once."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 0.1)
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)
+    yield
+    close_session()
+
+
+def check_refused_by_the_hub():
+    with pytest.raises(StyletxError) as refused:
+        load("hub")
+    assert str(refused.value).startswith("VGG19's weights could not be read from 'hub': ")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_hub_out_of_reach_is_a_sentence(impatient):
+    with hub.Hub() as away:
+        away.away = True
+        check_refused_by_the_hub()
+    assert away.asked
 
 
 class SlowHub(Hub):
@@ -233,26 +264,21 @@ class SlowHub(Hub):
         self.end_headers()
         self.wfile.write(b"x" * 1000)
         self.wfile.flush()
-        time.sleep(20)
+        self.over.wait()
 
 
 @pytest.mark.slow
 def test_a_hub_that_stops_in_the_middle_is_a_sentence_and_is_not_waited_for_long(
-    state, tmp_path, monkeypatch
+    impatient, monkeypatch
 ):
-    monkeypatch.setenv("HF_HUB_DOWNLOAD_TIMEOUT", "1")
     SlowHub.files = {"/timm/vgg19.tv_in1k/resolve/main/model.safetensors": bytes(1_000_000)}
-    server = ThreadingHTTPServer(("127.0.0.1", 0), SlowHub)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        begun = time.monotonic()
-        (told,) = ask_hub(f"http://127.0.0.1:{server.server_port}", tmp_path, "hub")
-        assert time.monotonic() - begun < 120
-    finally:
-        server.shutdown()
-        server.server_close()
-    assert told.startswith("VGG19's weights could not be read from 'hub': ")
+    SlowHub.over, SlowHub.asked = threading.Event(), []
+    with served(SlowHub) as endpoint:
+        place = f"{endpoint}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", place)
+        check_refused_by_the_hub()
+        SlowHub.over.set()
+    assert SlowHub.asked.count(next(iter(SlowHub.files))) > 1
 
 
 def test_half_an_address_on_the_hub_is_explained():

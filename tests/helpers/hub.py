@@ -1,12 +1,23 @@
-"""The Hugging Face Hub on this machine: it speaks its language, keeps what is committed, and fails
-when it is told to."""
+"""A stand-in for the Hugging Face Hub: it speaks its language, keeps what is committed, and fails
+when it is told to. It answers the Hub's library without a connection, or as a server."""
 
 import base64
 import hashlib
 import json
 import re
 import threading
+from collections.abc import Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from huggingface_hub import set_client_factory
+from huggingface_hub.utils._http import default_client_factory
+
+try:
+    import httpx2 as httpx  # which the Hub's library uses by now
+except ImportError:
+    import httpx
 
 TOKEN = "hf_of_the_tests"
 
@@ -54,27 +65,49 @@ class Hub:
     `refuse` maps a pattern of "METHOD /path" to a status and a text. `stages` are those that a
     Space goes through, the last for ever, each for one look at it; a number is a status that the
     look has. `seen` is the commit that they belong to, if not the latest, and `reason` what is said
-    of them. `meanwhile` is called before each commit.
+    of them. `meanwhile` is called before each commit. While it is `away`, nothing is answered.
     """
 
     def __init__(self):
         self.repos, self.asked, self.refuse = Repos(), [], {}
         self.stages, self.seen, self.reason = ["BUILDING", "APP_STARTING", "RUNNING"], None, None
-        self.meanwhile = lambda repo: None
+        self.meanwhile, self.away = lambda repo: None, False
+
+    url = "http://hub.invalid"  # where no connection is needed
 
     def __enter__(self):
-        class Bound(Handler):
-            hub = self
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Bound)
-        self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+        """Have the Hub's library ask this one, without a connection."""
+        transport = httpx.MockTransport(self.answer_without_connection)
+        set_client_factory(lambda: httpx.Client(transport=transport, follow_redirects=True))
         return self
 
     def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
+        set_client_factory(default_client_factory)
+
+    def answer_without_connection(self, request):
+        if self.away:
+            self.asked.append(request.method)
+            raise httpx.ConnectError("[Errno 111] Connection refused", request=request)
+        asked = Request(self, request.method, request.url.path, request.headers, request.read())
+        status, headers, content = asked.answered()
+        return httpx.Response(status, headers=headers, content=content)
+
+    @contextmanager
+    def served(self):
+        """The same as a server on this machine."""
+
+        class Bound(Handler):
+            hub = self
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Bound)
+        server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{server.server_port}"
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            yield self
+        finally:
+            server.shutdown()
+            server.server_close()
 
     def space(self, name="me/styletx"):
         return self.repos["space", name]
@@ -83,14 +116,18 @@ class Hub:
         return self.repos["dataset", name]
 
 
-class Handler(BaseHTTPRequestHandler):
-    hub: Hub
-    protocol_version = "HTTP/1.1"
+@dataclass(frozen=True)
+class Request:
+    """What the Hub is asked. Each answer is a status, headers and a body."""
 
-    def do_GET(self):
-        path = self.path.partition("?")[0]
-        self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        asked = f"{self.command} {path}"
+    hub: Hub
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    def answered(self):
+        asked = f"{self.method} {self.path}"
         self.hub.asked.append(asked)
         for pattern, (status, text) in self.hub.refuse.items():
             if re.search(pattern, asked):
@@ -105,22 +142,14 @@ class Handler(BaseHTTPRequestHandler):
                     return self.answer(b"", 404, X_Error_Code="RepoNotFound")
         return self.answer({"error": f"There is no {asked}"}, 404)
 
-    do_HEAD = do_POST = do_GET
-
     def answer(self, told, status=200, **headers):
         content = told if isinstance(told, bytes) else json.dumps(told).encode()
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(content)), **headers}.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
-
-    def log_message(self, *_):
-        pass
+        headers = {"Content-Length": str(len(content)), **headers}
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        return status, headers, b"" if self.method == "HEAD" else content
 
     def who(self):
-        self.answer({"name": "me", "type": "user", "orgs": []})
+        return self.answer({"name": "me", "type": "user", "orgs": []})
 
     def create(self):
         wish = json.loads(self.body)
@@ -141,11 +170,13 @@ class Handler(BaseHTTPRequestHandler):
     def info(self, kind, name):
         repo = self.hub.repos[kind, name]
         siblings = [{"rfilename": path} for path in repo.files]
-        self.answer({"id": name, "private": repo.private, "sha": repo.head, "siblings": siblings})
+        return self.answer(
+            {"id": name, "private": repo.private, "sha": repo.head, "siblings": siblings}
+        )
 
     def valid(self):
         assert json.loads(self.body)["content"].startswith("---\n")
-        self.answer({"warnings": [], "errors": []})
+        return self.answer({"warnings": [], "errors": []})
 
     def preupload(self, kind, name):
         repo = self.hub.repos[kind, name]
@@ -155,7 +186,7 @@ class Handler(BaseHTTPRequestHandler):
             oid = None if known is None else blob(known)
             how = {"uploadMode": "regular", "shouldIgnore": False, "oid": oid}
             told.append({"path": file["path"], **how})
-        self.answer({"files": told})
+        return self.answer({"files": told})
 
     def commit(self, kind, name):
         repo = self.hub.repos[kind, name]
@@ -180,11 +211,11 @@ class Handler(BaseHTTPRequestHandler):
         given = json.loads(self.body)
         kept = getattr(self.hub.space(name), kind)
         kept[given["key"]] = given["value"]
-        self.answer({key: {"value": value} for key, value in kept.items()})
+        return self.answer({key: {"value": value} for key, value in kept.items()})
 
     def harden(self, name):
         self.hub.space(name).hardware = json.loads(self.body)["flavor"]
-        self.runtime(name)
+        return self.runtime(name)
 
     def runtime(self, name):
         repo, stages = self.hub.space(name), self.hub.stages
@@ -200,7 +231,7 @@ class Handler(BaseHTTPRequestHandler):
     def refs(self, kind, name):
         main = {"name": "main", "ref": "refs/heads/main"}
         main["targetCommit"] = self.hub.repos[kind, name].head
-        self.answer({"branches": [main], "converts": [], "tags": []})
+        return self.answer({"branches": [main], "converts": [], "tags": []})
 
     def file(self, kind, name, commit, path):
         content = dict(self.hub.repos[kind, name].commits)[commit].get(path)
@@ -212,15 +243,36 @@ class Handler(BaseHTTPRequestHandler):
 REPO = r"/api/(space|dataset)s/([\w-]+/[\w-]+)"
 SPACE = r"/api/spaces/([\w-]+/[\w-]+)"
 ROUTES = {
-    "GET /api/whoami-v2": Handler.who,
-    "POST /api/repos/create": Handler.create,
-    "POST /api/validate-yaml": Handler.valid,
-    f"GET {REPO}(?:/revision/main)?": Handler.info,
-    f"POST {REPO}/preupload/main": Handler.preupload,
-    f"POST {REPO}/commit/main": Handler.commit,
-    f"POST {SPACE}/(secrets|variables)": Handler.keep,
-    f"POST {SPACE}/hardware": Handler.harden,
-    f"GET {SPACE}/runtime": Handler.runtime,
-    f"GET {REPO}/refs": Handler.refs,
-    r"(?:HEAD|GET) /(space|dataset)s/([\w-]+/[\w-]+)/resolve/(\w+)/(.+)": Handler.file,
+    "GET /api/whoami-v2": Request.who,
+    "POST /api/repos/create": Request.create,
+    "POST /api/validate-yaml": Request.valid,
+    f"GET {REPO}(?:/revision/main)?": Request.info,
+    f"POST {REPO}/preupload/main": Request.preupload,
+    f"POST {REPO}/commit/main": Request.commit,
+    f"POST {SPACE}/(secrets|variables)": Request.keep,
+    f"POST {SPACE}/hardware": Request.harden,
+    f"GET {SPACE}/runtime": Request.runtime,
+    f"GET {REPO}/refs": Request.refs,
+    r"(?:HEAD|GET) /(space|dataset)s/([\w-]+/[\w-]+)/resolve/(\w+)/(.+)": Request.file,
 }
+
+
+class Handler(BaseHTTPRequestHandler):
+    hub: Hub
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        path = self.path.partition("?")[0]
+        asked = Request(self.hub, self.command, path, self.headers, body)
+        status, headers, content = asked.answered()
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_HEAD = do_POST = do_GET
+
+    def log_message(self, *_):
+        pass

@@ -33,7 +33,8 @@ def listed(path: Path) -> str:
     tree = ast.parse(path.read_text())
     own = tier(ast.unparse(node) for node in tree.body if "pytestmark" in ast.unparse(node)[:20])
     about = (ast.get_docstring(tree) or "").split("\n\n")[0].replace("\n", " ")
-    lines = [f"**`{path.relative_to(TESTS)}`** ({own}). {about}"]
+    deeper = ", with more inputs: release" if "sample_or_all" in path.read_text() else ""
+    lines = [f"**`{path.relative_to(TESTS)}`** ({own}{deeper}). {about}"]
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
             lines.append(f"- {sentence(node.name)}{apart(node, own)}")
