@@ -7,19 +7,15 @@ import subprocess
 import sys
 
 import pytest
-import torch
 from PIL import Image
 
 from tests.helpers import attacks
-from tests.helpers.network import small_weights
 from tests.helpers.paths import ROOT
 from tests.helpers.programs import needs
-from tests.helpers.scripted import progress, result
 
 # One thread here and in every process that a test starts: two test at a time, and threads that
 # share a core wait for each other in turning loops.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-torch.set_num_threads(1)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -65,6 +61,8 @@ def fast_unless_slow(request):
 
 @pytest.fixture(scope="session")
 def eye():
+    from tests.helpers.network import small_weights
+
     return small_weights()
 
 
@@ -100,6 +98,7 @@ def files(tmp_path, sunset, weave):
 def paint(files, monkeypatch):
     """Call the command line on photo.png and painting.png; `paint.events` says what happens."""
     import styletx.__main__ as command_line
+    from tests.helpers.scripted import progress, result
 
     def call(*options):
         arguments = [str(files / name) for name in ("photo.png", "painting.png")]

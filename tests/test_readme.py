@@ -7,6 +7,7 @@ import styletx.__main__ as command_line
 from assets.write_readme import between, tables
 from styletx import ALLOWED, batch
 from styletx.gather import gather
+from tests.helpers import promises
 from tests.helpers.paths import ROOT
 from tests.helpers.readme import README, blocks
 
@@ -21,6 +22,10 @@ def test_the_figures_of_the_comparison_are_those_that_its_script_wrote():
     written = (ROOT / "tests" / "benchmarks" / "compare.md").read_text()
     assert written.splitlines()[0].startswith("| program |")
     assert written in README
+
+
+def test_the_promises_are_listed_as_the_tests_are_called():
+    assert promises.README.read_text() == promises.written()
 
 
 def test_every_link_to_a_file_leads_to_one():
