@@ -3,7 +3,6 @@
 python -m tests.benchmarks.page
 """
 
-import shutil
 import statistics
 import sys
 import tempfile
@@ -11,12 +10,19 @@ import time
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from tests.test_browser import DESKTOP, PHONE, WATCH_THE_PICTURE
+from playwright.sync_api import Browser, Page, expect
 
 from styletx import Settings
 from styletx.images import save
 from styletx.reports import taken_away
+from tests.helpers.browser import (
+    DESKTOP,
+    PHONE,
+    WATCH_THE_PICTURE,
+    choose_example,
+    launched,
+    open_page,
+)
 from tests.helpers.paths import ROOT
 from tests.helpers.server import Server
 
@@ -25,16 +31,13 @@ HIGH = {"desktop": 980, "phone": 1560}  # pixels of the page that are shown in t
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as folder, launched() as browser:
         server = Server(Path(folder) / "cache").wait()
-        chromium = shutil.which("chromium")
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         try:
             rows = {**weight(browser, server.url), **answers(browser, server.url)}
             rows |= film(server.cache)
             show(browser, server.url)
         finally:
-            browser.close()
             server.close()
     sys.stdout.write("| what | figure |\n|---|---|\n")
     sys.stdout.writelines(f"| {what} | {figure} |\n" for what, figure in rows.items())
@@ -67,24 +70,41 @@ def weight(browser: Browser, url: str) -> dict[str, str]:
 
 
 def answers(browser: Browser, url: str) -> dict[str, str]:
-    """From the click on Paint to the first changed picture on the screen."""
-    page = browser.new_context(**DESKTOP).new_page()
-    page.goto(url)
-    seconds = []
+    """From a click to what it answers: on Paint with the first changed picture on the screen, on
+    Stop with the line that says that it has."""
+    page = open_page(browser.new_context(**DESKTOP), url)
+    first, stopped = [], []
     for _ in range(TIMES):
-        page.locator("#examples button").first.click()
-        page.wait_for_timeout(1500)
-        page.evaluate(f"window.changed = undefined; ({WATCH_THE_PICTURE})()")
+        choose_example(page)
+        page.wait_for_timeout(1500)  # until the page has come to rest
+        page.evaluate(WATCH_THE_PICTURE)
         page.click("#paint")
-        page.wait_for_function("window.changed !== undefined")
-        seconds.append(page.evaluate("window.changed / 1000"))
+        page.wait_for_function("window.changed")
+        first.append(page.evaluate("window.changed.seconds"))
+        page.evaluate(WATCH_THE_STOP)
         page.click("#stop")
-        expect(page.locator("#take-film")).to_be_enabled(timeout=30_000)
+        page.wait_for_function("window.stopped")
+        stopped.append(page.evaluate("window.stopped"))
+        expect(page.locator("#take-film")).to_be_enabled()
     page.context.close()
     return {
-        "from the click on Paint to the first changed picture": f"{median(seconds):.2f} s "
-        f"({min(seconds):.2f} to {max(seconds):.2f})"
+        "from the click on Paint to the first changed picture": spread(first),
+        "from the click on Stop to its answer": spread(stopped),
     }
+
+
+WATCH_THE_STOP = """() => {
+  window.stopped = undefined;
+  document.querySelector("#stop").addEventListener("click", () => {
+    const pressed = performance.now();
+    const look = () => {
+      if (document.querySelector("#status").innerText.startsWith("Stopped")) {
+        window.stopped = (performance.now() - pressed) / 1000;
+      } else requestAnimationFrame(look);
+    };
+    look();
+  }, { once: true });
+}"""
 
 
 def film(cache: Path) -> dict[str, str]:
@@ -118,8 +138,7 @@ def film(cache: Path) -> dict[str, str]:
 def show(browser: Browser, url: str) -> None:
     """The pictures of the page in the README: a desktop in daylight, a phone in the dark."""
     for name, screen in {"desktop": DESKTOP, "phone": {**PHONE, "color_scheme": "dark"}}.items():
-        page = browser.new_context(**screen).new_page()
-        page.goto(url)
+        page = open_page(browser.new_context(**screen), url)
         paint(page, 1)
         if name == "desktop":
             paint(page, 0)
@@ -134,11 +153,15 @@ def show(browser: Browser, url: str) -> None:
 
 
 def paint(page: Page, example: int) -> None:
-    page.locator("#examples button").nth(example).click()
+    choose_example(page, example)
     page.wait_for_timeout(1000)
     page.click("#paint")
     page.wait_for_timeout(1000)
-    expect(page.locator("#take-film")).to_be_enabled(timeout=90_000)
+    expect(page.locator("#take-film")).to_be_enabled()
+
+
+def spread(seconds: list[float]) -> str:
+    return f"{median(seconds):.2f} s ({min(seconds):.2f} to {max(seconds):.2f})"
 
 
 def median(values: list[float]) -> float:

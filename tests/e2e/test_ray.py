@@ -1,0 +1,325 @@
+"""Runs on a Ray cluster of this machine: as anywhere else, and no lost worker loses a picture.
+
+The tests share one cluster of one place. In the end `python app.py` paints there as well.
+tests/release/test_ray_deaths.py has more deaths.
+"""
+
+import json
+import socket
+import subprocess
+import threading
+from contextlib import closing, contextmanager
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Client as Stranger
+
+import pytest
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+from styletx import Result, Settings, Style, StyletxError, batch, runners, stylize
+from styletx.link import RAYS_OWN, ClusterGone
+from styletx.painter import Painter
+from styletx.runners import Local
+from tests.helpers import attacks
+from tests.helpers.paths import ASSETS
+from tests.helpers.ray_cluster import (
+    AGES,
+    ENDLESS,
+    QUICK,
+    begin_and_stop,
+    cluster,
+    kill_workers,
+    let_go,
+    paint_soon,
+    painting,
+    running,
+)
+from tests.helpers.server import Server, first_report, paint
+from tests.helpers.waiting import until
+
+pytestmark = pytest.mark.slow
+# Some seconds of work, of which a report comes within a twentieth, to kill somebody by
+KILLED = {"settings": Settings(size=128, steps=150), "report_every": 0.05}
+
+
+@pytest.fixture(scope="module")
+def address():
+    """RAY_ADDRESS, put back in the end."""
+    with pytest.MonkeyPatch.context() as environment:
+        yield lambda address: environment.setenv("RAY_ADDRESS", address)
+
+
+@pytest.fixture(scope="module")
+def nodes(address):
+    """The cluster: a head with one place."""
+    with cluster() as nodes:
+        address(nodes.address)
+        yield nodes
+
+
+@pytest.fixture(scope="module")
+def app(nodes, tmp_path_factory):
+    """`python app.py` on that cluster, which takes no place before its first run."""
+    where = {"STYLETX_RUNNER": "ray", "STYLETX_RAY_CPUS": "1", "RAY_ADDRESS": nodes.address}
+    app = Server(tmp_path_factory.mktemp("on_ray") / "cache", **where)
+    yield app
+    app.close()
+
+
+@pytest.fixture(scope="module")
+def runner(nodes, app):
+    """One for all tests, since each of them begins with a process and a worker that loads torch.
+    Meanwhile the app starts, so that the tests of it need not wait."""
+    with running() as runner:
+        yield runner
+
+
+@pytest.fixture
+def given(sunset, weave, eye):
+    """What every run is of."""
+    return {"content": sunset, "styles": [Style(weave)], "weights": eye}
+
+
+def test_events_results_and_numbers_are_those_of_stylize(runner, given):
+    there = list(runner(**given, settings=QUICK, report_every=0))
+    here = list(stylize(**given, settings=QUICK, report_every=0))
+    for event, other in zip(there, here, strict=True):
+        assert type(event) is type(other)
+        assert (event.level, event.step, event.losses) == (other.level, other.step, other.losses)
+    assert there[-1].picture.tobytes() == here[-1].picture.tobytes()
+    assert (there[-1].stopped, there[-1].moved) == (False, 0)
+
+
+def test_it_stops_when_it_is_closed_and_the_next_begins(runner, given):
+    """… in the only place that there is, two of them in turn."""
+    begin_and_stop(runner, given)
+    other = threading.Thread(target=paint_soon, args=(runner, given))
+    other.start()
+    assert paint_soon(runner, given).moved == 0
+    other.join()
+
+
+def test_what_is_wrong_is_the_same_sentence(runner, given):
+    cases = [({"styles": []}, QUICK), ({"styles": given["styles"] * 9}, QUICK)]
+    cases += [({}, Settings(size=4096, seconds=0.01))]  # whose sentence goes on with a time
+    for wrong, settings in cases:
+        told = []
+        for paints in (runner, Local()):
+            with pytest.raises(StyletxError) as raised:
+                list(paints(**given | wrong, settings=settings))
+            told.append(str(raised.value).partition(";")[0])
+        assert told[0] == told[1]
+
+
+def test_a_bug_is_no_sentence(runner, given):
+    with pytest.raises(Exception, match="has no attribute") as raised:
+        list(runner(**given | {"styles": ["not a style"]}, settings=QUICK))
+    assert not isinstance(raised.value, StyletxError)
+
+
+@contextmanager
+def watched(runner, given, number):
+    """A painter's endless runs, each with somebody who watches it, and what they were told last."""
+    painter, ends = Painter(runner), []
+    runs = [painter.start(ENDLESS, lambda over: given) for _ in range(number)]
+    watching = [
+        threading.Thread(target=lambda run=run: ends.append(list(run.watch())[-1])) for run in runs
+    ]
+    try:
+        for one in watching:
+            one.start()
+        yield painter, runs, ends
+    finally:
+        painter.close()
+        for one in watching:
+            one.join()
+
+
+def test_a_painter_stops_its_runs_and_keeps_their_pictures(runner, given):
+    with watched(runner, given, 1) as (painter, runs, ends):
+        until(lambda: painting(runs), AGES)
+        runs[0].stop()
+        until(lambda: ends)
+        assert isinstance(ends[0], Result)
+        assert ends[0].stopped
+        assert list(painter.start(QUICK, lambda over: given).watch())[-1].step == 6
+
+
+def test_a_batch_is_painted_on_the_cluster(runner, tmp_path, monkeypatch):
+    monkeypatch.setattr(runners, "chosen", lambda: runner)
+    monkeypatch.setattr(runner, "close", lambda: None)  # the next tests need it
+    photo, painting = (str(ASSETS / name) for name in ("photos/cat.jpg", "paintings/poppies.jpg"))
+    small = ["--size", "64", "--steps", "2"]
+    assert batch.batch([photo, "--style", painting, "-o", str(tmp_path), *small]) == 0
+    assert (tmp_path / "cat-poppies.png").exists()
+
+
+def test_as_many_runs_are_painted_at_once_as_there_are_places(runner, nodes, given):
+    """… and no more, also where a node appears or goes."""
+    until(lambda: runner.places() == 1, AGES)
+    with watched(runner, given, 3) as (painter, runs, _):
+        until(lambda: painting(runs) == 1, AGES)
+        assert [painter.ahead_of(run) for run in painter.line()] == [0, 1, 2]
+        node = nodes.add_node(num_cpus=1)
+        try:
+            until(lambda: painting(runs) == 2, AGES)
+            assert [painter.ahead_of(run) for run in painter.line()] == [0, 0, 1]
+            painter.line()[0].stop()
+            until(lambda: painting(runs) == 2, AGES)
+        finally:
+            nodes.remove_node(node)
+        until(lambda: runner.places() == 1, AGES)
+
+
+def test_a_run_whose_worker_is_killed_is_finished_by_another(runner, nodes, given):
+    """… as is one whose worker has died while it was free."""
+    paint_soon(runner, given)
+    assert kill_workers(nodes)
+    told = []
+    for event in runner(**given, **KILLED):
+        told.append(event)
+        if event.step and not event.moved:
+            kill_workers(nodes)
+    before = [event.step for event in told if not event.moved]
+    after = [event.step for event in told if event.moved]
+    assert {event.moved for event in told} == {0, 1}
+    assert after[0] == before[-1]  # from where it was last heard of
+    assert isinstance(told[-1], Result)
+    assert (told[-1].step, told[-1].stopped) == (150, False)
+
+
+def test_a_process_between_that_is_killed_or_asked_by_strangers_loses_no_run(runner, given):
+    paint_soon(runner, given)
+    address = ("127.0.0.1", runner.link.port)
+    with socket.create_connection(address):  # says nothing
+        with pytest.raises(AuthenticationError):
+            Stranger(address, authkey=b"wrong")
+        paint_soon(runner, given)
+    events = runner(**given, **KILLED)
+    told = [next(events), next(events)]
+    runner.link.process.kill()
+    told += events
+    assert (told[-1].step, told[-1].moved) == (150, 1)
+
+
+def test_more_than_any_node_has_is_a_sentence_at_once(nodes, given, caplog):
+    with running(cpus=3) as runner:
+        with caplog.at_level("INFO"):
+            runner.warm_up()
+        assert "cluster: 0 places (no node has room for a run)" in caplog.messages
+        with pytest.raises(ClusterGone, match="none of its nodes has 3 processors"):
+            paint_soon(runner, given)
+        assert not runner.ready()
+
+
+def give_up_soon(monkeypatch):
+    """Have Ray look for a cluster for a second at a time, instead of five."""
+    monkeypatch.setenv("RAY_gcs_rpc_server_connect_timeout_s", "1")
+    monkeypatch.setitem(RAYS_OWN, "RAY_gcs_rpc_server_reconnect_timeout_s", "1")
+
+
+def test_an_address_where_nobody_is_is_a_sentence_and_the_next_time_at_once(monkeypatch, given):
+    give_up_soon(monkeypatch)
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with running(fallback=1) as runner:
+        runner.warm_up()
+        assert runner.ready()
+        asked = runner.link.process
+        assert paint_soon(runner, given).step == 6  # here
+        runner.instead = None
+        with pytest.raises(ClusterGone, match="no answer from 127.0.0.1:1, which RAY_ADDRESS"):
+            paint_soon(runner, given)
+        assert runner.link.process is asked  # and no other one
+
+
+def test_where_the_cluster_is_gone_this_machine_goes_on_or_a_sentence_comes(monkeypatch, given):
+    with cluster() as nodes:
+        monkeypatch.setenv("RAY_ADDRESS", nodes.address)
+        with running(fallback=1) as runner, closing(runner(**given, settings=ENDLESS)) as events:
+            before = next(event for event in events if event.step)
+            give_up_soon(monkeypatch)  # who is asked from now on
+            nodes.head_node.kill_all_processes(check_alive=False, allow_graceful=False)
+            moved = next(event for event in events if event.moved)
+            assert next(events).step > moved.step >= before.step
+            assert runner.ready()
+            runner.instead = None
+            with pytest.raises(ClusterGone, match="cannot be used"):
+                paint_soon(runner, given)
+            until(lambda: not runner.ready())
+            assert runner.places() == 1  # for a run that says so
+
+
+# What follows is the page: `python app.py`, whose runs are painted on the cluster
+
+
+@pytest.fixture(scope="module")
+def served(app, runner):
+    """The app, to which the runner of the tests before leaves the place."""
+    let_go(runner)
+    return app.wait()
+
+
+@pytest.fixture
+def visitor(served, tmp_path):
+    return lambda: served.client(tmp_path)
+
+
+SMALL = {"size": 128, "steps": 10}
+LARGE = {"size": 512, "steps": 2000}
+
+
+def test_a_page_is_told_of_a_run_until_its_one_picture(visitor):
+    told = list(paint(visitor(), **SMALL))
+    reports = [report for _, report in told]
+    assert [r["step"] for r in reports] == sorted(r["step"] for r in reports)
+    assert {r["run_id"] for r in reports} == {reports[0]["run_id"]}
+    assert [r["done"] for r in reports].count(True) == 1
+    with Image.open(told[-1][0]) as picture:
+        assert (picture.format, picture.size) == ("PNG", (128, 85))
+
+
+def test_a_page_shows_pictures_meanwhile_and_stop_gives_the_picture_so_far(visitor):
+    job, previews = paint(visitor(), **LARGE), set()
+    for path, report in job:
+        previews |= {path} if path and path.endswith(".jpg") else set()
+        if report["step"] > 3 and len(previews) > 1:
+            break
+    assert visitor().predict(report["run_id"], api_name="/stop") == {"stopped": True}
+    path, last = job.result(timeout=AGES)
+    assert (last["done"], last["stopped"]) == (True, True)
+    assert 3 < last["step"] < 2000
+    with Image.open(path) as picture:
+        assert (picture.format, picture.size) == ("PNG", (512, 342))
+
+
+def test_a_cancelled_job_stops_its_run(visitor):
+    job = paint(visitor(), **LARGE)
+    first_report(job, lambda report: report["step"] > 0)
+    job.cancel()
+    assert paint(visitor(), **SMALL).result(timeout=AGES)[1]["step"] == 10
+
+
+def test_a_client_that_is_killed_stops_its_run(served, visitor):
+    call = f"{served.url}gradio_api/call/v2/stylize"
+    _, told = attacks.ask(call, attacks.given(served.url, **LARGE))
+    command = ["curl", "--silent", "--no-buffer", f"{call}/{json.loads(told)['event_id']}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as dying:
+        until(lambda: '"step": 0' not in next(iter(dying.stdout.readline, "")))
+        dying.kill()
+    assert paint(visitor(), **SMALL).result(timeout=AGES)[1]["step"] == 10
+
+
+def test_two_visitors_at_once_are_served_in_turn(visitor):
+    first = paint(visitor(), **LARGE)
+    begun = first_report(first, lambda report: report["step"] > 0)
+    second = paint(visitor(), **SMALL)
+    assert first_report(second, lambda _: True)["ahead"] == 1
+    visitor().predict(begun["run_id"], api_name="/stop")
+    assert first.result(timeout=AGES)[1]["stopped"]
+    assert second.result(timeout=AGES)[1]["step"] == 10
+
+
+def test_what_a_worker_finds_wrong_comes_back_as_a_sentence(visitor):
+    with pytest.raises(AppError) as refused:
+        paint(visitor(), seconds=0.01).result(timeout=AGES)
+    assert "In 0.01 s this machine cannot paint 512 pixels even once" in str(refused.value)

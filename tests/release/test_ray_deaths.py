@@ -1,0 +1,140 @@
+"""Deaths on a Ray cluster of this machine, again and again and under load: no run is lost.
+
+tests/e2e/test_ray.py has one of each kind.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+from contextlib import closing
+
+import pytest
+
+from styletx import Settings, Style, StyletxError
+from styletx.cluster import MOVES
+from styletx.link import ClusterGone
+from styletx.painter import Painter
+from tests.helpers.paths import ROOT
+from tests.helpers.ray_cluster import (
+    ENDLESS,
+    QUICK,
+    begin_and_stop,
+    cluster,
+    kill_workers,
+    paint_soon,
+    painting,
+    running,
+)
+from tests.helpers.waiting import until
+
+pytestmark = pytest.mark.release
+
+
+@pytest.fixture
+def nodes(monkeypatch):
+    """A cluster of one place, which the test may ruin."""
+    with cluster() as nodes:
+        monkeypatch.setenv("RAY_ADDRESS", nodes.address)
+        yield nodes
+
+
+@pytest.fixture
+def runner(nodes):
+    with running() as runner:
+        yield runner
+
+
+@pytest.fixture
+def given(sunset, weave, eye):
+    """What every run is of."""
+    return {"content": sunset, "styles": [Style(weave)], "weights": eye}
+
+
+def both(runner, given):
+    """Two small runs at once."""
+    threads = [threading.Thread(target=paint_soon, args=(runner, given)) for _ in range(2)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+
+
+def test_a_run_whose_workers_are_killed_again_and_again_is_a_sentence(runner, nodes, given):
+    moved = []
+    with pytest.raises(StyletxError, match=f"were lost {MOVES + 1} times"):
+        for event in runner(**given, settings=ENDLESS):
+            moved.append(event.moved)
+            if event.step > 5:
+                kill_workers(nodes)
+    assert set(moved) == set(range(MOVES + 1))
+
+
+def test_a_node_that_dies_under_load_loses_no_run(runner, nodes, given):
+    painter, settings, ends = Painter(runner), Settings(size=256, steps=150), []
+    _, node = (nodes.add_node(num_cpus=1) for _ in range(2))
+    try:
+        until(lambda: painter.places() == 3)
+        runs = [painter.start(settings, lambda over: given) for _ in range(5)]
+        watching = [
+            threading.Thread(target=lambda run=run: ends.append(list(run.watch())[-1]))
+            for run in runs
+        ]
+        for one in watching:
+            one.start()
+        until(lambda: painting(runs) == 3)
+        nodes.remove_node(node, allow_graceful=False)
+        for one in watching:
+            one.join(300)
+        assert [(end.step, end.stopped) for end in ends] == [(150, False)] * 5
+        assert sum(end.moved for end in ends) == 1
+    finally:
+        painter.close()
+
+
+def test_where_there_is_one_place_the_next_run_has_it_as_soon_as_one_is_stopped(
+    runner, nodes, given
+):
+    for _ in range(5):
+        begin_and_stop(runner, given)
+        assert paint_soon(runner, given).moved == 0
+    both(runner, given)  # of which one waits
+    # a worker that dies while it is free is not waited for, even where another is free as well
+    node = nodes.add_node(num_cpus=1)
+    both(runner, given)
+    nodes.remove_node(node, allow_graceful=False)
+    for _ in range(2):
+        paint_soon(runner, given)
+
+
+@pytest.mark.parametrize("fallback", [0, 1])
+def test_where_the_cluster_is_gone_this_machine_goes_on_or_a_sentence_comes(nodes, given, fallback):
+    """With the patience that Ray has on its own."""
+    with (
+        running(fallback=fallback) as runner,
+        closing(runner(**given, settings=ENDLESS)) as events,
+    ):
+        before = next(event for event in events if event.step > 5)
+        nodes.head_node.kill_all_processes(check_alive=False, allow_graceful=False)
+        if fallback:
+            moved = next(event for event in events if event.moved)
+            assert next(events).step > moved.step >= before.step
+            assert runner.ready()
+            return
+        with pytest.raises(StyletxError, match="that paints cannot be used|were lost"):
+            list(events)
+        with pytest.raises(ClusterGone, match="cannot be used"):
+            next(runner(**given, settings=QUICK))
+        until(lambda: not runner.ready())
+        assert runner.places() == 1  # for a run that says so
+
+
+def test_a_batch_of_many_photos_is_painted_on_the_cluster(nodes, tmp_path):
+    command = [sys.executable, "-m", "styletx", "batch", "assets/photos", "--style"]
+    command += ["assets/paintings/poppies.jpg", "-o", tmp_path, "--size", "64", "--steps", "2"]
+    where = {"STYLETX_RUNNER": "ray", "STYLETX_RAY_CPUS": "1"}
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | where, capture_output=True, text=True, timeout=500
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(list(tmp_path.glob("*.png"))) == len(list((ROOT / "assets/photos").glob("*.jpg")))
