@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 
 import pytest
 from PIL import Image
@@ -13,7 +14,7 @@ from tests.helpers import attacks
 from tests.helpers.paths import ROOT
 from tests.helpers.programs import needs
 
-# One thread here and in every process that a test starts: two test at a time, and threads that
+# One thread here and in every process that a test starts: several test at a time, and threads that
 # share a core wait for each other in turning loops.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -31,32 +32,47 @@ def pytest_runtest_makereport():
     """In CI nothing is skipped: what a test needs, `.ci/run` installs."""
     report = yield
     if report.skipped and "CI" in os.environ:
-        report.outcome, report.longrepr = "failed", f"CI skips nothing, but: {report.longrepr[2]}"
+        report.outcome, report.longrepr = "failed", f"CI skips nothing, but: {report.longrepr}"
     return report
 
 
-FORBIDDEN = {"subprocess.Popen", "socket.connect", "os.fork", "os.posix_spawn", "os.system"}
-forbidding = []
+FORBIDDEN = {
+    "subprocess.Popen", "os.fork", "os.posix_spawn", "os.system", "os.exec",
+    "socket.connect", "socket.sendto",
+}  # fmt: skip
+watching = threading.Event()
+offences: list[str] = []
+elders: set[threading.Thread] = set()  # which an earlier test has begun
 
 
-def forbid(event, _):
-    if forbidding and event in FORBIDDEN:
-        raise AssertionError(
-            f"{event}: a test that is not marked slow starts no process and connects to nothing"
-        )
+def watch(event: str, _) -> None:
+    """Raise, and remember, since the program may catch it."""
+    if watching.is_set() and event in FORBIDDEN and threading.current_thread() not in elders:
+        offences.append(event)
+        raise AssertionError(f"{event} in a test that is not marked slow")
 
 
-sys.addaudithook(forbid)
+sys.addaudithook(watch)
 
 
-@pytest.fixture(autouse=True)
-def fast_unless_slow(request):
-    if request.node.get_closest_marker("slow"):
-        yield
-        return
-    forbidding.append(request.node)
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """From the first fixture to the last, a test of the fast tier is watched."""
+    if not item.get_closest_marker("slow"):
+        elders.update(set(threading.enumerate()) - {threading.current_thread()})
+        watching.set()
+    ended = yield
+    watching.clear()
+    elders.clear()
+    return ended
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown():
     yield
-    forbidding.clear()
+    told = ", ".join(offences)
+    offences.clear()
+    assert not told, f"A test that is not marked slow starts no process and asks nobody: {told}"
 
 
 @pytest.fixture(scope="session")
@@ -174,10 +190,12 @@ def sender(monkeypatch):
 
 @pytest.fixture
 def client(server, sender, tmp_path):
+    """A client of the server, once nothing of an earlier test is at work there any more."""
+    attacks.until_idle(server.url)
     return server.client(tmp_path, **sender)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its driver is an event loop, beside which no other can run
 def browser():
     from tests.helpers.browser import launched
 

@@ -6,8 +6,10 @@ import re
 import shutil
 import socket
 import subprocess
+import time
 import urllib.request
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from huggingface_hub import close_session, constants
@@ -440,7 +442,8 @@ def test_commit_after_commit_in_between_is_given_up_in_a_sentence(hub, run, kept
 
 
 def test_rows_that_cannot_be_read_are_not_written_over(hub, run, kept, monkeypatch):
-    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)
+    at_once = SimpleNamespace(**{**vars(time), "sleep": lambda _: None})
+    monkeypatch.setattr("huggingface_hub.utils._http.time", at_once)
     for content, refusals, sentence in (
         (b'{"file_name": "a.png"}\n[1]\n', {}, "Line 2 of metadata.jsonl in me/painted is no row"),
         (b"", {"resolve": (503, "busy")}, "The Hub "),

@@ -3,6 +3,7 @@
 import pytest
 
 import app
+from styletx import serving
 from styletx.agents import NEEDS
 
 WARM_UP = app.runners.Local.warm_up
@@ -24,6 +25,10 @@ def refused(monkeypatch, capsys, tmp_path):
         return capsys.readouterr().err
 
     return start
+
+
+def test_a_server_ends_in_three_seconds_of_which_pictures_have_the_most():
+    assert serving.PATIENCE + serving.FETCHING <= 3
 
 
 def test_a_password_without_a_name_is_a_sentence(refused):

@@ -455,7 +455,7 @@ def test_between_reports_nothing_waits_for_the_device(sunset, weave, eye):
             list(stylize(sunset, [Style(weave)], settings, weights=eye, report_every=3600))
         return counted.count
 
-    assert 0 < waits(3) == waits(6)
+    assert 0 < waits(3) == waits(40)
 
 
 @pytest.mark.parametrize(
@@ -482,6 +482,23 @@ def test_a_time_too_short_is_refused_before_anything_is_painted(sunset, weave, e
     settings = Settings(size=256, seconds=1)
     with pytest.raises(StyletxError, match="In 1 s this machine cannot paint 256 pixels"):
         next(stylize(sunset, [Style(weave)], settings, weights=eye))
+
+
+def test_the_size_that_is_named_instead_is_painted_in_that_time(sunset, weave, eye, monkeypatch):
+    """On a machine that takes as long for a step as there are pixels."""
+    clock, slope = slow_steps(monkeypatch, 0), engine.slope
+
+    def step(canvas, aim):
+        clock.pass_(canvas.numel() / 2e6)
+        return slope(canvas, aim)
+
+    monkeypatch.setattr(engine, "slope", step)
+    with pytest.raises(StyletxError, match="In 1 s this machine cannot paint 2048") as refused:
+        next(stylize(sunset, [Style(weave)], Settings(size=2048, seconds=1), weights=eye))
+    size = int(str(refused.value).split("a size of ")[1].split(",")[0])
+    *_, result = stylize(sunset, [Style(weave)], Settings(size=size, seconds=1), weights=eye)
+    assert max(result.picture.size) == size > 64
+    assert result.seconds < 1.2
 
 
 @pytest.mark.parametrize("broke_off", [0, 2, 3, 5])

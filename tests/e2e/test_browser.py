@@ -460,3 +460,13 @@ def test_the_pictures_of_the_last_hour_are_there_after_a_reload_and_so_is_one_fi
     page.reload()
     expect(status(page)).to_contain_text("while this page was away")
     expect(page.locator("#painted img")).to_be_visible()
+
+
+def test_a_page_may_be_framed_by_the_hub_and_by_nobody_else(browser, server, tmp_path):
+    """As far as a browser can tell here: what is on another host is not shown the page."""
+    (tmp_path / "frame.html").write_text(f'<iframe src="{server.url}"></iframe>')
+    page = browser.new_page()
+    with page.expect_console_message(lambda told: "frame-ancestors" in told.text, timeout=60_000):
+        page.goto((tmp_path / "frame.html").as_uri())
+    assert not any(frame.query_selector("#paint") for frame in page.frames)
+    page.close()

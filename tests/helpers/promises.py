@@ -50,8 +50,8 @@ def apart(node: ast.FunctionDef, own: str) -> str:
     """The tier of a promise where it is another than its file's, or has a deeper one as well."""
     marks = [ast.unparse(one) for one in node.decorator_list]
     whole = tier([one for one in marks if not one.startswith("pytest.mark.parametrize")], own)
-    deeper = any(re.search(r"marks=[\w.]*release", one) for one in marks)
-    slower = any(re.search(r"marks=[\w.]*slow", one) for one in marks)
+    deeper = any(re.search(r"marks=\[?[\w.]*release", one) for one in marks)
+    slower = any(re.search(r"marks=\[?[\w.]*slow", one) for one in marks)
     told = [whole] if whole != own else []
     told += ["in part default"] if slower else []
     told += ["deeper: release"] if deeper else []

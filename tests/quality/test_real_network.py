@@ -1,6 +1,5 @@
 """What only the real VGG19 can show: that it sees what others see, and that pictures are good."""
 
-import re
 from functools import cache
 
 import numpy as np
@@ -12,7 +11,7 @@ from torchvision.models import vgg19 as torchvisions_vgg19
 
 import styletx.features as features
 from app import EXAMPLES, files_of, painted_of
-from styletx import Progress, Result, Settings, Style, StyletxError, stylize
+from styletx import Progress, Result, Settings, Style, stylize
 from styletx.color import to_oklab
 from styletx.features import LAYERS, vgg19
 from styletx.images import read, to_tensor
@@ -187,13 +186,6 @@ def test_a_run_with_a_time_to_keep_ends_by_it(photo, painting):
     assert result.seconds < 20
 
 
-def test_a_time_too_short_for_a_size_is_refused_with_a_smaller_size(photo, painting):
-    with pytest.raises(StyletxError, match="In 1 s this machine cannot paint 4096") as no:
-        next(stylize(photo, [Style(painting)], Settings(size=4096, seconds=1)))
-    told = re.search(r"a size of (\d+)", str(no.value))
-    assert told is None or int(told[1]) < 4096
-
-
 PAIRS = (
     ("temple", "great_wave"),
     ("astronaut", "village_street_in_auvers"),
@@ -212,7 +204,7 @@ BANDS = {  # by strength: the distance of the style, in parts of the photo's, an
 @pytest.mark.parametrize(
     "pair, size, strengths",
     [
-        (PAIRS[0], 128, (0.0, 0.5, 1.0, 3.0)),
+        (PAIRS[0], 128, (0.0, 1.0, 3.0)),
         (PAIRS[1], 128, (0.0, 1.0)),
         *(
             pytest.param(pair, size, tuple(BANDS), marks=release)

@@ -12,6 +12,7 @@ TESTS = ["properties", "hostile_options", "hostile_pictures", "hostile_weights",
 
 
 @pytest.mark.release
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", TESTS)
 def test_what_holds_for_a_sample_of_the_inputs_holds_for_all(name):
     command = [sys.executable, "-m", "pytest", "-n", "0", "-q", f"tests/test_{name}.py"]
