@@ -19,6 +19,23 @@ from tests.helpers.programs import needs
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def is_fast(config):
+    """Whether the fast tier alone is asked for."""
+    return "not slow" in config.option.markexpr
+
+
+def pytest_xdist_auto_num_workers(config):
+    """How many processes keep two cores busy: more than two where some of them often wait."""
+    return 2 if is_fast(config) else 3
+
+
+def pytest_ignore_collect(collection_path, config):
+    """The fast tier does not even import what is slow as a whole."""
+    if is_fast(config) and collection_path.name in ("e2e", "quality", "release"):
+        return True
+    return None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """What is for a release is slow as well, so that `-m "not slow"` leaves it out."""

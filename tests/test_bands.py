@@ -44,6 +44,7 @@ def test_bands_leave_no_seam_in_what_is_seen_or_learnt(eye, request, layers, hei
     torch.testing.assert_close(banded_slope, slope, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_picture_painted_in_bands_is_the_same_picture(sunset, weave, eye, request, monkeypatch):
     monkeypatch.setattr(features, "fastest_precision", lambda _: torch.float32)
 

@@ -682,6 +682,7 @@ def engine(monkeypatch, eye):
     monkeypatch.setattr(runners, "chosen", Small)
 
 
+@pytest.mark.slow
 def test_the_engine_paints_a_batch_and_finds_it_there_again(here, engine, eye):
     words = ("in", "--style", "by/wave.png", "--size", "64", "--steps", "2")
     assert batch(*words) == batch(*words) == 0

@@ -334,6 +334,7 @@ def test_what_doubles_over_and_over_is_refused_at_once(refused, form, ending):
     refused(form(twice_as_large(90, ending)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_deep_nesting_is_refused(refused, form):
     most = sample_or_all(10**5, 10**6)

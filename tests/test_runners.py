@@ -45,7 +45,7 @@ def test_events_results_and_numbers_are_those_of_stylize(given):
 
 def test_it_stops_when_it_is_closed_and_the_next_begins(given):
     runner = Local()
-    for _ in range(3):
+    for _ in range(2):
         with closing(runner(**given, settings=ENDLESS)) as events:
             assert next(events).step == 0
             assert next(events).step > 0
@@ -73,6 +73,7 @@ def test_a_bug_is_no_sentence(given):
     assert not isinstance(raised.value, StyletxError)
 
 
+@pytest.mark.slow
 def test_a_painter_stops_its_runs_and_keeps_their_pictures(given):
     painter = Painter(Local())
     try:

@@ -57,6 +57,7 @@ def test_a_variable_that_cannot_be_is_a_sentence(refused, variable, value, sente
     assert sentence in refused(status=1, **{variable: value})
 
 
+@pytest.mark.slow
 def test_a_port_that_there_is_not_is_a_sentence(refused):
     told = refused("--port", "99999", status=1)
     assert "The server could not start. bind(): port must be 0-65535." in told

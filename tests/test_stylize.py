@@ -134,6 +134,7 @@ def test_each_level_goes_on_from_the_one_below(sunset, weave, eye):
     assert (canvas[1] - photo).abs().mean() > 0.1  # recoloured at the start, and so it stays
 
 
+@pytest.mark.slow
 def test_the_finest_level_is_held_to_what_the_one_below_painted(sunset, weave, eye):
     def strayed(weight):
         monkey = pytest.MonkeyPatch()
@@ -448,6 +449,7 @@ class Waits(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+@pytest.mark.slow
 def test_between_reports_nothing_waits_for_the_device(sunset, weave, eye):
     def waits(steps):
         settings = Settings(size=64, steps=steps)
@@ -484,6 +486,7 @@ def test_a_time_too_short_is_refused_before_anything_is_painted(sunset, weave, e
         next(stylize(sunset, [Style(weave)], settings, weights=eye))
 
 
+@pytest.mark.slow
 def test_the_size_that_is_named_instead_is_painted_in_that_time(sunset, weave, eye, monkeypatch):
     """On a machine that takes as long for a step as there are pixels."""
     clock, slope = slow_steps(monkeypatch, 0), engine.slope
@@ -535,6 +538,7 @@ def test_a_run_with_a_time_to_keep_keeps_it_where_it_goes_on(sunset, weave, eye,
     assert result.seconds == pytest.approx(2, rel=0.3)
 
 
+@pytest.mark.slow
 def test_a_painting_is_looked_at_once_by_runs_that_share_what_is_known(
     sunset, weave, eye, monkeypatch
 ):
