@@ -715,7 +715,7 @@ def lines(folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("total", "each"), [(12, 3), pytest.param(42, 10, marks=pytest.mark.release)]
+    ("total", "each"), [(12, 2), pytest.param(42, 10, marks=pytest.mark.release)]
 )
 def test_many_pictures_interrupted_and_killed_are_finished_and_each_is_painted_once(
     tmp_path, total, each
