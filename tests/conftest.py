@@ -24,9 +24,10 @@ def is_fast(config):
     return "not slow" in config.option.markexpr
 
 
-def pytest_xdist_auto_num_workers(config):
-    """How many processes keep two cores busy: more than two where some of them often wait."""
-    return 2 if is_fast(config) else 3
+def pytest_xdist_auto_num_workers():
+    """As many processes as there are ordinary cores: more would only wait for each other, and a
+    server that waits paints on."""
+    return 2
 
 
 def pytest_ignore_collect(collection_path, config):

@@ -339,7 +339,7 @@ def repeat_a_picture_without_a_recipe(page, files):
 def test_closing_the_tab_frees_the_painter(visit):
     page = visit(**DESKTOP)
     choose_example(page)
-    choose(page, Size=704, **ENDLESS)  # minutes, which the next visitor does not wait for
+    choose(page, Size=256, **ENDLESS)  # minutes, which the next visitor does not wait for
     page.click("#paint")
     expect(status(page)).to_have_text(re.compile("step [1-9]"))
     page.close()

@@ -267,7 +267,7 @@ def visitor(served, tmp_path):
 
 
 SMALL = {"size": 128, "steps": 10}
-LARGE = {"size": 512, "steps": 2000}
+LARGE = {"size": 256, "steps": 2000}
 
 
 def test_a_page_is_told_of_a_run_until_its_one_picture(visitor):
@@ -291,7 +291,7 @@ def test_a_page_shows_pictures_meanwhile_and_stop_gives_the_picture_so_far(visit
     assert (last["done"], last["stopped"]) == (True, True)
     assert 3 < last["step"] < 2000
     with Image.open(path) as picture:
-        assert (picture.format, picture.size) == ("PNG", (512, 342))
+        assert (picture.format, picture.size) == ("PNG", (256, 171))
 
 
 def test_a_cancelled_job_stops_its_run(visitor):

@@ -102,7 +102,7 @@ def test_submit_streams_previews_and_reports_and_stop_gives_the_picture_so_far(c
     assert (last["done"], last["stopped"]) == (True, True)
     assert 3 < last["step"] < ENDLESS["steps"]
     with Image.open(path) as picture:
-        assert (picture.format, picture.size) == ("PNG", (512, 342))
+        assert (picture.format, picture.size) == ("PNG", (256, 171))
     reports = [report for _, report in told]
     assert [r["step"] for r in reports] == sorted(r["step"] for r in reports)
     assert {r["run_id"] for r in reports} == {last["run_id"]}
@@ -255,7 +255,7 @@ def test_two_visitors_at_once_are_served_in_turn(server, client, tmp_path):
     (one, report_one), (two, report_two) = first.result(timeout=120), second.result(timeout=120)
     assert (report_one["stopped"], report_two["step"]) == (True, QUICK["steps"])
     with Image.open(one) as large, Image.open(two) as small:
-        assert (large.size, small.size) == ((512, 342), (128, 85))
+        assert (large.size, small.size) == ((256, 171), (128, 85))
 
 
 def test_a_cancelled_job_stops_its_run(client, server):
@@ -270,7 +270,7 @@ import sys
 from gradio_client import Client, handle_file
 client = Client(sys.argv[1], verbose=False)
 job = client.submit(content=handle_file(sys.argv[2]), style=handle_file(sys.argv[3]),
-                    size=512, steps=2000, api_name="/stylize")
+                    size=256, steps=2000, api_name="/stylize")
 for _, report in job:
     if report["step"]:
         print("painting", flush=True)

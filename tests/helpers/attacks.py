@@ -338,7 +338,7 @@ def more_calls_than_are_remembered(url, number=2100):
     """So many of them that the server forgets the first, as it must, while somebody else listens
     to what becomes of a run."""
     picture, taken = given_once(url)["content"], 0
-    client = Watcher(url, {**given_once(url), "size": 512, "steps": 2000}).listen()
+    client = Watcher(url, {**given_once(url), "size": 256, "steps": 2000}).listen()
     client.until(b"process_generating")
     deadline = time.monotonic() + 180
     while taken < number and time.monotonic() < deadline:

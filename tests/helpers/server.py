@@ -17,7 +17,7 @@ from .paths import ASSETS, ROOT
 PHOTO = handle_file(str(ASSETS / "photos/temple.jpg"))
 PAINTING = handle_file(str(ASSETS / "paintings/great_wave.jpg"))
 QUICK = {"size": 128, "steps": 4}
-ENDLESS = {"size": 512, "steps": 2000}
+ENDLESS = {"size": 256, "steps": 2000}
 GENEROUS = {
     "STYLETX_PROXIES": "1",
     "STYLETX_RUNS_PER_ADDRESS": "60",

@@ -178,7 +178,7 @@ def test_the_picture_is_as_good_in_each_precision(photo, painting, eye, monkeypa
     found = {}
     for precision in (torch.float32, torch.bfloat16):
         monkeypatch.setattr(features, "fastest_precision", lambda _, one=precision: one)
-        *_, result = stylize(photo, [Style(painting)], Settings(size=64, steps=12))
+        *_, result = stylize(photo, [Style(painting)], Settings(size=64, steps=8))
         assert result.device == f"cpu, {str(precision).removeprefix('torch.')}"
         found[precision] = Judge(photo, painting, eye)(result.picture)
     assert found[torch.float32] == pytest.approx(found[torch.bfloat16], rel=0.1)
