@@ -4,10 +4,10 @@ for event in stylize(content, [Style(picture)], Settings(size=768)):
     ...
 """
 
+from ._version import VERSION as __version__
 from .engine import stylize
 from .errors import StyletxError
 from .events import Event, Progress, Result, Style
-from .recipe import VERSION as __version__
 from .settings import ALLOWED, PRESETS, Settings
 
 __all__ = [

@@ -7,11 +7,12 @@ from urllib.parse import quote
 import gradio as gr
 from gradio.route_utils import get_root_url
 
-from .endpoints import DEFAULTS, LANE, speaking_plainly, work
+from .endpoints import DEFAULTS, LANE, work
 from .errors import StyletxError
 from .images import opaque, read, save
 from .painter import Painter
 from .programs import meaning
+from .refusals import speaking_plainly
 from .reports import small
 from .settings import PRESETS
 from .words import argument, described

@@ -7,8 +7,8 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-from .bombs import named
 from .events import Event, Result
+from .text import display_name
 
 FORMAT = "{percentage:3.0f}%|{bar}| {n:.1f} of {total} [{elapsed}, {remaining} left{postfix}]"
 
@@ -31,7 +31,7 @@ class Bar:
                 self.bar.reset()
             self.begun = True
             self.parts[picture] = part(event)
-            self.bar.set_postfix_str(named(picture.name, 40), refresh=False)
+            self.bar.set_postfix_str(display_name(picture.name, 40), refresh=False)
             self.move()
 
     def end(self, picture: Path, painted: bool) -> None:

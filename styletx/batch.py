@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from . import runners
+from .bombs import guard_pillow
 from .commands import Parser
 from .errors import StyletxError
 from .gather import gather, outputs
@@ -37,6 +38,7 @@ def batch(arguments: list[str]) -> int:
 def paint(given: argparse.Namespace, settings: Settings, runner: runners.Runner) -> int:
     """Each photo in the manner of each painting; the exit status. Raises `StyletxError` where it
     cannot even begin."""
+    guard_pillow()
     photos, paintings = (gather(words, given.output) for words in (given.photos, given.style))
     for sentence in (*photos.skipped(), *paintings.skipped()):
         sys.stderr.write(f"{sentence}\n")

@@ -27,7 +27,6 @@ DAMAGED = (  # what Pillow raises for a file that is not whole
     struct.error,
     zlib.error,
 )
-SHOWN = 80  # letters of a name
 PIECES = (
     "is cut into so many pieces that reading it takes too long. Please save it anew with another "
     "program, without comments and EXIF."
@@ -82,19 +81,17 @@ def check_scans(path: Path, picture: Image.Image) -> None:
     )
 
 
-def named(text: str, most: int = SHOWN) -> str:
-    """A file's name as it can be shown: in one line, not endless, and without marks that a page
-    might take for its own."""
-    shown = "".join(
-        letter if letter.isprintable() and letter not in "<>" else "?" for letter in text
-    )
-    return shown if len(shown) <= most else f"{shown[: most // 2]}…{shown[-most // 2 + 1 :]}"
-
-
-# EXIF is read by Pillow as soon as a file is opened, and in a buffer of its own, where no `Meter`
-# around the file counts. A directory's entries lie beside each other, and so hold no more than the
-# file does; twice as much is for those that share a value.
 load_directory = TiffImagePlugin.ImageFileDirectory_v2.load
+
+
+def guard_pillow() -> None:
+    """Have Pillow, in all of this process, read no more of a TIFF's directory than the file holds.
+
+    EXIF is read as soon as a file is opened, and in a buffer of its own, where no `Meter` around
+    the file counts. A directory's entries lie beside each other, and so hold no more than the file
+    does; twice as much is for those that share a value.
+    """
+    TiffImagePlugin.ImageFileDirectory_v2.load = load_honest  # type: ignore[assignment, method-assign]
 
 
 def load_honest(directory: TiffImagePlugin.ImageFileDirectory_v2, file: IO[bytes]) -> None:
@@ -104,6 +101,3 @@ def load_honest(directory: TiffImagePlugin.ImageFileDirectory_v2, file: IO[bytes
     load_directory(directory, cast(IO[bytes], Meter(file, MOST_PIECES, 2 * size)))
     if any(len(directory._tagdata.get(tag, b"")) > 4 * MOST_STRIPS for tag in PLACES):
         raise Bomb(PIECES)
-
-
-TiffImagePlugin.ImageFileDirectory_v2.load = load_honest  # type: ignore[assignment, method-assign]

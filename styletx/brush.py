@@ -13,10 +13,11 @@ from gradio.components.image_editor import AcceptBlobs, EditorData, EditorDataBl
 from PIL import Image, ImageColor, ImageFilter
 
 from . import words
-from .endpoints import Components, speaking_plainly
+from .endpoints import Components
 from .errors import StyletxError
 from .images import opaque, read
 from .limits import MEGA
+from .refusals import speaking_plainly
 from .regions import MASKS
 from .storage import folder_of
 from .uploads import Upload, uploaded

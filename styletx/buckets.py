@@ -19,7 +19,8 @@ class Bucket:
         used = max(0.0, used - (now - since) * self.rate)
         if used + amount > self.most:
             return False
-        if len(self.used) > MANY:
-            self.used.clear()
+        self.used.pop(key, None)  # so that the first one was asked for longest ago
+        if len(self.used) >= MANY:
+            del self.used[next(iter(self.used))]
         self.used[key] = used + amount, now
         return True

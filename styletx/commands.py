@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from .errors import StyletxError
+from .text import shorten
 
 MOST = 300  # letters of a sentence about an option
 
@@ -14,8 +15,7 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong in a sentence, however long that is which is wrong."""
 
     def error(self, message: str) -> NoReturn:
-        told = " ".join(message.split()).rstrip(".")
-        super().error(f"{told[:MOST]}…" if len(told) > MOST else f"{told}.")
+        super().error(shorten(message.rstrip("."), MOST) + ("." if len(message) <= MOST else ""))
 
 
 def ended(work: Callable[[], None]) -> int:

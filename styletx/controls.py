@@ -7,10 +7,11 @@ import gradio as gr
 from PIL import Image
 
 from . import words
-from .endpoints import Components, Given, begun, located, speaking_plainly
+from .endpoints import Components, Given, begun, located
 from .errors import StyletxError
 from .pyramid import plan
 from .recipe import inputs_of, missing, read_recipe
+from .refusals import speaking_plainly
 from .regions import SHARES, STYLES
 from .settings import ALLOWED, LARGEST, PRESETS, Limits, Options, Settings
 from .uploads import Upload, uploaded

@@ -1,33 +1,28 @@
 """Runs over Gradio: what the page and programs have in common."""
 
-import logging
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
-from uuid import uuid4
 
 import gradio as gr
 
-from . import figures
-from .errors import Busy, SettingsError, StyletxError, Unwritable
+from .errors import Busy, SettingsError, StyletxError
 from .limits import Allowance
 from .painter import Painter
 from .recipe import inputs_of
-from .refusals import cannot_keep
+from .refusals import speaking_plainly
 from .regions import MASKS, NO_PAINTING, SHARES, STYLES, check_styles
 from .reports import KINDS, Files, Told, finished, taken_away, tell
 from .runs import NOBODY, Visitor
 from .scopes import address_of
-from .settings import ALLOWED, Settings, preset, shown
+from .settings import ALLOWED, Settings, preset
 from .storage import Room, folder_of, stay
+from .text import quote
 from .uploads import NO_ROOM, pictures, uploaded
-
-logger = logging.getLogger(__name__)
 
 Components = dict[str, gr.components.Component]
 Given = Mapping[str, Any]  # what there is by the names of `DEFAULTS`
@@ -67,7 +62,6 @@ def work(painter: Painter, given: Given, request: gr.Request | None = None) -> I
     """What page and API have in common: a run, told as it goes, in words for people."""
     with speaking_plainly():
         visitor = visitor_of(request, painter.allowance)
-        painter.admit(visitor)
         settings = wished(given)
         painter.allowance.check(settings, painter.device)
         if Room(painter.allowance.max_cache).full():
@@ -163,26 +157,5 @@ def exported(run_id: object, kind: object) -> Path:
     """The finished picture of a run, or the film of its making, as a file of a kind."""
     if not isinstance(kind, str) or kind not in KINDS:
         *others, last = KINDS
-        raise StyletxError(f"kind is {shown(kind)}, but must be {', '.join(others)} or {last}.")
+        raise StyletxError(f"kind is {quote(kind)}, but must be {', '.join(others)} or {last}.")
     return taken_away(picture_of(run_id), kind)
-
-
-@contextmanager
-def speaking_plainly() -> Iterator[None]:
-    """Let people read the errors meant for them, and spare them the others."""
-    try:
-        yield
-    except (OSError, Unwritable) as error:
-        figures.count("refusals", reason="disk")
-        raise gr.Error(cannot_keep(error), print_exception=False) from error
-    except StyletxError as error:
-        figures.count("refusals", reason=type(error).__name__)
-        raise gr.Error(str(error), print_exception=False) from error
-    except Exception as error:
-        ticket = uuid4().hex[:6]
-        figures.count("refusals", reason="broken")
-        logger.exception("unexpected failure %s", ticket)
-        raise gr.Error(
-            f"Something broke on our side. Please quote {ticket} when you report it.",
-            print_exception=False,
-        ) from error

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from .bombs import named
 from .errors import ImageError, StyletxError
 from .images import FORMATS, note_in
+from .text import display_name
 from .words import count
 
 LISTED = 5  # of the files that are skipped, to be told by name
@@ -42,7 +42,7 @@ class Found:
 
 def listed(paths: Sequence[Path]) -> str:
     """The first few of these names, and how many more there are."""
-    names = [named(str(path)) for path in paths[:LISTED]]
+    names = [display_name(str(path)) for path in paths[:LISTED]]
     more = len(paths) - len(names)
     return ", ".join(names) + (f" and {count(more, 'more file')}" if more else "")
 
@@ -65,9 +65,9 @@ def gather(words: Sequence[str], out: Path) -> Found:
         (found.painted if ours else found.pictures).append(path)
     found.others = sorted(set(found.others))
     if not found.pictures:
+        asked = ", ".join(map(display_name, words[:LISTED]))
         raise StyletxError(
-            f"All pictures of {', '.join(map(named, words[:LISTED]))} were painted into this very "
-            "folder; give others."
+            f"All pictures of {asked} were painted into this very folder; give others."
         )
     return found
 
@@ -87,12 +87,12 @@ def meant(word: str, found: Found) -> list[Path]:
             candidates = [path for path in candidates if not path.is_dir()]
     except (OSError, ValueError) as error:  # also a name that no system would have
         reason = getattr(error, "strerror", None) or error
-        raise StyletxError(f"{named(word)} cannot be looked into: {reason}.") from error
+        raise StyletxError(f"{display_name(word)} cannot be looked into: {reason}.") from error
     endings = readable()
     pictures = [p for p in candidates if p.suffix.lower() in endings and not p.is_dir()]
     found.others += set(candidates) - set(pictures)
     if not pictures:
-        raise StyletxError(f"There is no picture in {named(word)}.")
+        raise StyletxError(f"There is no picture in {display_name(word)}.")
     return pictures
 
 
@@ -102,7 +102,7 @@ def where(path: Path) -> Path:
     try:
         return Path(os.path.realpath(path))
     except ValueError as error:
-        raise StyletxError(f"{named(str(path))} is no name of a file.") from error
+        raise StyletxError(f"{display_name(str(path))} is no name of a file.") from error
 
 
 def readable() -> set[str]:

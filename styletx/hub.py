@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from .errors import StyletxError
+from .text import shorten
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -74,7 +75,7 @@ def explained(error: Exception, name: str, endpoint: str, hidden: Iterable[str] 
     said = getattr(error, "server_message", None) or str(error) or type(error).__name__
     for word in filter(None, hidden):  # before any is cut in two
         said = said.replace(word, "…")
-    reason = " ".join(said.split())[:LONGEST].rstrip(".")
+    reason = shorten(said, LONGEST).rstrip(".")
     status = status_of(error)
     if isinstance(error, LocalTokenNotFoundError):
         return f"You are not logged in to the Hub; {LOG_IN}."

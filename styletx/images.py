@@ -13,9 +13,10 @@ from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from .bombs import DAMAGED, MOST_PIECES, MOST_READS, Bomb, Meter, check_scans, named
+from .bombs import DAMAGED, MOST_PIECES, MOST_READS, Bomb, Meter, check_scans
 from .errors import ImageError, Unwritable
 from .pixels import SRGB, resizable, to_eight_bits, to_srgb, turned
+from .text import display_name
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
@@ -63,7 +64,7 @@ def opened(path: Path) -> Iterator[Image.Image]:
     """A picture of acceptable size, not decoded yet. What goes wrong with it is an `ImageError`."""
     try:
         if path.stat().st_size == 0:
-            raise ImageError(f"{named(path.name)} is empty.")
+            raise ImageError(f"{display_name(path.name)} is empty.")
         with path.open("rb") as file:
             meter = Meter(file, MOST_PIECES)
             with Image.open(cast(IO[bytes], meter), formats=FORMATS) as picture:
@@ -73,42 +74,43 @@ def opened(path: Path) -> Iterator[Image.Image]:
                 yield picture
     except UnidentifiedImageError as error:
         raise ImageError(
-            f"{named(path.name)} is not a picture that can be read here. Please use one of "
+            f"{display_name(path.name)} is not a picture that can be read here. Please use one of "
             f"{', '.join(FORMATS)}."
         ) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(
-            f"{named(path.name)} has far more pixels than the {MOST_PIXELS // 10**6} million that "
-            "can be used. Please make it smaller first."
+            f"{display_name(path.name)} has far more pixels than the {MOST_PIXELS // 10**6} "
+            "million that can be used. Please make it smaller first."
         ) from error
     except Bomb as error:
-        raise ImageError(f"{named(path.name)} {error}") from error
+        raise ImageError(f"{display_name(path.name)} {error}") from error
     except DAMAGED as error:
         raise ImageError(explain(path, error)) from error
 
 
 def explain(path: Path, error: Exception) -> str:
     if isinstance(error, PermissionError):
-        return f"{named(path.name)} may not be read: permission denied."
+        return f"{display_name(path.name)} may not be read: permission denied."
     try:
         kind = path.stat().st_mode
     except (OSError, ValueError):  # also a name that no system would have
-        return f"There is no file {named(str(path), 160)}."
+        return f"There is no file {display_name(str(path), 160)}."
     if stat.S_ISDIR(kind):
-        return f"{named(str(path), 160)} is a folder, not a picture."
-    return f"{named(path.name)} is damaged and cannot be read."
+        return f"{display_name(str(path), 160)} is a folder, not a picture."
+    return f"{display_name(path.name)} is damaged and cannot be read."
 
 
 def check_size(picture: Image.Image, name: str, most: float = MOST_PIXELS) -> None:
     width, height = picture.size
     most = most * 3 // 4 if picture.format in HUNGRY else most
+    shown = display_name(name)
     if min(width, height) < SMALLEST_SIDE:
         raise ImageError(
-            f"{named(name)} is {width}x{height} pixels; each side needs at least {SMALLEST_SIDE}."
+            f"{shown} is {width}x{height} pixels; each side needs at least {SMALLEST_SIDE}."
         )
     if width * height > most:
         raise ImageError(
-            f"{named(name)} has {width}x{height} pixels, {width * height / 1e6:.0f} million; "
+            f"{shown} has {width}x{height} pixels, {width * height / 1e6:.0f} million; "
             f"at most {most / 1e6:g} million can be used. Please make it smaller first."
         )
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from .errors import SettingsError
+from .text import quote
 
 DEPTHS = (2, 2, 4, 4, 4)  # convolutions per block of VGG19
 LAYERS = tuple(
@@ -53,12 +54,12 @@ def parse(name: str, text: str) -> Weighted:
         if layer not in CHOICES:
             close = get_close_matches(layer.replace("conv", "relu"), CHOICES, n=1)
             advice = f"did you mean {close[0]}?" if close else f"there are {', '.join(CHOICES)}."
-            raise SettingsError(f"{name} names {quoted(layer)}; {advice}")
+            raise SettingsError(f"{name} names {quote(layer)}; {advice}")
         try:
             found[layer] = float(weight or 1)
         except ValueError as error:
             raise SettingsError(
-                f"{name} gives {layer} the weight {quoted(weight)}, but it must be a number."
+                f"{name} gives {layer} the weight {quote(weight)}, but it must be a number."
             ) from error
         if not 0.001 <= found[layer] <= 1000:
             raise SettingsError(
@@ -68,12 +69,6 @@ def parse(name: str, text: str) -> Weighted:
     if not found:
         raise SettingsError(f"{name} names no layer; write for example relu4_2.")
     return tuple(sorted(found.items(), key=lambda item: LAYERS.index(item[0])))
-
-
-def quoted(word: str) -> str:
-    """A word as it can stand in a sentence, however long and strange it is."""
-    whole = repr(word)
-    return whole if len(whole) <= 60 else f"{whole[:40]}…"
 
 
 def written(layers: Weighted) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from .errors import SettingsError
 from .settings import LARGEST, Settings
+from .text import quote
 
 MEGA = 10**6
 PREFIX = "STYLETX_"  # of the environment variables: STYLETX_QUEUE is `queue`
@@ -91,5 +92,5 @@ def number(name: str, text: str, wanted: "Field[Any]") -> float:
         value = math.nan
     if not (math.isfinite(value) and value >= least) or (whole and value != int(value)):
         kind = "a whole number" if whole else "a number"
-        raise SettingsError(f"{name} is {text[:40]!r}, but must be {kind} of at least {least:g}.")
+        raise SettingsError(f"{name} is {quote(text)}, but must be {kind} of at least {least:g}.")
     return int(value) if whole else value

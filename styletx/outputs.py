@@ -10,12 +10,13 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from .bombs import named
+from ._version import VERSION
 from .errors import ImageError, StyletxError, Unwritable
 from .events import Result
 from .images import note_in, opened, save
-from .recipe import VERSION, Inputs, plain, read_recipe, written
+from .recipe import Inputs, plain, read_recipe, written
 from .settings import Settings
+from .text import display_name
 
 MANIFEST, LOCK, ERRORS = "manifest.jsonl", ".lock", "errors.log"
 PART = ".styletx-part.png"  # how a picture's name ends as long as it is being written
@@ -45,7 +46,7 @@ class Manifest:
 def entered(out: Path) -> Iterator[Manifest]:
     """The folder, made if there is none, for this batch alone, and rid of what one that was killed
     had not finished. Raises `StyletxError` where that cannot be."""
-    shown, lock = named(str(out), 160), FileLock(out / LOCK, timeout=0)
+    shown, lock = display_name(str(out), 160), FileLock(out / LOCK, timeout=0)
     try:
         out.mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -76,8 +77,8 @@ def check_ours(path: Path) -> bool:
         ours = False
     if not ours:
         raise ImageError(
-            f"{named(path.name)} is there already and was not painted by this program; move it "
-            "away, or choose another folder."
+            f"{display_name(path.name)} is there already and was not painted by this program; move "
+            "it away, or choose another folder."
         )
     return True
 

@@ -113,19 +113,23 @@ class Painter:
         return begun
 
     def admit(self, visitor: Visitor) -> None:
-        """Raises `Busy` where there is no room for a run of this visitor, and says when there may
-        be."""
+        """Make room for a run of this visitor: runs that are given up go, and of a full line the
+        one to which nobody listens for longest. Raises `Busy`, and then none of them goes."""
+        live = [run for run in self.line() if not run.over]
+        staying = [run for run in live if run.silence <= PATIENCE]
+        unheard = [run for run in staying if not self.hears(run.visitor) and run.silence > MANNERS]
+        if len(staying) == self.allowance.queue and unheard:
+            staying.remove(max(unheard, key=lambda run: run.silence))
+        self.check_admission(visitor, staying)
+        for run in live:
+            if run not in staying:
+                run.leave()
+
+    def check_admission(self, visitor: Visitor, live: Sequence[Run]) -> None:
+        """Raises `Busy` where beside these runs there is no room for one of this visitor, and says
+        when there may be."""
         if self.closing:
             raise Busy("This server is being shut down; please come back in a while.")
-        for run in list(self.runs.values()):
-            if run.silence > PATIENCE:
-                run.leave()
-        live = [run for run in self.line() if not run.over]
-        unheard = [run for run in live if not self.hears(run.visitor) and run.silence > MANNERS]
-        if len(live) == self.allowance.queue and unheard:
-            run = max(unheard, key=lambda run: run.silence)
-            run.leave()
-            live.remove(run)
         if len(live) >= self.allowance.queue:
             wait = self.wait_after(live)
             told = "" if wait is None else f"; they take about {wait:.0f} s"
@@ -133,7 +137,7 @@ class Painter:
         own = [run for run in live if visitor.session and run.visitor.session == visitor.session]
         if len(own) >= self.allowance.runs_per_visitor:
             raise Busy("A picture of yours is being painted already: wait for it, or stop it.")
-        near = self.near(visitor)
+        near = [run for run in live if run.visitor.address == visitor.address]
         if visitor.address and len(near) >= self.allowance.runs_per_address:
             raise Busy(
                 f"{len(near)} pictures are being painted for your address already, the most there "

@@ -7,10 +7,11 @@ from typing import Any
 
 import gradio as gr
 
-from .endpoints import DEFAULTS, LANE, LIGHT, exported, speaking_plainly, work
+from .endpoints import DEFAULTS, LANE, LIGHT, exported, work
 from .errors import StyletxError
 from .painter import Painter
 from .recipe import read_recipe
+from .refusals import speaking_plainly
 from .regions import MASKS
 from .reports import Told
 from .settings import ALLOWED, Limits, Options

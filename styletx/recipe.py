@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ._version import VERSION
 from .errors import SettingsError, StyletxError
 from .events import Report
 from .images import note_in
 from .regions import MASKS, SHARE, SHARES, STYLES
 from .settings import ALLOWED, Settings
 
-VERSION = "1.0.0"  # of the program, and so of what its settings mean
 LONGEST = 20_000  # letters: what is longer was not written here
 
 Inputs = Mapping[str, str | float]

@@ -2,13 +2,16 @@
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import uuid4
 
+import gradio as gr
 from starlette.responses import PlainTextResponse
 
 from . import figures
 from .calls import UNCLEAR
-from .errors import StyletxError
+from .errors import StyletxError, Unwritable
 
 logger = logging.getLogger(__name__)
 
@@ -20,20 +23,19 @@ class Refused(Exception):
         self.status, self.reason, self.told = status, reason, told
 
 
-def explained(error: Exception, path: str) -> Refused:
-    """What went wrong, for who asked; and where it is ours to mend, for the log."""
-    if isinstance(error, StyletxError):
-        error = Refused(422, "call", str(error))
-    if not isinstance(error, Refused):
-        error = unexpected(error, path)
-    figures.count("refusals", reason=error.reason)
-    return error
+def explained(error: Exception, path: str = "") -> Refused:
+    """Any error in a status, a reason and a sentence, counted; with a ticket, and in the log, if it
+    is ours to mend. `path` is that of the request, if it was not yet understood."""
+    refused = error if isinstance(error, Refused) else in_words(error, path)
+    figures.count("refusals", reason=refused.reason)
+    return refused
 
 
-def unexpected(error: Exception, path: str) -> Refused:
-    """Gradio answers what it did not think of with nothing but a 500."""
-    if isinstance(error, OSError) and error.strerror:
+def in_words(error: Exception, path: str) -> Refused:
+    if isinstance(error, Unwritable) or getattr(error, "strerror", None):
         return Refused(507, "disk", cannot_keep(error))
+    if isinstance(error, StyletxError):
+        return Refused(422, type(error).__name__, str(error))
     if path.startswith("/gradio_api/"):  # where all that is asked is written by programs
         return Refused(400, "call", UNCLEAR)
     ticket = uuid4().hex[:6]
@@ -41,6 +43,15 @@ def unexpected(error: Exception, path: str) -> Refused:
     return Refused(
         500, "broken", f"Something broke on our side. Please quote {ticket} when you report it."
     )
+
+
+@contextmanager
+def speaking_plainly() -> Iterator[None]:
+    """Let people on the page read what went wrong."""
+    try:
+        yield
+    except Exception as error:
+        raise gr.Error(explained(error).told, print_exception=False) from error
 
 
 def cannot_keep(error: Exception) -> str:

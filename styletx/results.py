@@ -9,7 +9,8 @@ from urllib.parse import quote
 import gradio as gr
 
 from . import words
-from .endpoints import Components, exported, picture_of, speaking_plainly
+from .endpoints import Components, exported, picture_of
+from .refusals import speaking_plainly
 from .reports import BEFORE, KINDS, private_of
 
 

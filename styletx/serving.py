@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from . import figures
 from .addresses import guard_fetches
+from .bombs import guard_pillow
 from .brush import guard_brush
 from .calls import explain_failures
 from .door import Door
@@ -83,7 +84,8 @@ def leave() -> NoReturn:
 
 
 def guard(allowance: Allowance) -> None:
-    """Mend what Gradio and Uvicorn leave open to everybody."""
+    """Mend what Gradio, Uvicorn and Pillow leave open to everybody."""
+    guard_pillow()
     guard_fetches(allowance)
     explain_failures()
     guard_brush()

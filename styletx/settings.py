@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from .errors import SettingsError
 from .layers import parse, written
+from .text import quote
 
 SMALLEST, LARGEST = 64, 4096  # pixels on the longest side of a result
 STRONGEST = 10  # style_weight: nothing is left of the content
@@ -30,13 +31,13 @@ class Limits:
         """The value as a `kind` (int or float), or a `SettingsError` that says what is allowed."""
         wanted = "a whole number" if kind is int else "a number"
         if not isinstance(value, Real) or isinstance(value, bool):
-            raise SettingsError(f"{name} is {shown(value)}, but must be {wanted}.")
+            raise SettingsError(f"{name} is {quote(value)}, but must be {wanted}.")
         number = plain(value)
         if not self.low <= number <= self.high:
             allowed = f"between {self.low:g} and {self.high:.10g}"
-            raise SettingsError(f"{name} is {shown(value)}, but must lie {allowed}.")
+            raise SettingsError(f"{name} is {quote(value)}, but must lie {allowed}.")
         if kind is int and number != int(number):
-            raise SettingsError(f"{name} is {shown(value)}, but must be {wanted}.")
+            raise SettingsError(f"{name} is {quote(value)}, but must be {wanted}.")
         return int(number) if kind is int else float(number)
 
 
@@ -54,7 +55,7 @@ class Options:
         if not isinstance(value, str) or value not in self.words:
             *others, last = self.words
             allowed = f"{', '.join(others)} or {last}"
-            raise SettingsError(f"{name} is {shown(value)}, but must be {allowed}.")
+            raise SettingsError(f"{name} is {quote(value)}, but must be {allowed}.")
         return str(value)  # without what a subclass adds
 
 
@@ -68,20 +69,11 @@ class Layers:
     def check(self, name: str, value: object, kind: type) -> str:
         """The layers in the network's order, or a `SettingsError` that says what is wrong."""
         if not isinstance(value, str):
-            raise SettingsError(f"{name} is {shown(value)}, but must name layers, as in relu4_2.")
+            raise SettingsError(f"{name} is {quote(value)}, but must name layers, as in relu4_2.")
         return written(parse(name, value))
 
 
 Allowed = Limits | Options | Layers
-
-
-def shown(value: object) -> str:
-    """A value as it can stand in a sentence, however long it is."""
-    try:
-        text = " ".join(repr(value).split())
-    except (ValueError, RecursionError):  # an integer of thousands of digits, too deep a list
-        text = f"a huge {type(value).__name__}"
-    return text if len(text) <= 40 else f"{text[:40]}…"
 
 
 def plain(number: Real) -> int | float:
@@ -225,9 +217,9 @@ def preset(name: str | None, chosen: Mapping[str, Any]) -> Settings:
     known = {"": Settings(), **{key.lower(): settings for key, settings in PRESETS.items()}}
     asked = (name or "").lower().replace("-", " ") if isinstance(name, str | None) else None
     if asked not in known:
-        raise SettingsError(f"There is no preset {shown(name)}; there are {', '.join(PRESETS)}.")
+        raise SettingsError(f"There is no preset {quote(name)}; there are {', '.join(PRESETS)}.")
     for key in chosen:
         if key not in ALLOWED:
             there_are = ", ".join(ALLOWED)
-            raise SettingsError(f"There is no setting {shown(key)}; there are {there_are}.")
+            raise SettingsError(f"There is no setting {quote(key)}; there are {there_are}.")
     return replace(known[asked], **chosen)

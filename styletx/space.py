@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ._version import VERSION
 from .commands import Parser, ended
 from .errors import StyletxError
 from .hub import asking, check_name, check_private, status_of
-from .recipe import VERSION
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

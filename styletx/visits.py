@@ -10,9 +10,10 @@ from typing import Any
 import gradio as gr
 
 from . import words
-from .endpoints import Components, picture_of, speaking_plainly
+from .endpoints import Components, picture_of
 from .errors import StyletxError
 from .recipe import read_recipe
+from .refusals import speaking_plainly
 from .regions import MASKS, SHARES, STYLES
 from .reports import GIVEN, THUMBNAIL, private_of
 from .results import compared, no_curves, not_to_go_on, nothing_compared, seen, to_take

@@ -16,7 +16,6 @@ from PIL import Image
 
 from . import weights as sources
 from .bar import Bar
-from .bombs import named
 from .errors import ImageError, StyletxError, Unwritable, WeightsError
 from .events import Event, Progress, Result, Style
 from .images import check, explain, read
@@ -27,6 +26,7 @@ from .recipe import fingerprint
 from .regions import STYLES
 from .runners import Runner
 from .settings import Settings
+from .text import display_name
 from .words import count
 
 logger = logging.getLogger(__name__)
@@ -45,9 +45,9 @@ def reading(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Unreadable(f"{named(str(path), 160)}: {explain(path, error)}") from error
+        raise Unreadable(f"{display_name(str(path), 160)}: {explain(path, error)}") from error
     except ImageError as error:
-        raise Unreadable(f"{named(str(path), 160)}: {error}") from error
+        raise Unreadable(f"{display_name(str(path), 160)}: {error}") from error
 
 
 class Painting:
@@ -169,8 +169,8 @@ class Batch:
         check_ours(job.picture)
         keep(last, job.picture, inputs)
         width, height = last.picture.size
-        told = f"{named(str(job.picture), 160)}: {width}x{height} pixels in {last.seconds:.0f} s"
-        self.bar.write(told, sys.stdout)
+        told = f"{width}x{height} pixels in {last.seconds:.0f} s"
+        self.bar.write(f"{display_name(str(job.picture), 160)}: {told}", sys.stdout)
         return "painted", {"steps": last.steps}
 
     def run(self, job: Job, photo: Image.Image, style: Style) -> Event:
@@ -189,7 +189,7 @@ class Batch:
             logger.error("%s", job.picture, exc_info=error)
             kind = type(error).__name__
             sentence = f"This is a fault of the program, {kind}; {ERRORS} tells more."
-        pair = (named(str(path), 160) for path in (job.photo, job.painting.path))
+        pair = (display_name(str(path), 160) for path in (job.photo, job.painting.path))
         own = isinstance(error, (Unreadable, *HOPELESS))
         self.say(sentence if own else f"{' with '.join(pair)}: {sentence}")
         return sentence

@@ -13,12 +13,13 @@ import styletx.reports as reports
 from styletx import ALLOWED, PRESETS, Settings, StyletxError
 from styletx.brush import BRUSHES, SOFT, brushed, to_paint_over
 from styletx.controls import looked_at, repeated, twice_as_large
-from styletx.endpoints import DEFAULTS, speaking_plainly
+from styletx.endpoints import DEFAULTS
 from styletx.errors import Unwritable
 from styletx.images import save
 from styletx.limits import Allowance
 from styletx.painter import Painter
 from styletx.recipe import inputs_of, written
+from styletx.refusals import speaking_plainly
 from styletx.reports import KINDS
 from styletx.results import seen
 from styletx.settings import Limits, Options

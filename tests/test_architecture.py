@@ -12,7 +12,9 @@ PACKAGE = ROOT / "styletx"
 
 # From the ground up: a module may import only from those above it in this list.
 ORDER = [
+    "_version",
     "errors",
+    "text",
     "layers",
     "settings",
     "pyramid",

@@ -197,12 +197,14 @@ def test_a_bucket_fills_up_again_with_time(now):
     assert bucket.takes("b", 3)
 
 
-def test_a_bucket_remembers_no_more_than_so_many(monkeypatch):
+def test_a_bucket_forgets_those_that_it_heard_of_longest_ago(monkeypatch):
     monkeypatch.setattr(buckets, "MANY", 5)
     bucket = Bucket(3, 0.5)
     for place in range(100):
         assert bucket.takes(str(place))
-    assert len(bucket.used) <= 6
+        assert bucket.takes("often")  # or it would be forgotten, and have its 3 again
+        bucket.used["often"] = (2, bucket.used["often"][1])
+    assert list(bucket.used) == ["96", "97", "98", "99", "often"]
 
 
 def test_who_sends_too_much_in_an_hour_is_refused(now):

@@ -17,8 +17,9 @@ from PIL import Image
 
 import styletx.__main__ as command_line
 from styletx import ALLOWED, Settings, space
+from styletx._version import VERSION
 from styletx.images import save
-from styletx.recipe import VERSION, fingerprint, written
+from styletx.recipe import fingerprint, written
 from tests.helpers.hub import TOKEN, Hub, Repo
 from tests.helpers.paths import ROOT
 from tests.helpers.scripted import PICTURE, result

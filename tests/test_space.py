@@ -50,8 +50,6 @@ def test_the_files_that_it_names_are_there(front):
 def test_its_gradio_is_the_one_that_is_tested(front):
     """The Hub installs that one, whatever the requirements say."""
     assert front["sdk_version"] == gradio.__version__
-    (bound,) = re.findall(r"^gradio>=(\S+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
-    assert front["sdk_version"].startswith(bound)
 
 
 def test_its_python_is_a_string_and_one_that_the_program_runs_on(front):

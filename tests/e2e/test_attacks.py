@@ -26,9 +26,9 @@ LESS = {
     attacks.bad_pictures: {"part": 10},
     attacks.calls_that_nobody_waits_for: {"number": 80},
     attacks.calls_of_no_session: {"number": 2},
-    attacks.fifty_at_once: {"number": 30},
-    attacks.how_soon_it_stops: {"number": 1},
-    attacks.random_cancels: {"number": 30},
+    attacks.fifty_at_once: {"number": 30, "size": 64},
+    attacks.how_soon_it_stops: {"number": 1, "size": 256},
+    attacks.random_cancels: {"number": 20},
 }
 BY_THE_SCRIPT = attacks.inner_addresses, attacks.files_of_the_server
 ELSEWHERE = attacks.flood, attacks.more_calls_than_are_remembered  # below

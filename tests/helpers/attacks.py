@@ -471,13 +471,13 @@ def how_soon_it_stops(url, number=5, size=512):
     return f"{statistics.median(took):.2f} s ({min(took):.2f} to {max(took):.2f}) at {size} pixels"
 
 
-def fifty_at_once(url, number=50):
+def fifty_at_once(url, number=50, size=128):
     """As many clients at the same moment: each is served, or refused at once in a sentence."""
     wanted, told = given_once(url), []
 
     def visit():
         begun = time.monotonic()
-        told.append((call(url, "stylize", {**wanted, "size": 128}), time.monotonic() - begun))
+        told.append((call(url, "stylize", {**wanted, "size": size}), time.monotonic() - begun))
 
     visitors = [threading.Thread(target=visit) for _ in range(number)]
     for one in visitors:

@@ -391,7 +391,10 @@ def outcome(path, expected):
 
 def main(folder, seed, number, *chosen):
     """A line of JSON for each file. With number 0 the large ones, or those of them chosen."""
+    from styletx.bombs import guard_pillow
     from styletx.images import check  # noqa: F401  its memory is not the pictures'
+
+    guard_pillow()
 
     def ghostscript(*_, **__):
         raise SystemExit("PostScript was run")
