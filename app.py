@@ -11,10 +11,19 @@ from typing import Any
 
 import gradio as gr
 
-from styletx import StyletxError, runners, words
-from styletx.agents import NEEDS, can_serve, offer_tool
-from styletx.brush import lay_out_masks
-from styletx.controls import (
+from styletx.api.endpoints import offer_endpoints
+from styletx.api.mcp import NEEDS, can_serve, offer_tool
+from styletx.api.painting import QUIET, Components
+from styletx.config import Allowance
+from styletx.errors import StyletxError
+from styletx.recipe import STYLES
+from styletx.runners import select
+from styletx.runners.queue import Painter
+from styletx.server.serve import serve
+from styletx.ui import strings as words
+from styletx.ui.code_snippets import lay_out_code
+from styletx.ui.history import lay_out_visits
+from styletx.ui.inputs import (
     lay_out_beginnings,
     lay_out_inputs,
     lay_out_paintings,
@@ -23,17 +32,10 @@ from styletx.controls import (
     looked_at,
     repeated,
 )
-from styletx.endpoints import QUIET, Components
-from styletx.limits import Allowance
-from styletx.look import THEME, pictures_of_presets
-from styletx.page import LOOK_UP, Page, on
-from styletx.painter import Painter
-from styletx.programs import offer_endpoints
-from styletx.regions import STYLES
-from styletx.results import compared, lay_out_results, no_curves, not_to_go_on, to_take
-from styletx.serving import serve
-from styletx.snippets import lay_out_code
-from styletx.visits import lay_out_visits
+from styletx.ui.mask_editor import lay_out_masks
+from styletx.ui.page import LOOK_UP, Page, on
+from styletx.ui.results import compared, lay_out_results, no_curves, not_to_go_on, to_take
+from styletx.ui.theme import THEME, pictures_of_presets
 
 ASSETS = Path(__file__).parent / "assets"
 EXAMPLES = {  # what the page offers to begin with: name, photo, painting
@@ -172,10 +174,10 @@ def main(arguments: list[str] | None = None) -> None:
     if chosen.mcp and not can_serve():
         parser.error(NEEDS)
     logging.basicConfig(format="%(message)s")
-    for told in ("runs", "cluster"):  # a line for each, and for each change
+    for told in ("runners.job", "runners.ray.runner"):  # a line for each, and for each change
         logging.getLogger(f"styletx.{told}").setLevel(logging.INFO)
     try:
-        painter = Painter(runner := runners.chosen(), Allowance.of())
+        painter = Painter(runner := select.chosen(), Allowance.of())
         runner.warm_up()
         serve(
             lambda: build_app(painter, chosen.mcp),

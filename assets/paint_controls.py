@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 from app import ASSETS
 from assets.paint_examples import painting_of, photo_of
 from styletx import PRESETS, Result, Settings, Style, stylize
-from styletx.images import opaque, save
-from styletx.look import preset_picture
+from styletx.imaging.files import opaque, save
+from styletx.ui.theme import preset_picture
 
 SIZE, TILE, CAPTION, GAP, PRESET = 384, (360, 240), 26, 6, (264, 176)  # pixels
 WAVE, VILLAGE = ("temple", "great_wave"), ("astronaut", "village_street_in_auvers")

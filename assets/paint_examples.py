@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 
 from app import ASSETS, EXAMPLES, files_of, painted_of
 from styletx import Result, Settings, Style, stylize
-from styletx.images import read, save
+from styletx.imaging.files import read, save
 from styletx.recipe import inputs_of, written
 
 MORE = [("astronaut", "moulin_de_la_galette"), ("cat", "summertime"), ("temple", "the_harvesters")]

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 from app import ASSETS
-from styletx import ALLOWED, PRESETS, Settings, cluster, limits
-from styletx.limits import Allowance
-from styletx.settings import Limits, Options
+from styletx.config import PREFIX, RAY_PREFIX, Allowance, Share
+from styletx.fields import Limits, Options
+from styletx.settings import ALLOWED, PRESETS, Settings
 
 README = ASSETS.parent / "README.md"
 
@@ -52,8 +52,8 @@ def limits_table(kind: type, prefix: str, what: str) -> str:
 def tables() -> Iterator[tuple[str, str]]:
     """What each of the tables stands between, and the table."""
     yield "settings", f"{settings_table()}\n{presets_table()}"
-    yield "limits", limits_table(Allowance, limits.PREFIX, "limits")
-    yield "cluster", limits_table(cluster.Share, cluster.PREFIX, "is")
+    yield "limits", limits_table(Allowance, PREFIX, "limits")
+    yield "cluster", limits_table(Share, RAY_PREFIX, "is")
 
 
 def between(name: str, table: str) -> str:

@@ -4,11 +4,15 @@ for event in stylize(content, [Style(picture)], Settings(size=768)):
     ...
 """
 
+from typing import TYPE_CHECKING, Any
+
 from ._version import VERSION as __version__
-from .engine import stylize
 from .errors import StyletxError
 from .events import Event, Progress, Result, Style
 from .settings import ALLOWED, PRESETS, Settings
+
+if TYPE_CHECKING:
+    from .core.engine import stylize
 
 __all__ = [
     "ALLOWED",
@@ -22,3 +26,12 @@ __all__ = [
     "__version__",
     "stylize",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `stylize`, and with it torch, where it is asked for: not to push or deploy."""
+    if name != "stylize":
+        raise AttributeError(f"module 'styletx' has no attribute {name!r}")
+    from .core.engine import stylize
+
+    return stylize

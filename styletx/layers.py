@@ -13,9 +13,7 @@ LAYERS = tuple(
     for name in (*(f"relu{block}_{n}" for n in range(1, depth + 1)), f"pool{block}")
 )
 FINE_BLOCKS = 3  # those that see brush strokes rather than shapes
-
 CHOICES = LAYERS[:-1]  # those that may be chosen: pool5 needs larger pictures than all others
-
 Weighted = tuple[tuple[str, float], ...]  # layers and what each counts for
 
 

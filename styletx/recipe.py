@@ -8,15 +8,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from styletx.imaging.files import note_in
+
 from ._version import VERSION
 from .errors import SettingsError, StyletxError
-from .events import Report
-from .images import note_in
-from .regions import MASKS, SHARE, SHARES, STYLES
+from .events import MOST_PAINTINGS, SHARE, Report
 from .settings import ALLOWED, Settings
 
 LONGEST = 20_000  # letters: what is longer was not written here
-
 Inputs = Mapping[str, str | float]
 
 
@@ -122,3 +121,10 @@ def missing(recipe: Recipe, inputs: Inputs) -> list[str]:
     """What of the recipe's inputs is not the same among `inputs`, by name."""
     names = [*recipe.inputs, *(name for name in inputs if name not in recipe.inputs)]
     return [name for name in names if recipe.inputs.get(name) != inputs.get(name)]
+
+
+# What the paintings, their shares and their masks are called where arguments have names
+STYLES, SHARES, MASKS = (
+    tuple(name if place == 1 else f"{name}_{place}" for place in range(1, MOST_PAINTINGS + 1))
+    for name in ("style", "share", "mask")
+)

@@ -22,3 +22,15 @@ def display_name(name: str, most: int = 80) -> str:
         letter if letter.isprintable() and letter not in "<>" else "?" for letter in name
     )
     return shown if len(shown) <= most else f"{shown[: most // 2]}…{shown[-most // 2 + 1 :]}"
+
+
+def input_name(name: str) -> str:
+    """What an argument of the API is called where people read it."""
+    stem, _, place = name.partition("_")
+    known = {"content": "photo", "style": "painting", "keep": "what is to stay the photo"}
+    known |= {"begun": "the picture to begin with"}
+    return f"{known.get(stem, stem)} {place}".strip()
+
+
+def count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

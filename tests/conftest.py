@@ -131,12 +131,13 @@ def files(tmp_path, sunset, weave):
 @pytest.fixture
 def paint(files, monkeypatch):
     """Call the command line on photo.png and painting.png; `paint.events` says what happens."""
-    import styletx.__main__ as command_line
+    import styletx.cli.paint as command_line
+    from styletx.cli.main import main as cli_main
     from tests.helpers.scripted import progress, result
 
     def call(*options):
         arguments = [str(files / name) for name in ("photo.png", "painting.png")]
-        return command_line.main([*arguments, *options, "-o", str(call.out)])
+        return cli_main([*arguments, *options, "-o", str(call.out)])
 
     def scripted(content, styles, settings, **given):
         call.content, call.styles, call.given = content, styles, (settings, given)
@@ -152,8 +153,8 @@ def paint(files, monkeypatch):
 
 @pytest.fixture(scope="session")
 def one_painter():
-    from styletx.limits import Allowance
-    from styletx.painter import Painter
+    from styletx.config import Allowance
+    from styletx.runners.queue import Painter
 
     painter = Painter(allowance=Allowance(max_size=4096, max_work=10**6))
     yield painter

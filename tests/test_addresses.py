@@ -10,9 +10,9 @@ import httpx
 import pytest
 from gradio import processing_utils
 
-import styletx.addresses as addresses
-from styletx.addresses import fetched, guard_fetches, is_public
-from styletx.limits import MEGA, Allowance
+import styletx.server.url_fetch as addresses
+from styletx.config import MEGA, Allowance
+from styletx.server.url_fetch import fetched, guard_fetches, is_public
 
 
 @pytest.mark.parametrize(

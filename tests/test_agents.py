@@ -4,7 +4,7 @@ import gradio as gr
 import pytest
 from PIL import Image
 
-from styletx.agents import ASKED
+from styletx.api.mcp import ASKED
 from tests.helpers.page import both, build_app, handler
 
 

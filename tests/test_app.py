@@ -9,22 +9,22 @@ import pytest
 from PIL import Image
 
 import app as page
-import styletx.reports as reports
+import styletx.api.job_files as reports
 from styletx import ALLOWED, PRESETS, Settings, StyletxError
-from styletx.brush import BRUSHES, SOFT, brushed, to_paint_over
-from styletx.controls import looked_at, repeated, twice_as_large
-from styletx.endpoints import DEFAULTS
+from styletx.api.job_files import KINDS
+from styletx.api.schema import DEFAULTS
+from styletx.config import Allowance
 from styletx.errors import Unwritable
-from styletx.images import save
-from styletx.limits import Allowance
-from styletx.painter import Painter
+from styletx.fields import Limits, Options
+from styletx.imaging.files import save
 from styletx.recipe import inputs_of, written
-from styletx.refusals import speaking_plainly
-from styletx.reports import KINDS
-from styletx.results import seen
-from styletx.settings import Limits, Options
-from styletx.storage import runs
-from styletx.visits import collected
+from styletx.runners.queue import Painter
+from styletx.server.errors import speaking_plainly
+from styletx.server.storage import runs
+from styletx.ui.history import collected
+from styletx.ui.inputs import looked_at, repeated, twice_as_large
+from styletx.ui.mask_editor import BRUSHES, SOFT, brushed, to_paint_over
+from styletx.ui.results import seen
 from tests.helpers.page import ask, both, build_app, by_name, handler, upload
 from tests.helpers.scripted import FACTS, PICTURE, progress, result
 from tests.helpers.settings import OTHER

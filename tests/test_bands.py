@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-import styletx.bands as bands
-import styletx.features as features
+import styletx.core.tiling as bands
+import styletx.core.vgg as features
 from styletx import Settings, Style, stylize
-from styletx.features import vgg19
+from styletx.core.vgg import vgg19
 from styletx.layers import LAYERS
 from tests.helpers.depth import sample_or_all
 

@@ -16,15 +16,20 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-import styletx.__main__ as command_line
-from styletx import PRESETS, Settings, runners, stylize, work
-from styletx.bar import Bar
-from styletx.batch import batch as many
-from styletx.batch import parser
+import styletx.cli.paint as command_line
+from styletx.cli.batch import runner as work
+from styletx.cli.batch.command import batch as many
+from styletx.cli.batch.command import parser
+from styletx.cli.batch.outputs import Manifest, entered
+from styletx.cli.batch.progress import Bar
+from styletx.cli.main import main as cli_main
+from styletx.core.engine import stylize
 from styletx.errors import OutOfMemory, Unwritable, WeightsError
-from styletx.images import save
-from styletx.outputs import Manifest, entered
+from styletx.imaging.files import save
 from styletx.recipe import fingerprint, inputs_of, read_recipe, written
+from styletx.runners import select as runners
+from styletx.runners.local import Local
+from styletx.settings import PRESETS, Settings
 from tests.helpers.paths import ROOT
 from tests.helpers.scripted import PICTURE, progress, result
 from tests.helpers.settings import OTHER
@@ -176,7 +181,7 @@ def test_every_setting_and_the_preset_are_options_as_of_one_picture(here, runner
 
 
 def test_the_command_line_knows_the_word_batch(here, runner):
-    assert command_line.main(["batch", "in", "--style", "by", "-o", "out"]) == 0
+    assert cli_main(["batch", "in", "--style", "by", "-o", "out"]) == 0
     assert pictures() == ALL
 
 
@@ -460,7 +465,7 @@ def test_what_has_changed_is_painted_anew(here, runner, monkeypatch, what):
     elif what == "weights":
         monkeypatch.setenv("STYLETX_WEIGHTS", "torchvision")
     elif what == "version":
-        monkeypatch.setattr("styletx.outputs.VERSION", "99.0")
+        monkeypatch.setattr("styletx.cli.batch.outputs.VERSION", "99.0")
     elif what == "unfinished":
         paths = {"content": Path("in/a.png"), "style": Path("by/wave.png")}
         save(PICTURE, out, note=written(result(step=1), inputs_of(paths, {})))
@@ -576,7 +581,7 @@ def test_ctrl_c_before_anything_is_painted_is_told(here, runner, capsys, monkeyp
     def pressed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("styletx.batch.gather", pressed)
+    monkeypatch.setattr("styletx.cli.batch.command.gather", pressed)
     assert batch() == 1
     assert capsys.readouterr().err == "Stopped before anything was painted.\n"
 
@@ -675,7 +680,7 @@ def test_the_time_left_is_honest_after_a_picture_or_two(monkeypatch):
 def engine(monkeypatch, eye):
     """The real engine, with a small eye."""
 
-    class Small(runners.Local):
+    class Small(Local):
         def __call__(self, content, styles, settings, *, weights=None):
             return stylize(content, styles, settings, weights=replace(eye, source="embedded"))
 
@@ -761,6 +766,6 @@ def test_a_picture_of_a_batch_is_the_same_to_the_byte_as_one_painted_alone(tmp_p
     pair, quick = [photos / "cat.jpg", photos / "dahlia.jpg"], ["--size", "128", "--steps", "4"]
     assert many([*map(str, pair), "--style", painting, "-o", "out", *quick]) == 0
     for photo in pair:
-        assert command_line.main([str(photo), painting, "-o", "alone.png", *quick]) == 0
+        assert cli_main([str(photo), painting, "-o", "alone.png", *quick]) == 0
         made = Path(f"out/{photo.stem}-great_wave.png")
         assert made.read_bytes() == Path("alone.png").read_bytes()

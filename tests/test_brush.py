@@ -8,9 +8,9 @@ import pytest
 from gradio.components.image_editor import EditorData
 from PIL import Image
 
-import styletx.brush as brush
 from styletx import StyletxError
-from styletx.brush import EDITED, guard_brush
+from styletx.server import gradio_patches
+from styletx.server.gradio_patches import EDITED, guard_brush
 
 
 @pytest.fixture
@@ -53,11 +53,11 @@ def test_a_layer_is_a_picture_no_larger_than_what_is_painted_over(editor, conten
 
 
 def test_what_is_never_fetched_does_not_pile_up(editor, monkeypatch):
-    monkeypatch.setattr(brush, "AT_ONCE", 5)
+    monkeypatch.setattr(gradio_patches, "AT_ONCE", 5)
     for place in range(20):
         editor.accept_blobs(sent(layer(), id=str(place)))
     assert list(editor.blob_storage) == ["15", "16", "17", "18", "19"]
-    monkeypatch.setattr(brush, "ROOM", 3 * len(layer()))
+    monkeypatch.setattr(gradio_patches, "ROOM", 3 * len(layer()))
     editor.accept_blobs(sent(layer(), id="20"))
     assert list(editor.blob_storage) == ["18", "19", "20"]
 

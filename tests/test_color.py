@@ -2,14 +2,7 @@
 
 import torch
 
-from styletx.color import (
-    from_oklab,
-    grey,
-    mean_and_covariance,
-    recolor,
-    to_oklab,
-    with_colors,
-)
+from styletx.core.color import from_oklab, grey, mean_and_covariance, recolor, to_oklab, with_colors
 
 
 def picture(seed, low=0.0, high=1.0):

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-import styletx.__main__ as command_line
+import styletx.cli.paint as command_line
 from styletx import ALLOWED, PRESETS, Settings, StyletxError
-from styletx.images import save
+from styletx.imaging.files import save
 from styletx.recipe import fingerprint, inputs_of, read_recipe, written
 from tests.helpers.scripted import FACTS, PICTURE, progress, result
 from tests.helpers.settings import OTHER

@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from styletx.scopes import HEALTH
+from styletx.server.request import HEALTH
 from tests.helpers.container import Container, context, copied, ignored, instructions
 from tests.helpers.paths import ROOT
 

@@ -3,7 +3,7 @@
 import math
 import re
 
-from styletx.curves import MOST, Curves
+from styletx.ui.loss_chart import MOST, Curves
 
 
 def report(seconds, level=1, done=False, **errors):

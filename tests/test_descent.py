@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from styletx.descent import FARTHEST, LBFGS, REMEMBERED
+from styletx.core.optimizers import FARTHEST, LBFGS, REMEMBERED
 
 
 def bowl(seed=1, pixels=4):

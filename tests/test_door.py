@@ -9,13 +9,13 @@ from types import SimpleNamespace
 
 import pytest
 
-import styletx.buckets as buckets
-import styletx.door as door
-from styletx import figures
-from styletx.buckets import Bucket
-from styletx.door import UPLOAD, Door
-from styletx.limits import MEGA, Allowance
-from styletx.scopes import HEALTH
+import styletx.server.middleware as door
+import styletx.server.rate_limit as buckets
+from styletx import metrics as figures
+from styletx.config import MEGA, Allowance
+from styletx.server.middleware import Door
+from styletx.server.rate_limit import Bucket
+from styletx.server.request import HEALTH, UPLOAD
 
 JOIN = "/gradio_api/queue/join"
 

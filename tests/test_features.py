@@ -6,8 +6,9 @@ from threading import Thread
 import pytest
 import torch
 
-import styletx.features as features
-from styletx.features import LAYERS, FeatureExtractor, vgg19
+import styletx.core.vgg as features
+from styletx.core.vgg import FeatureExtractor, vgg19
+from styletx.layers import LAYERS
 from tests.helpers.network import small_weights
 
 CPU = torch.device("cpu")

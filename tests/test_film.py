@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image, ImageSequence
 
-import styletx.reports as reports
+import styletx.api.job_files as reports
 from styletx import StyletxError
-from styletx.film import FIRST, FRAME, LAST, make_film
-from styletx.images import note_in
-from styletx.reports import FRAMES, Files, taken_away
+from styletx.api.job_files import FRAMES, Files, taken_away
+from styletx.imaging.animation import FIRST, FRAME, LAST, make_film
+from styletx.imaging.files import note_in
 from tests.helpers.scripted import progress, result
 
 RED, GREEN, BLUE = (200, 30, 30), (30, 200, 30), (30, 30, 200)

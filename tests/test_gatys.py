@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch.nn.functional import conv2d, max_pool2d, pad
 
-import styletx.features as features
+import styletx.core.vgg as features
 from styletx import Settings, Style, stylize
-from styletx.images import to_tensor
-from styletx.weights import DEPTHS
+from styletx.core.tensors import to_tensor
+from styletx.layers import DEPTHS
 
 CPU = torch.device("cpu")
 STYLE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")

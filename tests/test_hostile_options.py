@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-import styletx.__main__ as command_line
 from styletx import ALLOWED, Settings
-from styletx.settings import Limits
+from styletx.cli.main import main as cli_main
+from styletx.fields import Limits
 from tests.helpers.depth import sample_or_all
 
 # One setting of each kind that there is: a whole number, a fraction, a choice, layers
@@ -115,7 +115,7 @@ def test_weights_that_are_none_are_explained(files, monkeypatch, capsys, value, 
     arguments = [str(files / name) for name in ("photo.png", "painting.png")]
     arguments += ["--size", "64", "--steps", "1", "-o", str(files / "out.png")]
     monkeypatch.setenv("STYLETX_WEIGHTS", value if by_variable else "torchvision")
-    assert command_line.main(arguments + ([] if by_variable else ["--weights", value])) == 1
+    assert cli_main(arguments + ([] if by_variable else ["--weights", value])) == 1
     sentence = capsys.readouterr().err.splitlines()[-1]
     assert sentence.startswith("VGG19's weights could not be read from '")
     assert sentence.endswith("choose none to use the embedded copy.")

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from styletx import bombs
 from styletx.errors import ImageError
-from styletx.images import check, read
-from styletx.pixels import EIGHT_OF_SIXTEEN
+from styletx.imaging import guards as bombs
+from styletx.imaging.convert import EIGHT_OF_SIXTEEN
+from styletx.imaging.files import check, read
 from tests.helpers.depth import sample_or_all
 
 HOSTILE = Path(__file__).parent / "helpers" / "hostile_files.py"
@@ -151,7 +151,7 @@ def test_a_large_picture_reduced_before_its_colours_looks_as_if_it_had_been_afte
         picture.save(path)
         wanted = read(path, 150)
         with monkeypatch.context() as patch:
-            patch.setattr("styletx.images.MANY_PIXELS", 0)
+            patch.setattr("styletx.imaging.files.MANY_PIXELS", 0)
             found = read(path, 150)
         assert (found.mode, found.size) == (wanted.mode, wanted.size)
         levels = [np.asarray(each, np.int16) for each in (found, wanted)]

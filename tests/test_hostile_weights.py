@@ -22,9 +22,9 @@ import pytest
 import torch
 from safetensors.torch import save as safetensors
 
-import styletx.weights as weights
+import styletx.core.weights as weights
+from styletx.core.weights import load, read_embedded
 from styletx.errors import WeightsError
-from styletx.weights import load, read_embedded
 from tests.helpers.depth import sample_or_all
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what torch and Python think of such files

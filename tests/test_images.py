@@ -9,19 +9,11 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
-import styletx.images as images
+import styletx.imaging.files as images
 from styletx import StyletxError
-from styletx.images import (
-    SRGB,
-    check_can_save,
-    enlarge,
-    opaque,
-    read,
-    save,
-    tidy,
-    to_picture,
-    to_tensor,
-)
+from styletx.core.tensors import enlarge, to_picture, to_tensor
+from styletx.imaging.convert import SRGB
+from styletx.imaging.files import check_can_save, opaque, read, save, tidy
 
 CPU = torch.device("cpu")
 

@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 
 from styletx import Settings, StyletxError
-from styletx.limits import PREFIX, Allowance
+from styletx.config import PREFIX, Allowance
 
 LIMITS = [limit.name for limit in fields(Allowance)]
 

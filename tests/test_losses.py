@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from styletx.losses import AT_A_TIME, blurred, gram, moments, relative_error, roughness
+from styletx.core.losses import AT_A_TIME, blurred, gram, moments, relative_error, roughness
 
 
 def noise(*shape, dtype=torch.float32):

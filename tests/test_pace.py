@@ -1,8 +1,8 @@
 import pytest
 
 from styletx import Settings, StyletxError
-from styletx.pace import Pace
-from styletx.pyramid import plan
+from styletx.core.pyramid import plan
+from styletx.core.timing import Pace
 
 SHAPE = (640, 427)
 

@@ -15,14 +15,16 @@ from hypothesis import strategies as some
 from PIL import Image
 
 from styletx import ALLOWED, PRESETS, Settings, StyletxError
+from styletx.core.pyramid import NARROWEST, brush_size, plan
+from styletx.core.tensors import to_picture, to_tensor
+from styletx.core.timing import Pace
 from styletx.errors import SettingsError
-from styletx.images import read, save, solid, tidy, to_picture, to_tensor
+from styletx.fields import Layers, Limits, Options
+from styletx.imaging.files import read, save, solid, tidy
 from styletx.layers import CHOICES, LAYERS, parse
 from styletx.layers import written as layers_written
-from styletx.pace import Pace
-from styletx.pyramid import NARROWEST, brush_size, plan
 from styletx.recipe import is_input, read_recipe, written
-from styletx.settings import Layers, Limits, Options, preset
+from styletx.settings import preset
 from tests.helpers.depth import sample_or_all
 from tests.helpers.scripted import PICTURE, result
 

@@ -3,7 +3,7 @@
 import pytest
 
 from styletx import Settings, StyletxError
-from styletx.pyramid import brush_size, plan
+from styletx.core.pyramid import brush_size, plan
 
 
 def sides(shape, **chosen):

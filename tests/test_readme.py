@@ -3,10 +3,11 @@
 import re
 import shlex
 
-import styletx.__main__ as command_line
+import styletx.cli.paint as command_line
 from assets.write_readme import between, tables
-from styletx import ALLOWED, batch
-from styletx.gather import gather
+from styletx.cli.batch import command as batch
+from styletx.cli.batch.inputs import gather
+from styletx.settings import ALLOWED
 from tests.helpers import promises
 from tests.helpers.paths import ROOT
 from tests.helpers.readme import README, blocks

@@ -10,7 +10,7 @@ from PIL import Image
 from styletx import Settings, StyletxError
 from styletx._version import VERSION
 from styletx.errors import ImageError
-from styletx.images import ENDINGS, note_in, save
+from styletx.imaging.files import ENDINGS, note_in, save
 from styletx.recipe import fingerprint, inputs_of, missing, read_recipe, written
 from tests.helpers.scripted import PICTURE, result
 from tests.helpers.settings import OTHER

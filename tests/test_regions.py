@@ -4,7 +4,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from styletx import Settings, Style, StyletxError, stylize
-from styletx.regions import divide
+from styletx.core.regions import divide
 from tests.helpers.scripted import slow_steps
 
 SETTINGS = Settings(size=96, steps=3)

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
-import styletx.reports as reports
+import styletx.api.job_files as reports
 from styletx import Progress
+from styletx.api.job_files import FRAMES, Files
+from styletx.api.job_report import announced, described, report
 from styletx.recipe import read_recipe
-from styletx.reports import FRAMES, Files, report
-from styletx.words import announced, described
 from tests.helpers.scripted import FACTS, PICTURE, SETTINGS, progress, result
 
 

@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 import app as page
-from styletx import ALLOWED, Settings, words
 from styletx.recipe import inputs_of, read_recipe
-from styletx.results import compared, seen
-from styletx.storage import folder_of
-from styletx.visits import (
+from styletx.server.storage import folder_of
+from styletx.settings import ALLOWED, Settings
+from styletx.ui import strings as words
+from styletx.ui.history import (
     MOST,
     brought_back,
     caption_of,
@@ -22,6 +22,7 @@ from styletx.visits import (
     found_again,
     two_compared,
 )
+from styletx.ui.results import compared, seen
 from tests.helpers.page import ask, both, build_app, upload
 from tests.helpers.scripted import progress, result
 from tests.helpers.settings import OTHER

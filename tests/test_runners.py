@@ -11,13 +11,16 @@ from types import SimpleNamespace
 
 import pytest
 
-import styletx.runners as runners
-from styletx import Progress, Result, Settings, Style, StyletxError
-from styletx.cluster import MOVES, Cluster, Share, WorkerLost
-from styletx.dispatcher import Dispatcher
-from styletx.link import ClusterGone
-from styletx.painter import Painter
-from styletx.runners import Local, chosen, duration
+import styletx.runners.select as runners
+from styletx import Progress, Result, Settings, Style, StyletxError, stylize
+from styletx.config import Share
+from styletx.runners.local import Local
+from styletx.runners.queue import Painter
+from styletx.runners.ray.client import ClusterGone
+from styletx.runners.ray.driver import Dispatcher
+from styletx.runners.ray.runner import MOVES, Cluster, WorkerLost
+from styletx.runners.select import chosen
+from styletx.runners.zerogpu import duration
 from tests.helpers.paths import ROOT
 from tests.helpers.scripted import progress, result
 
@@ -38,7 +41,7 @@ def test_events_results_and_numbers_are_those_of_stylize(given):
     assert all(isinstance(event, Progress) for event in progress)
     assert isinstance(result, Result)
     assert (result.step, result.stopped, result.moved, result.picture.size) == (6, 0, 0, (256, 171))
-    here = list(runners.stylize(**given, settings=QUICK, report_every=0))
+    here = list(stylize(**given, settings=QUICK, report_every=0))
     assert result.picture.tobytes() == here[-1].picture.tobytes()
     assert progress[-1].losses == here[-2].losses
 

@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-import styletx.painter as painters
-from styletx import Result, Style, StyletxError, figures
-from styletx.errors import Busy
-from styletx.limits import Allowance
-from styletx.painter import MANNERS, PATIENCE, Painter
-from styletx.runners import Local
-from styletx.runs import NOBODY, Visitor
+import styletx.runners.queue as painters
+from styletx import metrics as figures
+from styletx.config import Allowance
+from styletx.errors import Busy, StyletxError
+from styletx.events import Result, Style
+from styletx.runners.job import NOBODY, Visitor
+from styletx.runners.local import Local
+from styletx.runners.queue import MANNERS, PATIENCE, Painter
 from tests.helpers.scripted import PICTURE, SETTINGS, Clock, Script, progress, result
 from tests.helpers.waiting import until
 
@@ -570,7 +571,7 @@ def test_nobody_is_kept_in_line_for_whom_nobody_is_there(strict, clock):
 def test_what_becomes_of_each_run_is_counted_and_logged_in_a_line_that_tells_of_nobody(
     painter, caplog
 ):
-    caplog.set_level(logging.INFO, "styletx.runs")
+    caplog.set_level(logging.INFO, "styletx.runners.job")
     ends = {
         "finished": [progress(1), result()],
         "refused": [progress(1), StyletxError("Too large: secret.png")],

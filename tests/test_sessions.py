@@ -10,8 +10,8 @@ from gradio.queueing import Event
 from gradio.server_messages import HeartbeatMessage
 from gradio.state_holder import SessionState, StateHolder
 
-import styletx.sessions as sessions
-from styletx.sessions import keep_news, remember_little
+import styletx.server.gradio_patches as sessions
+from styletx.server.gradio_patches import keep_news, remember_little
 
 CALLS = 20  # whose news are kept; there are more of them on a server
 

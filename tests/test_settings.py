@@ -7,7 +7,8 @@ from dataclasses import fields, replace
 import pytest
 
 from styletx import ALLOWED, PRESETS, Settings, StyletxError
-from styletx.settings import Limits, preset
+from styletx.fields import Limits
+from styletx.settings import preset
 
 
 @pytest.mark.parametrize(

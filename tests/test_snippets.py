@@ -8,10 +8,10 @@ import subprocess
 
 import pytest
 
-import styletx.__main__ as command_line
+import styletx.cli.paint as command_line
 from styletx import ALLOWED
-from styletx.endpoints import DEFAULTS
-from styletx.snippets import LANGUAGES, curl, python
+from styletx.api.schema import DEFAULTS
+from styletx.ui.code_snippets import LANGUAGES, curl, python
 from tests.helpers.settings import OTHER
 
 URL = "http://127.0.0.1:7860/"

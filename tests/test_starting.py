@@ -3,17 +3,18 @@
 import pytest
 
 import app
-from styletx import serving
-from styletx.agents import NEEDS
+from styletx.api.mcp import NEEDS
+from styletx.runners.local import Local
+from styletx.server import serve as serving
 
-WARM_UP = app.runners.Local.warm_up
+WARM_UP = Local.warm_up
 
 
 @pytest.fixture
 def refused(monkeypatch, capsys, tmp_path):
     """Start with these options and variables, and see it refused; what it says."""
     monkeypatch.setattr(app.signal, "signal", lambda *_: None)
-    monkeypatch.setattr(app.runners.Local, "warm_up", lambda _: None)
+    monkeypatch.setattr(Local, "warm_up", lambda _: None)
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "cache"))
 
     def start(*options, status, **variables):
@@ -41,7 +42,7 @@ def test_where_the_package_for_agents_is_missing_it_is_named(refused, monkeypatc
 
 
 def test_weights_that_cannot_be_read_are_a_sentence(refused, monkeypatch):
-    monkeypatch.setattr(app.runners.Local, "warm_up", WARM_UP)
+    monkeypatch.setattr(Local, "warm_up", WARM_UP)
     told = refused(status=1, STYLETX_WEIGHTS="nowhere.pth")
     assert "VGG19's weights could not be read from" in told
 

@@ -7,10 +7,10 @@ from threading import enumerate as threads
 
 import pytest
 
-import styletx.storage as storage
+import styletx.server.storage as storage
 from styletx import StyletxError
-from styletx.limits import MEGA
-from styletx.storage import (
+from styletx.config import MEGA
+from styletx.server.storage import (
     KEPT,
     LOCK,
     OURS,

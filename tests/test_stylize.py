@@ -8,15 +8,15 @@ import torch
 from PIL import Image
 from torch.utils._python_dispatch import TorchDispatchMode
 
-import styletx.descent as descent
-import styletx.engine as engine
+import styletx.core.engine as engine
+import styletx.core.inputs as task
+import styletx.core.optimizers as descent
 import styletx.errors as errors
-import styletx.task as task
 from styletx import Result, Settings, Style, StyletxError, stylize
-from styletx.features import best_device, vgg19
-from styletx.images import to_tensor
-from styletx.objective import RELATIVE, Known
-from styletx.pyramid import plan
+from styletx.core.objective import RELATIVE, Known
+from styletx.core.pyramid import plan
+from styletx.core.tensors import to_tensor
+from styletx.core.vgg import best_device, vgg19
 from tests.helpers.network import small_weights
 from tests.helpers.scripted import slow_steps
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 from PIL import Image, ImageStat
 
-import styletx.task as task
+import styletx.core.inputs as task
 from styletx import PRESETS, Settings, Style, StyletxError, stylize
-from styletx.color import to_oklab
-from styletx.images import to_tensor
+from styletx.core.color import to_oklab
+from styletx.core.tensors import to_tensor
 
 CPU = torch.device("cpu")
 

@@ -6,10 +6,10 @@ import io
 import pytest
 from PIL import Image
 
-import styletx.uploads as uploads
+import styletx.api.uploads as uploads
 from styletx import Settings, StyletxError
+from styletx.api.uploads import look_at, pictures, uploaded
 from styletx.errors import Busy, ImageError
-from styletx.uploads import look_at, pictures, uploaded
 
 
 @pytest.fixture(autouse=True)

@@ -17,9 +17,9 @@ import torch
 from huggingface_hub import close_session, constants
 from safetensors.torch import save, save_file
 
-import styletx.weights as weights
+import styletx.core.weights as weights
 from styletx import StyletxError
-from styletx.weights import CHANNELS, load, recorded
+from styletx.core.weights import CHANNELS, load, recorded
 from tests.helpers import hub
 
 
@@ -198,7 +198,7 @@ def served(handler):
 HUB = """
 import json, sys
 from styletx import StyletxError
-from styletx.weights import load
+from styletx.core.weights import load
 
 for source in sys.argv[1:]:
     try:

@@ -6,7 +6,7 @@ python -m tests.benchmarks.clock
 import sys
 
 from styletx import Progress, Settings, Style, stylize
-from styletx.images import read
+from styletx.imaging.files import read
 
 from .process import ROOT, machine
 

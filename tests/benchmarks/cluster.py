@@ -19,10 +19,12 @@ from threading import Timer
 from ray.cluster_utils import Cluster as Nodes
 
 from styletx import Result, Settings, Style
-from styletx.cluster import Cluster, Share
-from styletx.images import read
-from styletx.reports import KINDS
-from styletx.runners import Local, Runner
+from styletx.api.job_files import KINDS
+from styletx.config import Share
+from styletx.imaging.files import read
+from styletx.runners.base import Runner
+from styletx.runners.local import Local
+from styletx.runners.ray.runner import Cluster
 from tests.helpers import attacks
 
 from .process import ROOT, machine

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import torch
 
-from styletx.features import FeatureExtractor, vgg19
-from styletx.images import read
+from styletx.core.vgg import FeatureExtractor, vgg19
+from styletx.imaging.files import read
 
 from .process import ROOT, machine
 from .programs import KEPT, PAIRS, PROGRAMS, TRIAL, Program, Run, inputs, longest, paint

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from styletx.limits import Allowance
+from styletx.config import Allowance
 from tests.helpers import attacks, hostile_files
 from tests.helpers.paths import ROOT
 from tests.helpers.server import Server

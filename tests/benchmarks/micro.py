@@ -11,11 +11,11 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-import styletx.engine as engine
+import styletx.core.engine as engine
 from styletx import Settings, Style
-from styletx.descent import optimizer_for
-from styletx.features import best_device, vgg19
-from styletx.images import read
+from styletx.core.optimizers import optimizer_for
+from styletx.core.vgg import best_device, vgg19
+from styletx.imaging.files import read
 
 from .process import machine
 from .programs import PAIRS, inputs

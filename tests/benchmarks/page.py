@@ -13,8 +13,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from styletx import Settings
-from styletx.images import save
-from styletx.reports import taken_away
+from styletx.api.job_files import taken_away
+from styletx.imaging.files import save
 from tests.helpers.browser import (
     DESKTOP,
     PHONE,
@@ -110,8 +110,8 @@ WATCH_THE_STOP = """() => {
 def film(cache: Path) -> dict[str, str]:
     """The making of a film of a whole run, in this process, against what that run took."""
     from styletx import Style, stylize
-    from styletx.images import read
-    from styletx.reports import Files
+    from styletx.api.job_files import Files
+    from styletx.imaging.files import read
 
     photo = ROOT / "assets/photos/temple.jpg"
     painting = ROOT / "assets/paintings/great_wave.jpg"

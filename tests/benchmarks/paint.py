@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from styletx import Progress, Settings, Style, stylize
-from styletx.images import read, save
+from styletx.imaging.files import read, save
 
 POINTS = 10  # pictures kept of a run, beside the first
 

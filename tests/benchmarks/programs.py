@@ -7,8 +7,8 @@ from pathlib import Path
 from PIL import Image
 
 from styletx import Settings
-from styletx.images import read
-from styletx.pyramid import fit
+from styletx.core.pyramid import fit
+from styletx.imaging.files import read
 
 from .process import ROOT, Ran, run
 

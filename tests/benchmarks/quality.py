@@ -4,10 +4,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from styletx.features import FeatureExtractor
-from styletx.images import to_tensor
-from styletx.losses import gram
-from styletx.pyramid import fit
+from styletx.core.losses import gram
+from styletx.core.pyramid import fit
+from styletx.core.tensors import to_tensor
+from styletx.core.vgg import FeatureExtractor
 
 CPU = torch.device("cpu")
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")

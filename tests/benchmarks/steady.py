@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from styletx import Settings, Style, stylize
-from styletx.images import read
+from styletx.imaging.files import read
 
 from .programs import PAIRS, inputs
 

@@ -127,9 +127,9 @@ def test_the_figures_and_the_log_tell_of_runs_and_of_nobody(server, sender):
 BREAK = """
 import threading, time, sys
 def spoil():
-    while "styletx.painter" not in sys.modules:
+    while "styletx.runners.queue" not in sys.modules:
         time.sleep(0.05)
-    import styletx.engine as engine
+    import styletx.core.engine as engine
     slope = engine.slope
     def spoilt(canvas, aim):
         losses, gradient = slope(canvas, aim)
@@ -245,9 +245,10 @@ def descendants(process):
 PATIENT = """
 import threading, time, sys
 def wait():
-    while not hasattr(sys.modules.get("styletx.serving"), "serve"):
+    while not hasattr(sys.modules.get("styletx.server.serve"), "serve"):
         time.sleep(0.05)
-    sys.modules["styletx.serving"].PATIENCE, sys.modules["styletx.serving"].FETCHING = 20, 5
+    serve = sys.modules["styletx.server.serve"]
+    serve.PATIENCE, serve.FETCHING = 20, 5
 threading.Thread(target=wait, daemon=True).start()
 """
 

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 from playwright.sync_api import expect
 
-from styletx.reports import KINDS
-from styletx.words import COMPARED, MASKS
+from styletx.api.job_files import KINDS
+from styletx.ui.strings import COMPARED, MASKS
 from tests.helpers.browser import (
     DESKTOP,
     PHONE,

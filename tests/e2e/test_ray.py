@@ -17,10 +17,15 @@ import pytest
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from styletx import Result, Settings, Style, StyletxError, batch, runners, stylize
-from styletx.link import RAYS_OWN, ClusterGone
-from styletx.painter import Painter
-from styletx.runners import Local
+from styletx.cli.batch import command as batch
+from styletx.core.engine import stylize
+from styletx.errors import StyletxError
+from styletx.events import Result, Style
+from styletx.runners import select as runners
+from styletx.runners.local import Local
+from styletx.runners.queue import Painter
+from styletx.runners.ray.client import RAYS_OWN, ClusterGone
+from styletx.settings import Settings
 from tests.helpers import attacks
 from tests.helpers.paths import ASSETS
 from tests.helpers.programs import needs

@@ -19,11 +19,11 @@ from PIL import Image, ImageChops, ImageStat
 
 from app import build_app
 from styletx import ALLOWED, Settings
-from styletx.endpoints import DEFAULTS
-from styletx.painter import Painter
-from styletx.scopes import OPEN, OPEN_BELOW
-from styletx.snippets import LANGUAGES
-from styletx.storage import folder_of
+from styletx.api.schema import DEFAULTS
+from styletx.runners.queue import Painter
+from styletx.server.request import OPEN, OPEN_BELOW
+from styletx.server.storage import folder_of
+from styletx.ui.code_snippets import LANGUAGES
 from tests.helpers import attacks
 from tests.helpers.paths import ROOT
 from tests.helpers.programs import needs

@@ -363,7 +363,7 @@ def memory(what, process="self"):
 
 def outcome(path, expected):
     from styletx.errors import ImageError
-    from styletx.images import check, opaque, read
+    from styletx.imaging.files import check, opaque, read
     from styletx.settings import LARGEST
 
     found = {"name": path.name, "expected": expected if isinstance(expected, str) else ""}
@@ -391,8 +391,7 @@ def outcome(path, expected):
 
 def main(folder, seed, number, *chosen):
     """A line of JSON for each file. With number 0 the large ones, or those of them chosen."""
-    from styletx.bombs import guard_pillow
-    from styletx.images import check  # noqa: F401  its memory is not the pictures'
+    from styletx.imaging.guards import guard_pillow
 
     guard_pillow()
 

@@ -2,8 +2,8 @@
 
 import torch
 
+from styletx.core.weights import Weights
 from styletx.layers import DEPTHS
-from styletx.weights import Weights
 
 
 def small_weights(seed: int = 0, channels: int = 8) -> Weights:

@@ -6,7 +6,7 @@ from functools import cache
 import gradio as gr
 
 import app as page
-from styletx.endpoints import DEFAULTS
+from styletx.api.schema import DEFAULTS
 from tests.helpers.scripted import progress, result
 
 build_app = cache(page.build_app)

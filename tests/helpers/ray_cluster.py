@@ -8,8 +8,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from styletx import Settings
-from styletx.cluster import Cluster, Share
-from styletx.runners import Local
+from styletx.config import Share
+from styletx.runners.local import Local
+from styletx.runners.ray.runner import Cluster
 
 QUICK = Settings(size=256, steps=6)
 ENDLESS = Settings(size=1024, steps=2000)  # minutes even for the smallest network

@@ -5,7 +5,10 @@ import threading
 
 from PIL import Image
 
-from styletx import Progress, Result, Settings, engine, events
+from styletx.core import engine
+from styletx.core import progress as progress_of_runs
+from styletx.events import Progress, Result
+from styletx.settings import Settings
 
 from .waiting import until
 
@@ -53,7 +56,7 @@ def slow_steps(monkeypatch, seconds):
         return slope(*asked)
 
     monkeypatch.setattr(engine, "slope", step)
-    monkeypatch.setattr(events, "monotonic", clock)
+    monkeypatch.setattr(progress_of_runs, "monotonic", clock)
     return clock
 
 

@@ -1,7 +1,7 @@
 """A value of every setting that is not its default."""
 
 from styletx import ALLOWED
-from styletx.settings import Limits, Options
+from styletx.fields import Limits, Options
 
 
 def another(allowed):

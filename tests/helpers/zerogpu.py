@@ -68,7 +68,7 @@ def main():
     torch.set_num_threads(1)  # also for the processes that are forked
 
     from styletx import Settings, Style
-    from styletx.runners import chosen
+    from styletx.runners.select import chosen
     from tests.helpers.network import small_weights
 
     photo = Image.radial_gradient("L").convert("RGB")

@@ -9,15 +9,17 @@ from PIL import Image, ImageChops, ImageStat
 from torch import nn
 from torchvision.models import vgg19 as torchvisions_vgg19
 
-import styletx.features as features
+import styletx.core.vgg as features
 from app import EXAMPLES, files_of, painted_of
 from styletx import Progress, Result, Settings, Style, stylize
-from styletx.color import to_oklab
-from styletx.features import LAYERS, vgg19
-from styletx.images import read, to_tensor
-from styletx.losses import gram, moments
+from styletx.core.color import to_oklab
+from styletx.core.losses import gram, moments
+from styletx.core.tensors import to_tensor
+from styletx.core.vgg import vgg19
+from styletx.core.weights import load, read_embedded
+from styletx.imaging.files import read
+from styletx.layers import LAYERS
 from styletx.recipe import read_recipe
-from styletx.weights import load, read_embedded
 from tests.benchmarks.quality import Judge
 from tests.helpers.paths import ASSETS
 

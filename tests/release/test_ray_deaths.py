@@ -12,9 +12,9 @@ from contextlib import closing
 import pytest
 
 from styletx import Settings, Style, StyletxError
-from styletx.cluster import MOVES
-from styletx.link import ClusterGone
-from styletx.painter import Painter
+from styletx.runners.queue import Painter
+from styletx.runners.ray.client import ClusterGone
+from styletx.runners.ray.runner import MOVES
 from tests.helpers.paths import ROOT
 from tests.helpers.ray_cluster import (
     ENDLESS,

@@ -1,0 +1,114 @@
+"""What programs call: /stylize, /stop, /export and /recipe, each described for the API page."""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import gradio as gr
+
+from styletx.errors import StyletxError
+from styletx.fields import Limits, Options
+from styletx.recipe import MASKS, read_recipe
+from styletx.runners.queue import Painter
+from styletx.server.errors import speaking_plainly
+from styletx.settings import ALLOWED
+
+from .job_report import Told
+from .painting import LANE, LIGHT, exported, work
+from .schema import DEFAULTS, argument
+from .uploads import Upload, uploaded
+
+
+def offer_endpoints(
+    painter: Painter, inputs: Mapping[str, gr.components.Component], picture: gr.Image
+) -> None:
+    """Within `gr.Blocks`: /stylize with every setting and every picture by its name, and what
+    belongs to it. `inputs` are the page's components; those it lacks are made, unseen."""
+    unseen = {
+        "preset": gr.Textbox(value="", label="preset", visible=False),
+        MASKS[0]: gr.Image(label=MASKS[0], visible=False),
+    }
+    inputs = {**inputs, **unseen}
+    ordered = [describe(inputs[name], meaning(name)) for name in DEFAULTS]
+    outputs = [picture, gr.JSON(visible=False, label="report")]
+    offer(stylize_of(painter), ordered, outputs, api_name="stylize", **LANE)
+
+    def stop(run_id: str) -> dict[str, bool]:
+        """Keep the picture so far as the result of a run. False if no such run is going on."""
+        return {"stopped": painter.stop(run_id)}
+
+    run_id, stopped = asked("run_id"), gr.JSON(visible=False, label="stopped")
+    offer(stop, run_id, stopped, api_name="stop", queue=False)
+    file, kind = gr.File(visible=False, label="picture"), asked("kind", "png")
+    offer(export, [run_id, kind], file, api_name="export", **LIGHT)
+    painted = describe(gr.Image(visible=False, label="painted"), argument("painted"))
+    settings = gr.JSON(visible=False, label="settings")
+    offer(recipe, painted, settings, api_name="recipe", **LIGHT)
+
+
+def offer(work: Callable[..., Any], inputs: Any, outputs: Any, **how: Any) -> None:
+    """Have programs call `work`; Gradio wants a button for it, which nobody sees. Agents, to whom
+    Gradio shows every endpoint that does not say it is something else, have a tool of their own."""
+    work._mcp_type = "endpoint"  # type: ignore[attr-defined]
+    gr.Button(visible=False).click(work, inputs, outputs, **how)
+
+
+def stylize_of(painter: Painter) -> Callable[..., Iterator[Told]]:
+    """What /stylize does, with the arguments and the defaults of `DEFAULTS`."""
+
+    def endpoint(request: gr.Request, *given: Any) -> Iterator[Told]:
+        """Paint `content` in the manner of `style`.
+
+        Streams the path of the picture so far and a report; the last picture is a PNG. Up to four
+        paintings share the work, each in its mask if it has one. `preset` fills in what is left at
+        its default, so a default cannot be chosen beside it. `go_on` is the run_id of a finished
+        run, whose picture is gone on with.
+        """
+        yield from work(painter, dict(zip(DEFAULTS, given, strict=True)), request)
+
+    called = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter(n, called, default=v) for n, v in DEFAULTS.items()]
+    asking = inspect.Parameter("request", called)
+    endpoint.__signature__ = inspect.Signature([asking, *parameters])  # type: ignore[attr-defined]
+    return endpoint
+
+
+def export(run_id: str, kind: str) -> str:
+    """The finished picture of a run as a PNG, JPEG or WebP, or the film of its making."""
+    with speaking_plainly():
+        return str(exported(run_id, kind))
+
+
+def recipe(painted: Upload) -> dict[str, Any]:
+    """The settings in the recipe of a picture that was painted here, as /stylize takes them."""
+    with speaking_plainly():
+        path = uploaded(painted, "picture")
+        if path is None:
+            raise StyletxError("Please give a painted picture.")
+        return asdict(read_recipe(path).settings)
+
+
+def asked(name: str, value: str = "") -> gr.components.Component:
+    """An unseen text that a program gives."""
+    return describe(gr.Textbox(value=value, label=name, visible=False), argument(name))
+
+
+def meaning(name: str) -> str:
+    """What an argument is and may be."""
+    allowed = ALLOWED.get(name)
+    if allowed is None:
+        return argument(name)
+    if isinstance(allowed, Limits):
+        return f"{allowed.help}: {allowed.low:g} to {allowed.high:.10g}."
+    if isinstance(allowed, Options):
+        return f"{allowed.help}: {'; '.join(f'{w}: {told}' for w, told in allowed.words.items())}."
+    return f"{allowed.help}."
+
+
+def describe(component: gr.components.Component, text: str) -> gr.components.Component:
+    """Have the API page say what is to be given here."""
+    plain = component.api_info_as_input
+    told = lambda: {**plain(), "additional_description": text}  # noqa: E731
+    component.api_info_as_input = told  # type: ignore[method-assign]
+    return component

@@ -1,0 +1,92 @@
+"""A run as the API tells it, in plain values."""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from styletx.events import Event, Result
+from styletx.runners.job import Run
+from styletx.runners.queue import Painter
+from styletx.text import count
+
+from .job_files import Files, finished
+
+Told = tuple[str | None, dict[str, Any]]  # the path of the picture so far, and how far it is
+STARTING = "Starting …"
+
+
+def tell(painter: Painter, run: Run, files: Files) -> Iterator[Told]:
+    """Tell of a run until it ends; leaving this generator stops the run. What was finished by then
+    is kept for who comes back; of the others nothing stays."""
+    try:
+        for event in run.watch():
+            place = painter.ahead_of(run), painter.wait_of(run)
+            yield files.show(event), report(run, event, *place)
+    finally:
+        run.stop()
+        try:
+            if isinstance(run.latest, Result) and finished(files.folder) is None:
+                files.show(run.latest)
+        finally:
+            if finished(files.folder) is None:
+                shutil.rmtree(files.folder, ignore_errors=True)
+            run.told.set()
+
+
+def report(
+    run: Run, event: Event | None, ahead: int = 0, wait: float | None = None
+) -> dict[str, Any]:
+    """A run in plain values, as the API tells it. `ahead` runs must end before this one begins, in
+    about `wait` seconds, where that is known."""
+    told = {"level": 0, "levels": 0, "step": 0, "steps": run.settings.steps, "seconds": 0.0}
+    return {
+        "run_id": run.id,
+        "ahead": ahead,
+        "wait": wait,
+        **{name: getattr(event, name, value) for name, value in told.items()},
+        "seconds_left": getattr(event, "seconds_left", None),
+        "losses": getattr(event, "losses", {}),
+        "done": isinstance(event, Result) or (event is None and run.stopping),
+        "stopped": event.stopped if isinstance(event, Result) else run.stopping,
+        "late": run.late,
+        "moved": getattr(event, "moved", 0),
+        "settings": asdict(run.settings),
+    }
+
+
+def described(report: Mapping[str, Any]) -> str:
+    """A run in one line."""
+    step, steps, seconds = report["step"], report["steps"], report["seconds"]
+    if report["stopped"] and not report["level"]:
+        return "Stopped before it began."
+    if report["stopped"]:
+        why = "Its time was over" if report["late"] else "Stopped"
+        return f"{why} after {step} of {steps} steps, {seconds:.0f} s. The picture so far is yours."
+    if report["done"]:
+        return f"Done: {count(steps, 'step')} in {seconds:.0f} s." if steps else "Done."
+    if not report["level"]:
+        return waiting(report) if report["ahead"] else STARTING
+    left = report["seconds_left"]
+    return (
+        f"Size {report['level']} of {report['levels']} · step {step} of {steps} · {seconds:.0f} s"
+        + ("" if left is None else f" · about {left:.0f} s left")
+        + (" · moved to another worker" if report["moved"] else "")
+    )
+
+
+def waiting(report: Mapping[str, Any]) -> str:
+    """How many are before this one, and how long they will take, where that is known."""
+    others = f"Waiting for {count(report['ahead'], 'picture')} to be finished first"
+    wait = report["wait"]
+    return f"{others}." if wait is None else f"{others}: about {wait:.0f} s."
+
+
+def announced(report: Mapping[str, Any]) -> str:
+    """The same for who listens: it changes only when something has happened."""
+    if report["done"]:
+        return described(report)
+    if not report["level"]:
+        others = count(report["ahead"], "picture")
+        return f"Waiting for {others} to be finished first." if report["ahead"] else STARTING
+    return f"Painting size {report['level']} of {report['levels']}."

@@ -1,0 +1,76 @@
+"""A tool for agents: /paint over the Model Context Protocol, where its package is installed."""
+
+from importlib.util import find_spec
+from typing import Any
+from urllib.parse import quote
+
+import gradio as gr
+from gradio.route_utils import get_root_url
+
+from styletx.errors import StyletxError
+from styletx.imaging.files import opaque, read, save
+from styletx.runners.queue import Painter
+from styletx.server.errors import speaking_plainly
+from styletx.settings import PRESETS
+
+from .endpoints import meaning
+from .job_files import small
+from .job_report import described
+from .painting import LANE, work
+from .schema import DEFAULTS, argument
+
+SIDE = 768  # pixels: what an agent looks at need not be larger
+ASKED = ("content", "style", "preset", "size", "style_weight")
+NEEDS = "Agents need one more package: pip install 'gradio[mcp]'."
+
+
+def can_serve() -> bool:
+    """Whether the package that speaks the protocol is installed."""
+    return find_spec("mcp") is not None
+
+
+def offer_tool(painter: Painter) -> None:
+    """Within `gr.Blocks`: the tool `paint`."""
+
+    def paint(  # noqa: PLR0913
+        content: Any,
+        style: Any,
+        preset: str = "",
+        size: int = DEFAULTS["size"],
+        style_weight: float = DEFAULTS["style_weight"],
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+        request: gr.Request | None = None,
+    ) -> tuple[str, str]:
+        told = dict(zip(ASKED, (content, style, preset, size, style_weight), strict=True))
+        path = ""
+        for shown, report in work(painter, {**DEFAULTS, **told}, request):
+            progress((report["step"], report["steps"]), desc=described(report))
+            path = shown or path
+        with speaking_plainly():
+            if not path:
+                raise StyletxError(described(report))
+            picture = read(path)
+            seen = path.removesuffix(".png") + "-small.jpg"
+            save(small(opaque(picture), SIDE), seen, quality=85)
+        width, height = picture.size
+        return seen, f"{described(report)} In full, {width}x{height}: {address_of(path, request)}"
+
+    lines = (f"    {name}: {meaning(name)}" for name in ASKED)
+    paint.__doc__ = "\n".join([argument("tool"), "", "Args:", *lines])
+    inputs = [
+        gr.Image(label="content", visible=False),
+        gr.Image(label="style", visible=False),
+        gr.Dropdown(["", *PRESETS], value="", label="preset", visible=False),
+        gr.Number(DEFAULTS["size"], label="size", precision=0, visible=False),
+        gr.Number(DEFAULTS["style_weight"], label="style_weight", visible=False),
+    ]
+    outputs = [gr.Image(visible=False, label="picture"), gr.Textbox(visible=False, label="told")]
+    gr.Button(visible=False).click(paint, inputs, outputs, api_name="paint_for_agents", **LANE)
+
+
+def address_of(path: str, request: gr.Request | None) -> str:
+    """Where a file can be fetched from, as the one who asked reaches this server."""
+    if request is None or request.request is None:
+        return path
+    root = get_root_url(request.request, "/gradio_api/queue/join", None)
+    return f"{root}/gradio_api/file={quote(path)}"

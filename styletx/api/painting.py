@@ -1,0 +1,140 @@
+"""Runs over Gradio: what the page and programs have in common."""
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import gradio as gr
+
+from styletx.config import Allowance
+from styletx.core.regions import NO_PAINTING, check_styles
+from styletx.errors import Busy, SettingsError, StyletxError
+from styletx.recipe import MASKS, SHARES, STYLES, inputs_of
+from styletx.runners.job import NOBODY, Visitor
+from styletx.runners.queue import Painter
+from styletx.server.errors import speaking_plainly
+from styletx.server.request import address_of
+from styletx.server.storage import NO_ROOM, Room, folder_of, stay
+from styletx.settings import ALLOWED, Settings, preset
+from styletx.text import quote
+
+from .job_files import KINDS, Files, finished, taken_away
+from .job_report import Told, tell
+from .schema import DEFAULTS, NEEDED, NO_PHOTO, PICTURES, Given
+from .uploads import pictures, uploaded
+
+Components = dict[str, gr.components.Component]
+NAME = 30  # letters of a name, of up to 4 bytes each: files have room for 255 bytes
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+LIGHT: dict[str, Any] = {"concurrency_id": "light", "concurrency_limit": 2, "preprocess": False}
+LANE: dict[str, Any] = {  # Gradio is to hand on what it gets: we say what is wrong with it
+    "concurrency_id": "paint",
+    "concurrency_limit": None,
+    "preprocess": False,
+}
+
+
+def work(painter: Painter, given: Given, request: gr.Request | None = None) -> Iterator[Told]:
+    """What page and API have in common: a run, told as it goes, in words for people."""
+    with speaking_plainly():
+        visitor = visitor_of(request, painter.allowance)
+        settings = wished(given)
+        painter.allowance.check(settings, painter.device)
+        if Room(painter.allowance.max_cache).full():
+            raise Busy(NO_ROOM)
+        paths = located(given)
+        content, shares = paths["content"], {name: given[name] for name in SHARES}
+        if content is None:
+            raise StyletxError(NO_PHOTO)
+        paintings = [
+            (paths[style], shares[share], paths[mask])
+            for style, share, mask in zip(STYLES, SHARES, MASKS, strict=True)
+        ]
+        check_styles(paintings)
+        inputs = inputs_of(paths, shares)
+        more = {name: paths[name] for name in ("keep", "begun")}
+        run = painter.start(
+            settings, partial(pictures, content, paintings, more, settings), visitor
+        )
+        names = [content, *(path for path, _, _ in paintings if path)][:2]
+        name = "-".join(re.sub(r"[^\w.]+", "_", unquote(path.stem))[:NAME] for path in names)
+        files = Files(folder_of(run.id), name, content, inputs)
+        files.given = given
+        for told in tell(painter, run, files):
+            if told[1]["ahead"]:
+                stay(paths.values())
+            yield told
+
+
+def visitor_of(request: gr.Request | None, allowance: Allowance) -> Visitor:
+    """Who asks, as far as Gradio and the proxies know."""
+    if request is None or request.request is None:
+        return NOBODY
+    address = address_of(request.request.scope, allowance.proxies)
+    return Visitor(request.session_hash or "", address)
+
+
+def located(given: Given) -> dict[str, Path | None]:
+    """Where each of the pictures lies, by its argument's name."""
+    paths = {name: uploaded(given[name], what) for name, what in PICTURES.items()}
+    return {**paths, "begun": begun(given)}
+
+
+def troubles(given: Given) -> dict[str, str]:
+    """What is wrong with each argument on its own, in a sentence, before anything waits in line."""
+    found = {}
+    for name, what in PICTURES.items():
+        try:
+            if uploaded(given[name], what) is None and name in NEEDED:
+                found[name] = NEEDED[name]
+        except StyletxError as error:
+            found[name] = str(error)
+    for name, allowed in ALLOWED.items():
+        try:
+            allowed.check(name, given[name], type(DEFAULTS[name]))
+        except SettingsError as error:
+            found[name] = str(error)
+    if any(given[style] for style in STYLES[1:]):  # then the first painting is none too few
+        found = {name: told for name, told in found.items() if told != NO_PAINTING}
+    return found
+
+
+def wished(given: Given) -> Settings:
+    """The settings, with those of a preset where they were left at their defaults: Gradio does
+    not tell what was left out from what was chosen to be the default."""
+    chosen = {name: given[name] for name in ALLOWED}
+    if given["preset"]:
+        chosen = {name: value for name, value in chosen.items() if value != DEFAULTS[name]}
+    return preset(given["preset"], chosen)
+
+
+def begun(given: Given) -> Path | None:
+    """The picture to go on with: an upload, or what came of an earlier run."""
+    picture, run_id = uploaded(given["begun"], PICTURES["begun"]), given["go_on"]
+    if not run_id:
+        return picture
+    if picture:
+        raise StyletxError("Please give either a picture to go on with or a run, not both.")
+    return picture_of(run_id)
+
+
+def picture_of(run_id: object) -> Path:
+    """The finished picture of a run. Raises `StyletxError` if there is none, yet or any more."""
+    known = isinstance(run_id, str) and re.fullmatch("[0-9a-f]{32}", run_id)
+    if not known or not folder_of(str(run_id)).is_dir():
+        raise StyletxError("The picture of that run is no longer here; please paint it again.")
+    picture = finished(folder_of(str(run_id)))
+    if picture is None:
+        raise StyletxError("That run has not come to a picture yet; please wait, or stop it.")
+    return picture
+
+
+def exported(run_id: object, kind: object) -> Path:
+    """The finished picture of a run, or the film of its making, as a file of a kind."""
+    if not isinstance(kind, str) or kind not in KINDS:
+        *others, last = KINDS
+        raise StyletxError(f"kind is {quote(kind)}, but must be {', '.join(others)} or {last}.")
+    return taken_away(picture_of(run_id), kind)

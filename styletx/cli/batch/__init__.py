@@ -1,0 +1,1 @@
+"""python -m styletx batch: many photos, many paintings."""

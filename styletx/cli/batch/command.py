@@ -1,0 +1,119 @@
+"""Many pictures at once: python -m styletx batch photos/ --style wave.jpg spring.jpg -o painted/"""
+
+import argparse
+import logging
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from styletx.cli.options import add_preset, add_settings, add_weights, settings_in
+from styletx.cli.parser import Parser
+from styletx.core.pyramid import enough
+from styletx.errors import StyletxError
+from styletx.imaging.guards import guard_pillow
+from styletx.runners import select
+from styletx.runners.base import Runner
+from styletx.settings import Settings, preset
+
+from .inputs import gather, outputs
+from .outputs import ERRORS, entered
+from .runner import Batch, Job, Painting
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def batch(arguments: list[str]) -> int:
+    """0 when all pictures are there, 1 with a sentence on stderr; argparse exits with 2."""
+    given = parser().parse_args(arguments)
+    try:
+        settings = preset(given.preset, settings_in(given))
+        return paint(given, settings, select.chosen())
+    except StyletxError as error:
+        sys.stderr.write(f"{error}\n")
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped before anything was painted.\n")
+    return 1
+
+
+def paint(given: argparse.Namespace, settings: Settings, runner: Runner) -> int:
+    """Each photo in the manner of each painting; the exit status. Raises `StyletxError` where it
+    cannot even begin."""
+    guard_pillow()
+    photos, paintings = (gather(words, given.output) for words in (given.photos, given.style))
+    for sentence in (*photos.skipped(), *paintings.skipped()):
+        sys.stderr.write(f"{sentence}\n")
+    names = outputs(photos.pictures, paintings.pictures, given.output)
+    longest = enough(settings)
+    wanted = [Painting(path, longest) for path in paintings.pictures]
+    with entered(given.output) as manifest, logged(given.output / ERRORS), closing(runner):
+        work = Batch(runner, settings, given.weights, manifest, len(names))
+        with stopped_by_signals(work):
+            work.paint(jobs(photos.pictures, wanted, names))
+        sys.stderr.write(f"{work.told()}\n")
+    return 0 if work.complete else 1
+
+
+def jobs(
+    photos: Sequence[Path], paintings: Sequence[Painting], names: dict[tuple[Path, Path], Path]
+) -> Iterator[Job]:
+    """Painting by painting, so that what is known of one is of use while it is remembered."""
+    for painting in paintings:
+        for photo in photos:
+            yield Job(photo, painting, names[photo, painting.path])
+
+
+@contextmanager
+def stopped_by_signals(work: Batch) -> Iterator[None]:
+    """Ctrl-C and SIGTERM say no more than that: who is at work sees it at the next report."""
+
+    def stop(*_: object) -> None:
+        work.stopping = True
+
+    before = [(number, signal.signal(number, stop)) for number in SIGNALS]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+@contextmanager
+def logged(path: Path) -> Iterator[None]:
+    """What programmers want to know goes into a file, which is there once there is anything."""
+    handler, log = logging.FileHandler(path, delay=True), logging.getLogger("styletx")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        handler.close()
+
+
+def parser() -> argparse.ArgumentParser:
+    """The pictures, and an option for every setting."""
+    parser = Parser(
+        "python -m styletx batch",
+        description="Repaint every photo in the manner of every painting. Started again, it paints "
+        "what is missing, and what was painted with other settings or from other pictures.",
+    )
+    parser.add_argument(
+        "photos", nargs="+", metavar="photo", help="pictures, folders, or patterns as 'in/**/*.jpg'"
+    )
+    parser.add_argument(
+        "--style", nargs="+", required=True, metavar="PAINTING", help="the same for the paintings"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="where the pictures go, and manifest.jsonl, which tells of each",
+    )
+    add_preset(parser)
+    add_weights(parser)
+    add_settings(parser)
+    return parser

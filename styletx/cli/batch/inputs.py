@@ -1,0 +1,147 @@
+"""Which pictures a batch is about, of files, folders and patterns, and what each painted one is
+called."""
+
+import glob
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+
+from PIL import Image
+
+from styletx.errors import ImageError, StyletxError
+from styletx.imaging.files import FORMATS, note_in
+from styletx.text import count, display_name
+
+LISTED = 5  # of the files that are skipped, to be told by name
+LONGEST = 180  # bytes of a picture's name; what a file system allows, less what is added to it
+DIGITS = 12  # of a fingerprint that tells two pictures of one name apart
+Pair = tuple[Path, Path]  # a photo and a painting
+
+
+@dataclass
+class Found:
+    """Pictures to work with, in an order of their own, and what was looked at and left out."""
+
+    pictures: list[Path] = field(default_factory=list)
+    others: list[Path] = field(default_factory=list)  # no pictures, by their endings
+    painted: list[Path] = field(default_factory=list)  # in the folder that is painted into
+
+    def skipped(self) -> Iterator[str]:
+        """Sentences about what was left out."""
+        if self.others:
+            yield f"Skipped, as no pictures by their names: {listed(self.others)}."
+        if self.painted:
+            yield f"Skipped, as painted by this program: {listed(self.painted)}."
+
+
+def listed(paths: Sequence[Path]) -> str:
+    """The first few of these names, and how many more there are."""
+    names = [display_name(str(path)) for path in paths[:LISTED]]
+    more = len(paths) - len(names)
+    return ", ".join(names) + (f" and {count(more, 'more file')}" if more else "")
+
+
+def gather(words: Sequence[str], out: Path) -> Found:
+    """The pictures that are meant by names of files, of folders, for the pictures directly in them,
+    and patterns, each once, whatever the order of the words. What lies in `out` and was painted by
+    this program is what came of an earlier start, and not taken for a photo.
+
+    Raises `StyletxError` where a folder or a pattern has no picture.
+    """
+    found, seen = Found(), set()
+    candidates = {path for word in words for path in meant(word, found)}
+    for path in sorted(candidates):
+        place = where(path)
+        if place in seen:
+            continue
+        seen.add(place)
+        ours = place.parent == where(out) and was_painted(place)
+        (found.painted if ours else found.pictures).append(path)
+    found.others = sorted(set(found.others))
+    if not found.pictures:
+        asked = ", ".join(map(display_name, words[:LISTED]))
+        raise StyletxError(
+            f"All pictures of {asked} were painted into this very folder; give others."
+        )
+    return found
+
+
+def meant(word: str, found: Found) -> list[Path]:
+    """The files that a word stands for, none of them hidden; what else is left out is noted in
+    `found`."""
+    path = Path(word)
+    try:
+        if path.is_dir():
+            candidates = [path for path in path.iterdir() if not path.name.startswith(".")]
+        elif not glob.has_magic(word) or path.exists():
+            return [path]
+        else:
+            # Path.glob knows no pattern that begins with /
+            candidates = [Path(name) for name in glob.glob(word, recursive=True)]  # noqa: PTH207
+            candidates = [path for path in candidates if not path.is_dir()]
+    except (OSError, ValueError) as error:  # also a name that no system would have
+        reason = getattr(error, "strerror", None) or error
+        raise StyletxError(f"{display_name(word)} cannot be looked into: {reason}.") from error
+    endings = readable()
+    pictures = [p for p in candidates if p.suffix.lower() in endings and not p.is_dir()]
+    found.others += set(candidates) - set(pictures)
+    if not pictures:
+        raise StyletxError(f"There is no picture in {display_name(word)}.")
+    return pictures
+
+
+def where(path: Path) -> Path:
+    """Where a file lies, by whatever links it was reached. Raises `StyletxError` for a name that no
+    system would have."""
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError as error:
+        raise StyletxError(f"{display_name(str(path))} is no name of a file.") from error
+
+
+def readable() -> set[str]:
+    """The endings of the files that `images.read` understands."""
+    return {end for end, kind in Image.registered_extensions().items() if kind in FORMATS}
+
+
+def was_painted(path: Path) -> bool:
+    try:
+        return bool(note_in(path))
+    except ImageError:  # which is for its turn to tell
+        return False
+
+
+def outputs(photos: Iterable[Path], paintings: Iterable[Path], out: Path) -> dict[Pair, Path]:
+    """Where the picture of each pair goes, painting by painting: after the names of both. Where
+    several would have the same name, each gets some digits that depend on where its photo and its
+    painting lie, as seen from `out`, and on nothing else."""
+    pairs = [(photo, painting) for painting, photo in product(paintings, photos)]
+    names = {pair: f"{pair[0].stem}-{pair[1].stem}" for pair in pairs}
+    alike = Counter(name.casefold() for name in names.values())
+    return {
+        pair: out / f"{told_apart(name, pair, out) if is_odd(name, alike) else name}.png"
+        for pair, name in names.items()
+    }
+
+
+def is_odd(name: str, alike: Counter[str]) -> bool:
+    """Whether a name will not do; some file systems do not tell capital letters from small ones."""
+    return alike[name.casefold()] > 1 or len(os.fsencode(name)) > LONGEST
+
+
+def told_apart(name: str, pair: Pair, out: Path) -> str:
+    places = "\n".join(seen_from(out, path) for path in pair)
+    digits = hashlib.sha256(os.fsencode(places)).hexdigest()[:DIGITS]
+    return f"{os.fsencode(name)[:LONGEST].decode(errors='ignore')}-{digits}"
+
+
+def seen_from(out: Path, path: Path) -> str:
+    """The way to a file, which stays the same where all is moved together."""
+    try:
+        return Path(os.path.relpath(where(path), where(out))).as_posix()
+    except ValueError:  # on another drive
+        return where(path).as_posix()

@@ -1,0 +1,63 @@
+"""How far a batch is, and how long it will take, on the terminal."""
+
+from contextlib import suppress
+from pathlib import Path
+from threading import Lock
+from typing import TextIO
+
+from tqdm import tqdm
+
+from styletx.events import Event, Result
+from styletx.text import display_name
+
+FORMAT = "{percentage:3.0f}%|{bar}| {n:.1f} of {total} [{elapsed}, {remaining} left{postfix}]"
+
+
+class Bar:
+    """How much of a batch is done, in pictures and parts of these, and how long the rest takes if
+    it goes on as so far."""
+
+    def __init__(self, total: int) -> None:
+        self.bar = tqdm(total=total, disable=None, smoothing=0, miniters=0, bar_format=FORMAT)
+        self.lock = Lock()
+        self.ended = self.skipped = 0
+        self.parts: dict[Path, float] = {}
+        self.begun = False
+
+    def see(self, picture: Path, event: Event) -> None:
+        """So far is one of the pictures."""
+        with self.lock:
+            if not self.begun:  # what went before, as for the network, comes only once
+                self.bar.reset()
+            self.begun = True
+            self.parts[picture] = part(event)
+            self.bar.set_postfix_str(display_name(picture.name, 40), refresh=False)
+            self.move()
+
+    def end(self, picture: Path, painted: bool) -> None:
+        """One is done with; unless it was painted now, it says nothing about the time it takes."""
+        with self.lock:
+            self.parts.pop(picture, None)
+            self.ended += 1
+            self.skipped += not painted
+            self.move()
+
+    def write(self, sentence: str, file: TextIO) -> None:
+        """A line above the bar, unless nobody listens any more."""
+        with suppress(OSError, ValueError):
+            self.bar.write(sentence, file=file)
+
+    def close(self) -> None:
+        self.bar.close()
+
+    def move(self) -> None:
+        self.bar.n, self.bar.initial = self.ended + sum(self.parts.values()), self.skipped
+        self.bar.update(0)
+
+
+def part(event: Event) -> float:
+    """How much of the time of its run is over, from 0 to 1."""
+    if isinstance(event, Result):
+        return 1.0
+    left = event.seconds_left
+    return 0.0 if left is None else event.seconds / max(event.seconds + left, event.seconds, 1e-6)

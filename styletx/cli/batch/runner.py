@@ -1,0 +1,234 @@
+"""The work of a batch: one picture after the other, or as many at a time as there are places."""
+
+import logging
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from queue import Empty, Queue
+from threading import Lock, Thread
+from typing import Any, NamedTuple
+
+from PIL import Image
+
+from styletx.core import weights as sources
+from styletx.core.pyramid import enough
+from styletx.errors import ImageError, StyletxError, Unwritable, WeightsError
+from styletx.events import Event, Progress, Result, Style
+from styletx.imaging.files import check, explain, read
+from styletx.recipe import STYLES, fingerprint
+from styletx.runners.base import Runner
+from styletx.runners.ray.client import ClusterGone
+from styletx.settings import Settings
+from styletx.text import count, display_name
+
+from .outputs import ERRORS, Manifest, check_ours, is_done, keep
+from .progress import Bar
+
+logger = logging.getLogger(__name__)
+EVERY = 0.5  # seconds between two looks at whether there are more places, or all is to stop
+HOPELESS = (WeightsError, Unwritable, ClusterGone)  # which every other picture would meet as well
+
+
+class Unreadable(ImageError):
+    """One of the files that were given; told once, however many pictures it is wanted for."""
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Whatever is wrong with a file is `Unreadable`, with all of its name."""
+    try:
+        yield
+    except OSError as error:
+        raise Unreadable(f"{display_name(str(path), 160)}: {explain(path, error)}") from error
+    except ImageError as error:
+        raise Unreadable(f"{display_name(str(path), 160)}: {error}") from error
+
+
+class Painting:
+    """A painting that is read once, when the first picture in its manner is due."""
+
+    def __init__(self, path: Path, longest: int) -> None:
+        """`longest` is how large it is of use."""
+        self.path, self.longest, self.lock = path, longest, Lock()
+        self.found: tuple[Style, str] | None = None
+        self.fault = ""
+
+    def read(self) -> tuple[Style, str]:
+        """The painting, and its fingerprint. Raises `Unreadable`."""
+        with self.lock:
+            if self.found is None and not self.fault:
+                try:
+                    with reading(self.path):
+                        self.found = Style(read(self.path, self.longest)), fingerprint(self.path)
+                except Unreadable as error:
+                    self.fault = str(error)
+        if self.found is None:
+            raise Unreadable(self.fault)
+        return self.found
+
+
+class Job(NamedTuple):
+    """A picture to paint: of what, in whose manner, and where it goes."""
+
+    photo: Path
+    painting: Painting
+    picture: Path
+
+
+class Batch:
+    """All the pictures that are to be painted by `runner`, and what became of them."""
+
+    def __init__(
+        self,
+        runner: Runner,
+        settings: Settings,
+        weights: str | None,
+        manifest: Manifest,
+        total: int,
+    ) -> None:
+        self.runner, self.settings, self.weights = runner, settings, weights
+        self.source = sources.recorded(sources.chosen(weights))
+        self.manifest, self.total = manifest, total
+        self.outcomes = Counter[str]()
+        self.said: set[str] = set()
+        self.lock = Lock()
+        self.ended: Queue[None] = Queue()
+        self.bar = Bar(total)
+        self.stopping = False
+
+    def paint(self, jobs: Iterable[Job]) -> None:
+        """Each has a thread of its own, which iterates the events of one run. Returns once all are
+        over; if it is to stop, as soon as those that were begun have."""
+        going = 0
+        try:
+            for job in jobs:
+                while going >= max(1, self.runner.places()) and not self.stopping:
+                    going -= self.ends()
+                if self.stopping:
+                    break
+                Thread(target=self.work, args=(job,)).start()
+                going += 1
+        except BaseException:
+            self.stopping = True
+            raise
+        finally:
+            while going:
+                going -= self.ends()
+            self.bar.close()
+
+    def ends(self) -> int:
+        """How many runs are over after a short wait: one or none."""
+        if self.stopping:
+            self.say("Stopping …")
+        try:
+            self.ended.get(timeout=EVERY)
+        except Empty:
+            return 0
+        return 1
+
+    def work(self, job: Job) -> None:
+        """One picture, whatever becomes of it."""
+        try:
+            self.attempt(job)
+        except Unwritable as error:
+            self.say(str(error))
+            self.stopping = True
+        finally:
+            self.ended.put(None)
+
+    def attempt(self, job: Job) -> None:
+        """One picture, and a note of what became of it. Raises `Unwritable` if that cannot be."""
+        begun = time.monotonic()
+        try:
+            outcome, facts = self.outcome(job)
+        except Exception as error:  # noqa: BLE001
+            outcome, facts = "failed", {"error": self.fault(job, error)}
+            if isinstance(error, HOPELESS):
+                self.stopping = True
+        self.note(job, outcome, time.monotonic() - begun, facts)
+
+    def outcome(self, job: Job) -> tuple[str, dict[str, Any]]:
+        """What became of a picture, in a word, and more about it. Raises `StyletxError`."""
+        style, mark = job.painting.read()
+        with reading(job.photo):
+            check(job.photo)  # before all of what may be no picture is read
+            inputs = {"content": fingerprint(job.photo), STYLES[0]: mark}
+        if is_done(job.picture, self.settings, inputs, self.source):
+            return "there", {}
+        with reading(job.photo):
+            photo = read(job.photo, enough(self.settings))
+        last = self.run(job, photo, style)
+        if not isinstance(last, Result):
+            return "stopped", {"steps": last.step}
+        check_ours(job.picture)
+        keep(last, job.picture, inputs)
+        width, height = last.picture.size
+        told = f"{width}x{height} pixels in {last.seconds:.0f} s"
+        self.bar.write(f"{display_name(str(job.picture), 160)}: {told}", sys.stdout)
+        return "painted", {"steps": last.steps}
+
+    def run(self, job: Job, photo: Image.Image, style: Style) -> Event:
+        """The last event of a run, which is its result unless all is to stop."""
+        with closing(self.runner(photo, [style], self.settings, weights=self.weights)) as events:
+            for last in events:
+                if self.stopping and isinstance(last, Progress):
+                    break
+                self.bar.see(job.picture, last)
+        return last
+
+    def fault(self, job: Job, error: Exception) -> str:
+        """What went wrong, in a sentence, which is told here."""
+        sentence = str(error)
+        if not isinstance(error, StyletxError):
+            logger.error("%s", job.picture, exc_info=error)
+            kind = type(error).__name__
+            sentence = f"This is a fault of the program, {kind}; {ERRORS} tells more."
+        pair = (display_name(str(path), 160) for path in (job.photo, job.painting.path))
+        own = isinstance(error, (Unreadable, *HOPELESS))
+        self.say(sentence if own else f"{' with '.join(pair)}: {sentence}")
+        return sentence
+
+    def note(self, job: Job, outcome: str, seconds: float, facts: dict[str, Any]) -> None:
+        """Write down what became of a picture. Raises `Unwritable`."""
+        with self.lock:
+            self.outcomes[outcome] += 1
+        if outcome != "stopped":
+            self.bar.end(job.picture, outcome == "painted")
+        self.manifest.add(
+            photo=str(job.photo),
+            painting=str(job.painting.path),
+            picture=job.picture.name,
+            outcome=outcome,
+            seconds=round(seconds, 3),
+            **facts,
+            settings=asdict(self.settings),
+        )
+
+    def say(self, sentence: str) -> None:
+        """Above the bar, and once."""
+        with self.lock:
+            new = sentence not in self.said
+            self.said.add(sentence)
+        if new:
+            self.bar.write(sentence, sys.stderr)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all the pictures are there."""
+        return self.outcomes["painted"] + self.outcomes["there"] == self.total
+
+    def told(self) -> str:
+        """What became of all, in a sentence."""
+        painted, there, failed = (self.outcomes[name] for name in ("painted", "there", "failed"))
+        figures = f"{painted} painted, {there} there already, {failed} failed"
+        left = self.total - painted - there - failed
+        if not left:
+            return f"{count(self.total, 'picture')}: {figures}."
+        return (
+            f"Stopped before {left} of {count(self.total, 'picture')}: {figures}; the same command "
+            "goes on from here."
+        )

@@ -1,0 +1,1 @@
+"""python -m styletx deploy and push: the Hugging Face Hub."""

@@ -1,0 +1,101 @@
+"""The Hugging Face Hub as commands meet it: names, who one is there, and refusals in sentences."""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from styletx.errors import StyletxError
+from styletx.text import shorten
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+PATIENCE = 120  # seconds without an answer; by itself the Hub's library would wait for ever
+LONGEST = 300  # letters of what the Hub says
+LOG_IN = "set HF_TOKEN to a token that may write there, or run `hf auth login`"
+CONFLICTS = (409, 412)  # somebody else writes at this moment; somebody else has written meanwhile
+
+
+def check_name(name: str, kind: str) -> None:
+    """Raises `StyletxError` unless it is written as the Hub writes names, before it is asked."""
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
+
+    try:
+        validate_repo_id(name)
+        fits = name.count("/") == 1
+    except HFValidationError:
+        fits = False
+    if not fits:
+        raise StyletxError(
+            f"{name[:100]!r} is no name of a {kind}; write OWNER/NAME, in letters, digits, '-', "
+            "'_' and '.', with at most 96 of them each."
+        )
+
+
+def check_private(name: str, wanted: bool, private: bool | None) -> None:
+    """What was to be seen by few is not put where everybody sees it. Raises `StyletxError`."""
+    if wanted and not private:
+        raise StyletxError(
+            f"{name} is there already and public; make it private in its settings on the Hub, or "
+            "leave out --private. Nothing was sent."
+        )
+
+
+@contextmanager
+def asking(name: str, hidden: Iterable[str] = ()) -> Iterator["HfApi"]:
+    """The Hub, logged in, for work on what it has by that `name`.
+
+    Whatever goes wrong with it is a `StyletxError`, which quotes none of the `hidden` words.
+    """
+    from huggingface_hub import HfApi, get_session
+
+    get_session().timeout = PATIENCE
+    endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/")
+    hub = HfApi(endpoint=endpoint or None)
+    try:
+        hub.whoami()
+        yield hub
+    except StyletxError:
+        raise
+    except Exception as error:
+        raise StyletxError(explained(error, name, hub.endpoint, hidden)) from error
+
+
+def status_of(error: Exception) -> int:
+    """The HTTP status by which the Hub refused; 0 if it did not answer."""
+    return int(getattr(getattr(error, "response", None), "status_code", 0))
+
+
+def explained(error: Exception, name: str, endpoint: str, hidden: Iterable[str] = ()) -> str:
+    """What went wrong and what to do, in a sentence."""
+    from huggingface_hub.errors import LocalTokenNotFoundError, RepositoryNotFoundError
+
+    said = getattr(error, "server_message", None) or str(error) or type(error).__name__
+    for word in filter(None, hidden):  # before any is cut in two
+        said = said.replace(word, "…")
+    reason = shorten(said, LONGEST).rstrip(".")
+    status = status_of(error)
+    if isinstance(error, LocalTokenNotFoundError):
+        return f"You are not logged in to the Hub; {LOG_IN}."
+    if isinstance(error, RepositoryNotFoundError):
+        status = 404  # what one may not see, the Hub calls 401
+    known = {
+        401: f"The Hub does not accept the token that it was given; {LOG_IN}.",
+        402: f"The Hub wants that to be paid for: {reason}.",
+        403: f"The Hub does not let this token write to {name} ({reason}); {LOG_IN}.",
+        404: f"The Hub knows no {name} that this token may see ({reason}); check both.",
+        **dict.fromkeys(CONFLICTS, f"Somebody else is changing {name} too; try again in a minute."),
+        429: f"The Hub was asked too often; try again in some minutes ({reason}).",
+    }
+    if status in known:
+        return known[status]
+    if status >= 500:
+        return f"The Hub has trouble of its own (status {status}: {reason}); try again later."
+    if status:
+        return f"The Hub refuses that (status {status}): {reason}."
+    return (
+        f"The Hub at {endpoint} does not answer as it should: {reason}. Check the connection, and "
+        "HF_ENDPOINT and HF_HUB_OFFLINE where they are set."
+    )

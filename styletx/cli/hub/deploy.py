@@ -1,0 +1,247 @@
+"""Puts the app on a Space of the Hugging Face Hub: python -m styletx deploy OWNER/NAME"""
+
+import argparse
+import os
+import re
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from styletx._version import VERSION
+from styletx.cli.parser import Parser, ended
+from styletx.errors import StyletxError
+
+from .client import asking, check_name, check_private, status_of
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import SpaceInfo
+
+ROOT = Path(__file__).parents[3]
+ALONE = ("app.py", "requirements.txt", "README.md", "LICENSE")
+NEEDED = (*ALONE, "assets/page.css")  # without these it is no clone, but only the package
+FOLDERS = {  # what is sent of each, by its ending; the scripts in assets paint pictures
+    "styletx": (".py",),
+    "assets": (".css", ".jpg", ".js", ".md", ".png", ".svg"),
+}
+OURS = ("styletx/", "assets/")  # what else lies in these on the Space was sent by an older version
+BY_THE_HUB = {".gitattributes", "README.md"}  # what it puts into a new Space
+THUMBNAIL = re.compile(rb"^(thumbnail: \S+/spaces/)[^/\s]+/[^/\s]+/", re.MULTILINE)
+NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+RUNNING = "RUNNING"
+OVER = (  # stages that lead to no other by themselves
+    "BUILD_ERROR", "CONFIG_ERROR", "DELETING", "NO_APP_FILE", "PAUSED", "RUNTIME_ERROR", "STOPPED",
+)  # fmt: skip
+POLL = 5  # seconds
+GRACE = 60  # seconds in which a stage may still be that of the commit before
+LONGEST_WAIT = 86_400  # seconds
+
+
+def deploy(arguments: list[str]) -> int:
+    """0 when the Space runs, 1 with a sentence on stderr; argparse exits with 2."""
+    asked = parser()
+    given, more = asked.parse_known_args(arguments)
+    if more:  # maybe a secret that nobody should read again
+        names = " ".join(word.partition("=")[0] for word in more)
+        asked.error(f"unrecognized arguments: {names}")
+    return ended(partial(put, given))
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        "python -m styletx deploy",
+        description="Put this app on a Space of the Hugging Face Hub, or bring it up to date.",
+    )
+    parser.add_argument("space", metavar="OWNER/NAME", help="the Space; made if there is none")
+    parser.add_argument("--hardware", metavar="NAME", help="what it is to run on, as t4-small")
+    parser.add_argument("--private", action="store_true", help="make it for its owner alone")
+    for kind, what in (("secret", "nobody can read"), ("variable", "everybody can read")):
+        parser.add_argument(
+            f"--{kind}",
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help=f"an environment variable of the Space that {what}, from this environment if it "
+            "is NAME alone; once for each",
+        )
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be sent")
+    parser.add_argument(
+        "--wait",
+        type=seconds,
+        default=1200,
+        metavar="SECONDS",
+        help="how long to wait until it runs (default 1200; 0 not at all)",
+    )
+    return parser
+
+
+def seconds(word: str) -> float:
+    number = float(word)
+    if not 0 <= number <= LONGEST_WAIT:
+        raise argparse.ArgumentTypeError(f"must lie between 0 and {LONGEST_WAIT}")
+    return number
+
+
+def put(given: argparse.Namespace) -> None:
+    """All of it, from the files to the link. Raises `StyletxError`."""
+    check_name(given.space, "Space")
+    secrets, variables = pairs(given.secret, "secret"), pairs(given.variable, "variable")
+    sent = content(given.space)
+    if given.dry_run:
+        show(sent, {"secret": secrets, "variable": variables})
+        return
+    with asking(given.space, hidden=secrets.values()) as hub:
+        link = f"{hub.endpoint}/spaces/{given.space}"
+        hub.create_repo(
+            given.space,
+            repo_type="space",
+            space_sdk="gradio",
+            space_hardware=given.hardware,  # of a new one: what costs nothing may not be had
+            private=given.private or None,
+            exist_ok=True,
+        )
+        there = hub.space_info(given.space)
+        check_private(given.space, given.private, there.private)
+        paths = paths_of(there)
+        for name, value in secrets.items():
+            hub.add_space_secret(given.space, name, value)
+        for name, value in variables.items():
+            hub.add_space_variable(given.space, name, value)
+        commit = send(hub, given.space, sent, paths)
+        if given.hardware:
+            request(hub, given.space, given.hardware)
+        if given.wait:
+            wait(hub, given.space, link, commit, given.wait)
+    sys.stdout.write(f"{link}\n")
+
+
+def pairs(words: Iterable[str], kind: str) -> dict[str, str]:
+    """Each NAME=VALUE as a name and its value, which for a NAME alone is the environment's.
+
+    Raises `StyletxError`, which does not quote the word: it may be a secret without its name.
+    """
+    found = {}
+    for word in words:
+        name, given, value = word.partition("=")
+        if not NAME.fullmatch(name) or not (given or name in os.environ):
+            raise StyletxError(
+                f"A --{kind} is written NAME=VALUE, with a NAME of letters, digits and _; NAME "
+                "alone takes the value that this environment has by that name."
+            )
+        found[name] = value if given else os.environ[name]
+    return found
+
+
+def content(space: str) -> dict[str, bytes]:
+    """What the app needs on a Space, by its path there; README.md names the Space's own picture.
+
+    Raises `StyletxError` where the package was installed without the app.
+    """
+    below = [
+        path
+        for folder, endings in FOLDERS.items()
+        for path in sorted((ROOT / folder).rglob("*"))
+        if path.suffix in endings and is_ours(path)
+    ]
+    paths = [*(ROOT / name for name in ALONE), *below]
+    found = {path.relative_to(ROOT).as_posix(): path for path in paths if path.is_file()}
+    for name in NEEDED:
+        if name not in found:
+            raise StyletxError(
+                f"There is no {name} in {ROOT}: styletx was installed there without its app. "
+                "Deploy it from a clone of its repository."
+            )
+    sent = {name: path.read_bytes() for name, path in found.items()}
+    sent["README.md"] = THUMBNAIL.sub(rb"\g<1>" + space.encode() + b"/", sent["README.md"], 1)
+    return sent
+
+
+def is_ours(path: Path) -> bool:
+    """Whether it neither merely lies there, hidden, nor points elsewhere."""
+    hidden = any(part.startswith(".") for part in path.relative_to(ROOT).parts)
+    return not hidden and not path.is_symlink()
+
+
+def show(sent: Mapping[str, bytes], besides: Mapping[str, Iterable[str]]) -> None:
+    """What would be sent, and no value of what is besides."""
+    for name, file in sent.items():
+        sys.stdout.write(f"{len(file):>10,}  {name}\n")
+    total = sum(map(len, sent.values()))
+    sys.stdout.write(f"{total:>10,}  bytes in {len(sent)} files\n")
+    for kind, names in besides.items():
+        for name in names:
+            sys.stdout.write(f"{kind} {name}\n")
+
+
+def paths_of(there: "SpaceInfo") -> set[str]:
+    """The files that the Space has. Raises `StyletxError` if they are another app's."""
+    paths = {file.rfilename for file in there.siblings or ()}
+    if "styletx/__init__.py" not in paths and paths - BY_THE_HUB:
+        raise StyletxError(
+            f"{there.id} holds another app, which this one would overwrite; choose another name, "
+            "or delete that Space first."
+        )
+    return paths
+
+
+def send(hub: "HfApi", space: str, sent: Mapping[str, bytes], there: Iterable[str]) -> str:
+    """One commit with what is new, and without what is no longer; its SHA.
+
+    Not `upload_folder`, which would make several of it.
+    """
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+    gone = sorted(path for path in there if path.startswith(OURS) and path not in sent)
+    operations: list[CommitOperationAdd | CommitOperationDelete] = [
+        *(CommitOperationDelete(path) for path in gone),
+        *(CommitOperationAdd(path, content) for path, content in sent.items()),
+    ]
+    message = f"styletx {VERSION}"
+    done = hub.create_commit(space, operations, commit_message=message, repo_type="space")
+    return done.oid
+
+
+def request(hub: "HfApi", space: str, hardware: str) -> None:
+    """What it already has is not asked for: that would start it anew."""
+    if hub.get_space_runtime(space).requested_hardware != hardware:
+        hub.request_space_hardware(space, hardware)  # type: ignore[arg-type]  # any the Hub knows
+
+
+def runtime_of(hub: "HfApi", space: str) -> Mapping[str, Any]:
+    """How the Space is, as the Hub says it; a moment without an answer ends no long wait."""
+    try:
+        return hub.get_space_runtime(space).raw
+    except Exception as error:
+        if 400 <= status_of(error) < 500:
+            raise
+        return {"stage": "UNKNOWN"}
+
+
+def wait(hub: "HfApi", space: str, link: str, commit: str, most: float) -> None:
+    """Until that commit runs. Raises `StyletxError` where it cannot, or not within `most` seconds.
+
+    Until the Hub has seen the commit, the stage is that of the one before.
+    """
+    begun, told = time.monotonic(), ""
+    while True:
+        runtime = runtime_of(hub, space)
+        stage, passed = str(runtime["stage"]), time.monotonic() - begun
+        settled = runtime.get("sha") == commit or passed > GRACE
+        if stage != told:
+            sys.stderr.write(f"{stage}\n")
+            told = stage
+        if stage == RUNNING and settled:
+            return
+        log = f"{link}?logs={'build' if 'BUILD' in stage else 'container'}"
+        if stage in OVER and settled:
+            why = " ".join(str(runtime.get("errorMessage") or "no reason given").split())[:300]
+            raise StyletxError(f"{space} does not run (its log: {log} ): {stage}, {why}.")
+        if passed >= most:
+            raise StyletxError(
+                f"{space} does not run after {most:g} s (its log: {log} ): it is at {stage}, and "
+                "goes on without being waited for."
+            )
+        time.sleep(min(POLL, most - passed))

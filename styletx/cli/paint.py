@@ -1,0 +1,185 @@
+"""The command line: python -m styletx photo.jpg painting.jpg -o painted.png --size 768"""
+
+import argparse
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from styletx.core.engine import stylize
+from styletx.core.pyramid import enough
+from styletx.core.regions import check_styles
+from styletx.errors import StyletxError
+from styletx.events import Event, Events, Progress, Result, Style
+from styletx.imaging.files import check_can_save, read, save
+from styletx.recipe import (
+    MASKS,
+    SHARES,
+    STYLES,
+    Inputs,
+    Recipe,
+    inputs_of,
+    missing,
+    read_recipe,
+    written,
+)
+from styletx.settings import INITS, Settings, preset
+from styletx.text import count, input_name
+
+from .options import add_preset, add_settings, add_weights, settings_in
+from .parser import Parser
+
+
+def paint(arguments: list[str]) -> int:
+    """0 when the picture was painted, 1 with a sentence on stderr; argparse exits with 2."""
+    given = parser().parse_args(arguments)
+    chosen = settings_in(given)
+    begun_at = Path(chosen.pop("init")) if is_picture(chosen.get("init")) else None
+    try:
+        recipe = read_recipe(given.recipe) if given.recipe else None
+        settings = settings_of(recipe, given.preset, chosen)
+        number = len(given.paintings)
+        for thing, besides in (("share", given.shares), ("mask", given.masks)):
+            if len(besides) not in (0, number):
+                raise StyletxError(
+                    f"For {count(number, 'painting')} you gave {count(len(besides), thing)}; "
+                    "give as many, or none."
+                )
+        shares, masks = given.shares or [1.0] * number, given.masks or [None] * number
+        paintings = list(zip(given.paintings, shares, masks, strict=True))
+        check_styles(paintings)
+        others = (given.keep, begun_at, given.recipe)
+        read_from = [given.photo, *given.paintings, *given.masks, *others]
+        check_can_save(given.output, instead_of=[path for path in read_from if path])
+        most = enough(settings)
+        styles = [
+            Style(read(p, most), share, read(m, most) if m else None) for p, share, m in paintings
+        ]
+        keep, begun = (read(path, most) if path else None for path in (given.keep, begun_at))
+        photo = read(given.photo, most)
+        events = stylize(photo, styles, settings, keep=keep, begun=begun, weights=given.weights)
+        inputs = inputs_of(named(given, begun_at), dict(zip(SHARES, shares, strict=False)))
+        for name in missing(recipe, inputs) if recipe else ():
+            told = f"{input_name(name)} is not what {given.recipe.name} was painted with"
+            sys.stderr.write(f"Note: {told}.\n")
+        follow(events, given.output, inputs)
+    except StyletxError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def settings_of(recipe: Recipe | None, name: str | None, chosen: Mapping[str, Any]) -> Settings:
+    """Those of the recipe or of the preset of that name, with what is `chosen` besides."""
+    if recipe is None:
+        return preset(name, chosen)
+    if name:
+        raise StyletxError("Please give either a preset or a recipe, not both.")
+    return replace(recipe.settings, **chosen)
+
+
+def named(given: argparse.Namespace, begun: Path | None) -> dict[str, Path | None]:
+    """The pictures by the names that the API gives them."""
+    styles, masks = (
+        zip(n, p, strict=False) for n, p in ((STYLES, given.paintings), (MASKS, given.masks))
+    )
+    return {
+        "content": given.photo,
+        **dict(styles),
+        **dict(masks),
+        "keep": given.keep,
+        "begun": begun,
+    }
+
+
+def is_picture(init: object) -> bool:
+    """Whether the option --init names a file rather than one of its words."""
+    if not isinstance(init, str) or init in ("", *INITS):  # argparse makes a list of --init=--
+        return False
+    try:
+        return Path(init).suffix != "" or Path(init).is_file()
+    except OSError:  # too long a word to be one
+        return False
+
+
+def follow(events: Events, output: Path, inputs: Inputs) -> None:
+    """Show how far it is, and save the result with its recipe; on Ctrl-C, the picture so far."""
+    latest: Event | None = None
+    with tqdm(unit="step", disable=None) as bar:
+        try:
+            for latest in events:
+                bar.total = latest.steps
+                bar.update(latest.step - bar.n)
+                if isinstance(latest, Result):
+                    save(latest.picture, output, note=written(latest, inputs))
+                    width, height = latest.picture.size
+                    name = str(output).encode(errors="replace").decode()  # whatever its bytes are
+                    bar.write(f"{name}: {width}x{height} pixels in {latest.seconds:.0f} s")
+        except KeyboardInterrupt as stop:
+            if not isinstance(latest, Progress):
+                raise StyletxError("Stopped before anything was painted.") from stop
+            save(latest.preview, output, note=written(latest, inputs))
+            raise StyletxError(
+                f"Stopped after {latest.step} of {latest.steps} steps; {output} holds the picture "
+                "so far."
+            ) from stop
+
+
+def parser() -> argparse.ArgumentParser:
+    """The pictures, and an option for every setting."""
+    parser = Parser(
+        "python -m styletx",
+        description="Repaint a photo in the manner of one or more paintings.",
+        epilog="Besides, `python -m styletx batch PHOTOS` paints many, `python -m styletx deploy "
+        "OWNER/NAME` puts the app on a Space of the Hugging Face Hub, and `python -m styletx push "
+        "PICTURE... OWNER/NAME` finished pictures into a dataset there; --help says more.",
+    )
+    add_pictures(parser)
+    add_preset(parser)
+    parser.add_argument(
+        "--recipe",
+        type=Path,
+        metavar="PICTURE",
+        help="a picture painted here, whose settings are to be taken",
+    )
+    add_weights(parser)
+    add_settings(parser, init_picture=True)
+    return parser
+
+
+def add_pictures(parser: argparse.ArgumentParser) -> None:
+    """What is read and what is written."""
+    parser.add_argument("photo", type=Path, help="the picture to repaint")
+    parser.add_argument(
+        "paintings", type=Path, nargs="+", metavar="painting", help="the pictures in whose manner"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("painted.png"),
+        help="where to write the result (default painted.png)",
+    )
+    parser.add_argument(
+        "--shares",
+        type=float,
+        nargs="+",
+        default=(),
+        help="how much there is of each painting, beside the others",
+    )
+    parser.add_argument(
+        "--masks",
+        type=mask_path,
+        nargs="+",
+        default=(),
+        metavar="MASK",
+        help="for each painting a picture that is white where it alone paints, or - for none",
+    )
+    parser.add_argument("--keep", type=Path, help="a picture that is white where the photo stays")
+
+
+def mask_path(word: str) -> Path | None:
+    return None if word == "-" else Path(word)

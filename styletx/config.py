@@ -1,0 +1,111 @@
+"""What a machine lends to the public: each limit with its default and its variable, stated once."""
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, field, fields
+from typing import Any
+
+from .errors import SettingsError
+from .settings import LARGEST, Settings
+from .text import quote
+
+MEGA = 10**6
+PREFIX = "STYLETX_"  # of the environment variables: STYLETX_QUEUE is `queue`
+RAY_PREFIX = "STYLETX_RAY_"  # the same of a `Share`
+CPU_SIZE = 2048  # pixels that two cores paint in two minutes
+ON_A_SPACE = ("SYSTEM", "spaces")  # what the Hugging Face Hub says in the environment of its own
+
+
+def limit(default: float, help: str, least: float = 1) -> Any:
+    """A number of the dataclass, described for those who run a server."""
+    return field(default=default, metadata={"help": help, "least": least})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """What visitors may ask of a server. The defaults suit two cores and 16 GB."""
+
+    max_upload: float = limit(40, "MB of an uploaded file, or of one that is fetched")
+    max_body: float = limit(8, "MB of any other request")
+    max_data: float = limit(4, "MB of a picture that is given as a data: address")
+    max_pixels: float = limit(40, "million pixels of a picture that is read: 40 at most")
+    max_size: int = limit(
+        0, f"pixels of a result; 0 is {CPU_SIZE} on a CPU, {LARGEST} on a graphics card", 0
+    )
+    max_work: float = limit(1000, "million pixels of a run: its steps times its size squared")
+    max_seconds: float = limit(900, "seconds that a run may paint; then what there is is kept")
+    runs_per_visitor: int = limit(1, "runs of one visitor at a time")
+    runs_per_address: int = limit(4, "runs at a time from one address")
+    queue: int = limit(16, "runs at a time, with the one that is painted")
+    calls: int = limit(256, "calls of the page and of programs that wait at a time")
+    calls_per_address: int = limit(16, "calls that wait at a time from one address")
+    requests_per_second: float = limit(20, "requests from one address, or 50 times as many at once")
+    connections: int = limit(100, "requests at a time from one address")
+    uploads_per_hour: float = limit(500, "MB that one address may send")
+    max_cache: float = limit(4000, "MB of pictures that lie on the server")
+    proxies: int = limit(0, "proxies before the server that tell it addresses; on a Space 1", 0)
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str] = os.environ) -> "Allowance":
+        """The limits of this server. Raises `SettingsError` for a variable that is no number."""
+        named, value = ON_A_SPACE
+        given: dict[str, Any] = {"proxies": 1} if environment.get(named) == value else {}
+        return cls(**given | told_by(environment, PREFIX, cls))
+
+    def largest(self, device: str) -> int:
+        """The largest size on that kind of device."""
+        return self.max_size or (CPU_SIZE if device == "cpu" else LARGEST)
+
+    def check(self, settings: Settings, device: str) -> None:
+        """Raises `SettingsError` for a run that is more than one visitor may have."""
+        size, steps, most = settings.size, settings.steps, self.largest(device)
+        if size > most:
+            raise SettingsError(
+                f"size is {size}, but here at most {most} pixels are painted for each visitor; the "
+                f"command line paints up to {LARGEST}."
+            )
+        allowed = int(self.max_work * MEGA / size**2)
+        if steps > allowed and not settings.seconds:  # which max_seconds bound as well
+            raise SettingsError(
+                f"{steps} steps at {size} pixels are more than one run may take here: choose at "
+                f"most {allowed} steps, or a smaller size."
+            )
+
+
+def told_by(environment: Mapping[str, str], prefix: str, kind: type) -> dict[str, float]:
+    """What the environment says of the numbers of a dataclass, each by its name after a prefix.
+    Raises `SettingsError` for one that is none."""
+    names = {one.name: prefix + one.name.upper() for one in fields(kind)}
+    return {
+        one.name: number(names[one.name], environment[names[one.name]], one)
+        for one in fields(kind)
+        if environment.get(names[one.name])
+    }
+
+
+def number(name: str, text: str, wanted: "Field[Any]") -> float:
+    """A variable's value, of the type of that field and at least its least."""
+    whole, least = wanted.type is int, wanted.metadata["least"]
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= least) or (whole and value != int(value)):
+        kind = "a whole number" if whole else "a number"
+        raise SettingsError(f"{name} is {quote(text)}, but must be {kind} of at least {least:g}.")
+    return int(value) if whole else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What of a cluster each run takes."""
+
+    cpus: float = limit(2, "processors of a node that a run takes", 0.1)
+    gpus: float = limit(0, "graphics cards of a node that a run takes, or a part of one", 0)
+    fallback: int = limit(0, "1: where the cluster is gone, this machine paints", 0)
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str] = os.environ) -> "Share":
+        """As the environment says. Raises `SettingsError` for a variable that is no number."""
+        return cls(**told_by(environment, RAY_PREFIX, cls))  # type: ignore[arg-type]

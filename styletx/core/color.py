@@ -1,0 +1,104 @@
+"""Colour statistics of a picture, and giving one picture the colours of another."""
+
+import torch
+from torch import Tensor
+
+JUST_ABOVE_ZERO = 1e-5  # keeps the covariance of a grey or flat picture invertible
+# Oklab: from linear sRGB to the eye's cones, and from their cube roots to lightness and colour
+CONES = torch.tensor(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+OPPONENTS = torch.tensor(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
+
+
+def mean_and_covariance(image: Tensor, where: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """(1, 3, H, W) -> the mean colour (3, 1) and how the channels vary together (3, 3); of a
+    region only, if `where` (1, 1, H, W) says how much each pixel belongs to it, not negative."""
+    colors = in_double(image)
+    if where is None:
+        mean = colors.mean(dim=1, keepdim=True)
+        covariance = (colors - mean) @ (colors - mean).mT / colors.shape[1]
+    else:
+        counts = in_double(where)
+        mean = (colors * counts).sum(dim=1, keepdim=True) / counts.sum()
+        covariance = ((colors - mean) * counts) @ (colors - mean).mT / counts.sum()
+    return mean, covariance + JUST_ABOVE_ZERO * torch.eye(3).to(covariance)
+
+
+def recolor(
+    image: Tensor,
+    like: Tensor,
+    where: Tensor | None = None,
+    where_like: Tensor | None = None,
+) -> Tensor:
+    """`image` (1, 3, H, W) with its colours moved to the mean and covariance of `like`; or so that
+    those of the region `where` (1, 1, H, W) get those of the region `where_like`.
+
+    The map is the optimal transport between the two Gaussians, the linear one that changes colours
+    least: T = A^-½ (A^½ B A^½)^½ A^-½. Values may leave [0, 1].
+    """
+    mean, covariance = mean_and_covariance(image, where)
+    new_mean, wanted = mean_and_covariance(like, where_like)
+    root, inverse_root = power(covariance, 0.5), power(covariance, -0.5)
+    transport = inverse_root @ power(root @ wanted @ root, 0.5) @ inverse_root
+    moved = transport @ (in_double(image) - mean) + new_mean
+    return moved.view(image.shape).to(image)
+
+
+def in_double(image: Tensor) -> Tensor:
+    """(1, C, H, W) -> (C, H·W) on the CPU, since not every device knows double precision."""
+    return image[0].flatten(1).cpu().double()
+
+
+def power(symmetric: Tensor, exponent: float) -> Tensor:
+    """A positive definite matrix (N, N) to a power, by its eigenvalues."""
+    values, vectors = torch.linalg.eigh(symmetric)
+    powered: Tensor = vectors * values.clamp(min=1e-12) ** exponent @ vectors.mT
+    return powered
+
+
+def to_oklab(image: Tensor) -> Tensor:
+    """sRGB (1, 3, H, W) in [0, 1] -> lightness in [0, 1], green to red, blue to yellow: Ottosson's
+    Oklab (2020), in which equal distances look equal, and the lightness alone looks right."""
+    linear = torch.where(image <= 0.04045, image / 12.92, ((image + 0.055) / 1.055) ** 2.4)
+    return mixed(mixed(linear, CONES).clamp(min=0) ** (1 / 3), OPPONENTS)
+
+
+def from_oklab(lab: Tensor) -> Tensor:
+    """The inverse of `to_oklab`; colours that no screen can show are clamped."""
+    linear = mixed(mixed(lab, OPPONENTS.inverse()) ** 3, CONES.inverse()).clamp(0, 1)
+    return torch.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+def grey(image: Tensor, like: Tensor | None = None, where_like: Tensor | None = None) -> Tensor:
+    """What is left of `image` (1, 3, H, W) without its colours; if `like` is given, with the
+    lightness moved to its mean and standard deviation, or those of its region `where_like`."""
+    light = to_oklab(image)[:, :1]
+    if like is not None:
+        wanted = to_oklab(like)[:, :1]
+        counts = torch.ones_like(wanted) if where_like is None else where_like
+        mean = (wanted * counts).sum() / counts.sum()
+        spread = ((wanted - mean).square() * counts).sum().div(counts.sum()).sqrt()
+        light = (light - light.mean()) / (light.std() + JUST_ABOVE_ZERO) * spread
+        light = (light + mean).clamp(0, 1)
+    return from_oklab(torch.cat([light, torch.zeros_like(light), torch.zeros_like(light)], dim=1))
+
+
+def with_colors(painted: Tensor, colors: Tensor) -> Tensor:
+    """The lightness of `painted` (1, 3, H, W), and Oklab's `colors` (1, 2, H, W)."""
+    return from_oklab(torch.cat([to_oklab(painted)[:, :1], colors], dim=1))
+
+
+def mixed(image: Tensor, matrix: Tensor) -> Tensor:
+    """Each pixel's channels (1, 3, H, W) times `matrix` (3, 3)."""
+    return torch.einsum("ij,njhw->nihw", matrix.to(image), image)

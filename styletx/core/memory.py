@@ -1,0 +1,47 @@
+"""When the device's memory does not suffice: what to say of it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from traceback import clear_frames
+
+import torch
+
+from styletx.errors import OutOfMemory
+
+from .pyramid import COARSEST, Level
+
+
+@contextmanager
+def explaining_memory(levels: Sequence[Level], level: Level) -> Iterator[None]:
+    """Turn the one failure that people can act on into advice."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        clear_frames(error.__traceback__)  # what the failed step held has room for the last picture
+        width, height = level.size
+        raise OutOfMemory(
+            f"{width}x{height} pixels do not fit into the memory of this device. "
+            + size_that_fits(levels, level)
+        ) from error
+
+
+def size_that_fits(levels: Sequence[Level], level: Level) -> str:
+    """Advice: the level below did fit; where there is none, half the size is a fair guess."""
+    below = levels[: levels.index(level)]
+    if below:
+        return f"A size of {max(below[-1].size)} did fit."
+    half = max(level.size) // 2
+    if half >= COARSEST // 2:
+        return f"Try a size of {half}."
+    return "Close other programs or use a larger machine."
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """On the CPU, and in some libraries below torch, it has no error of its own."""
+    told = str(error).lower()
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
+        words in told
+        for words in ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc")
+    )

@@ -1,0 +1,200 @@
+"""What the painted picture is asked to satisfy: a list of weighted, named terms."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import blake2b
+from operator import mul
+from types import MappingProxyType
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from styletx.layers import Weighted, names, shrunk
+
+from .losses import blurred, gram, moments, relative_error, roughness
+from .vgg import FeatureExtractor, Features
+
+Measure = Callable[[Tensor, Features], Tensor]
+Statistics = Mapping[str, tuple[Tensor, ...]]  # of each layer
+
+
+class Term(NamedTuple):
+    """One wish: its name for the reader, its weight for the user, its measure for the optimiser.
+
+    The measure takes the picture (1, 3, H, W) and its features at `layers`, and gives a scalar.
+    """
+
+    name: str
+    weight: float
+    layers: tuple[str, ...]
+    measure: Measure
+
+
+class Comparison(NamedTuple):
+    """How features are compared: by the `error` between themselves for content, between their
+    `statistics` for style."""
+
+    statistics: Callable[[Tensor, Tensor | None], tuple[Tensor, ...]]
+    content_error: Callable[[Tensor, Tensor], Tensor]
+    style_error: Callable[[Tensor, Tensor], Tensor]
+
+    def of(
+        self, features: Features, region: Mapping[str, Tensor] = MappingProxyType({})
+    ) -> Statistics:
+        """The statistics of all layers; of a region only, if it is given layer by layer."""
+        return {
+            layer: self.statistics(activation, region.get(layer))
+            for layer, activation in features.items()
+        }
+
+
+# Mean and covariance; each error relative to its target, so that one weight fits all
+RELATIVE = Comparison(moments, relative_error, relative_error)
+# Gatys et al. (2016), equations 1 and 4, whose 1 / 4N²M² lacks the M² that `gram` has divided by
+CLASSIC = Comparison(
+    lambda features, where: (gram(features, where),),
+    lambda f, p: (f - p).square().sum() / 2,
+    lambda g, a: (g - a).square().sum() / (4 * len(a) ** 2),
+)
+
+
+class Known:
+    """The statistics of paintings that were looked at lately, for runs that share paintings. They
+    are those of one network: what another saw is forgotten. It is no cache that anybody finds
+    there: whoever wants it hands it to each run."""
+
+    def __init__(self, most: int = 32) -> None:
+        """Of one painting at one size they take up to 3 MB."""
+        self.most = most
+        self.seen_by: FeatureExtractor | None = None
+        self.statistics: dict[tuple[bytes, tuple[str, ...], Comparison], Statistics] = {}
+
+    def of(
+        self,
+        painting: Tensor,
+        layers: tuple[str, ...],
+        compared: Comparison,
+        extractor: FeatureExtractor,
+    ) -> Statistics:
+        """Those of a painting (1, 3, H, W), which is looked at only if nobody has done so before:
+        known by its numbers, so that it does not matter where it comes from."""
+        if extractor is not self.seen_by:
+            self.seen_by, self.statistics = extractor, {}
+        numbers = blake2b(str(painting.shape).encode())
+        numbers.update(painting.cpu().numpy().tobytes())
+        key = numbers.digest(), layers, compared
+        found = self.statistics.pop(key, None) or compared.of(extractor(painting, layers))
+        self.statistics[key] = found  # the latest last
+        if len(self.statistics) > self.most:
+            del self.statistics[next(iter(self.statistics))]
+        return found
+
+
+def look(
+    painting: Tensor,
+    layers: tuple[str, ...],
+    compared: Comparison,
+    extractor: FeatureExtractor,
+    known: Known | None,
+) -> Statistics:
+    """The statistics of a painting (1, 3, H, W), unless they are known."""
+    if known is not None:
+        return known.of(painting, layers, compared, extractor)
+    return compared.of(extractor(painting, layers))
+
+
+def keep_content(
+    content: Features, layers: Weighted, weight: float, compared: Comparison = RELATIVE
+) -> Term:
+    """Show what the photo shows: its features at each of the layers."""
+    targets = {layer: content[layer].float() for layer in names(layers)}
+
+    def measure(_: Tensor, features: Features) -> Tensor:
+        return mean(
+            (compared.content_error(features[layer].float(), targets[layer]), counts)
+            for layer, counts in layers
+        )
+
+    return Term("content", weight, tuple(targets), measure)
+
+
+def follow_style(
+    targets: Sequence[tuple[Statistics, float]],
+    layers: Weighted,
+    weight: float,
+    where: Tensor | None = None,
+    compared: Comparison = RELATIVE,
+) -> Term:
+    """Have the paintings' statistics, of each as much as the share beside it; in a region only, if
+    `where` (1, 1, H, W) says how much of each pixel, from 0 to 1, belongs to it."""
+    region = by_layer(where, names(layers))
+
+    def measure(_: Tensor, features: Features) -> Tensor:
+        found = compared.of({name: features[name] for name in names(layers)}, region)
+
+        def error(target: Statistics, name: str) -> Tensor:
+            return total(map(compared.style_error, found[name], target[name]))
+
+        return mean(
+            (mean((error(target, name), counts) for name, counts in layers), share)
+            for target, share in targets
+        )
+
+    return Term("style", weight, names(layers), measure)
+
+
+def by_layer(where: Tensor | None, layers: Iterable[str]) -> dict[str, Tensor]:
+    """A region (1, 1, H, W) as large as the activations of each layer; nothing of None."""
+    if where is None:
+        return {}
+    height, width = where.shape[2:]
+    sizes = {layer: (height // shrunk(layer), width // shrunk(layer)) for layer in layers}
+    return {layer: interpolate(where, size, mode="area") for layer, size in sizes.items()}
+
+
+def between(near: Statistics, far: Statistics, part: float) -> Statistics:
+    """From one to the other, as far as `part` of the way."""
+    return {
+        layer: tuple(n.lerp(f, part) for n, f in zip(near[layer], far[layer], strict=True))
+        for layer in near
+    }
+
+
+def keep_composition(coarse: Tensor, weight: float) -> Term:
+    """Stay, seen from a distance, what the coarser level painted: `coarse` is (1, 3, H, W)."""
+    target = blurred(coarse)
+
+    def measure(image: Tensor, _: Features) -> Tensor:
+        return (blurred(image) - target).square().mean()
+
+    return Term("composition", weight, (), measure)
+
+
+def stay_smooth(weight: float) -> Term:
+    """Let neighbouring pixels differ little."""
+    return Term("smoothness", weight, (), lambda image, _: roughness(image))
+
+
+def evaluate(
+    terms: Sequence[Term], image: Tensor, extractor: FeatureExtractor
+) -> dict[str, Tensor]:
+    """Each weighted loss by name, and their "total", from one pass through the network."""
+    features = extractor(image, {layer for term in terms for layer in term.layers})
+    losses: dict[str, Tensor] = {}
+    for term in terms:
+        loss = term.weight * term.measure(image, features)
+        losses[term.name] = losses[term.name] + loss if term.name in losses else loss
+    losses["total"] = total(losses.values())
+    return losses
+
+
+def total(losses: Iterable[Tensor]) -> Tensor:
+    return torch.stack(list(losses)).sum()
+
+
+def mean(losses: Iterable[tuple[Tensor, float]]) -> Tensor:
+    """The mean of losses, each counting for as much as is said beside it."""
+    values, counts = zip(*losses, strict=True)
+    weighed: Tensor = total(map(mul, counts, values)) / sum(counts)
+    return weighed

@@ -1,0 +1,134 @@
+"""Who paints where: the paintings, their shares, their regions, and what stays a photograph."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from styletx.errors import StyletxError
+from styletx.events import MOST_PAINTINGS, SHARE, Style
+from styletx.imaging.files import opaque, tidy
+
+from .tensors import to_tensor
+
+NO_PAINTING = "Please choose at least one painting."
+NOTHING = 1e-4  # of the picture: less than this is no region
+ALIKE = 0.02  # how far two shapes that count as the same may differ
+CPU = torch.device("cpu")
+
+
+class Region(NamedTuple):
+    """A part of the picture and the paintings it follows, with shares that add up to 1. `where`
+    (1, 1, H, W) says how far, from 0 to 1, each pixel of the result belongs to it; None: wholly."""
+
+    where: Tensor | None
+    styles: Sequence[Style]
+
+
+def check_styles(given: Sequence[tuple[object, object, object]]) -> None:
+    """Of each painting its picture, its share and its mask, whatever these are: raises
+    `StyletxError` where they do not go together."""
+    if not given or all(picture is None and mask is None for picture, _, mask in given):
+        raise StyletxError(NO_PAINTING)
+    if len(given) > MOST_PAINTINGS:
+        raise StyletxError(
+            f"There are {len(given)} paintings, but at most {MOST_PAINTINGS} can be mixed."
+        )
+    for place, (picture, share, mask) in enumerate(given, start=1):
+        if picture is None and mask is not None:
+            raise StyletxError(
+                f"Painting {place} has a mask, but no picture: add one, or take its part away."
+            )
+        if picture is not None:
+            SHARE.check(f"The share of painting {place}", share, float)
+    if not any(share for picture, share, _ in given if picture is not None):
+        raise StyletxError("Every painting has a share of 0; please raise at least one.")
+
+
+def ready(styles: Sequence[Style]) -> list[Style]:
+    """The styles that have a share, with tidy pictures. Raises `StyletxError`."""
+    check_styles([(style.picture, style.share, style.mask) for style in styles])
+    return [
+        replace(style, picture=opaque(tidy(style.picture)))
+        for style in styles
+        if style.picture is not None and style.share
+    ]
+
+
+def divide(
+    styles: Sequence[Style], keep: Image.Image | None, photo: Image.Image, size: tuple[int, int]
+) -> list[Region]:
+    """The regions of a picture of (width, height) `size`: one for each painting with a mask, and
+    one that the others share. Where masks overlap, they take turns evenly; grey is in between.
+
+    What is white in `keep` belongs to nobody.
+    Raises `StyletxError` where a mask has another shape than the photo.
+    """
+    own = [style for style in styles if style.mask is not None]
+    shared = [style for style in styles if style.mask is None]
+    if keep is None and not own:
+        return [Region(None, shares(shared))]
+    free = torch.ones(1, 1, *size[::-1])
+    if keep is not None:
+        free = 1 - mask_tensor(keep, photo.size, size)
+    masks = [mask_tensor(style.mask, photo.size, size) for style in own if style.mask is not None]
+    claimed = sum(masks, torch.zeros_like(free))
+    regions = [
+        Region(free * mask / claimed.clamp(min=1), shares([style]))
+        for style, mask in zip(own, masks, strict=True)
+    ]
+    if shared:
+        regions.append(Region(free * (1 - claimed).clamp(min=0), shares(shared)))
+    return regions
+
+
+def check_regions(regions: Sequence[Region], shows: Tensor | None) -> None:
+    """Raises `StyletxError` where one of the regions is nowhere, or is nowhere to be seen."""
+    parts = [within(region.where, shows) for region in regions]
+    if any(part is not None and part.mean() < NOTHING for part in parts):
+        raise StyletxError(
+            "Nothing is left to do for one of the paintings: a mask must be white somewhere, and "
+            "neither what is kept as a photo nor what is transparent in it may cover all of it."
+        )
+
+
+def within(where: Tensor | None, shows: Tensor | None) -> Tensor | None:
+    """What of a region is to be seen; None: everything is."""
+    if where is None or shows is None:
+        return shows if where is None else where
+    return where * shows
+
+
+def visible(photo: Image.Image, size: tuple[int, int]) -> Tensor | None:
+    """1 for each pixel (1, 1, H, W) that shows, however faintly, else 0; None where all do."""
+    if photo.mode == "RGB":
+        return None
+    return to_tensor(photo.getchannel("A").convert("RGB"), size, CPU)[:, :1].gt(0).float()
+
+
+def shares(styles: Sequence[Style]) -> list[Style]:
+    """The styles with shares that add up to 1."""
+    whole = sum(style.share for style in styles)
+    return [replace(style, share=style.share / whole) for style in styles]
+
+
+def mask_tensor(mask: Image.Image, shape: tuple[int, int], size: tuple[int, int]) -> Tensor:
+    """(1, 1, H, W) from 0, black or transparent, to 1, white, at another (width, height) `size`."""
+    tidied = tidy(mask, "The mask")
+    (width, height), (mask_width, mask_height) = shape, tidied.size
+    if abs(mask_width * height - width * mask_height) > ALIKE * mask_width * height:
+        raise StyletxError(
+            f"A mask is {mask_width}x{mask_height} pixels, the photo {width}x{height}: they need "
+            "the same shape."
+        )
+    grey = opaque(tidied, behind="black").convert("L").convert("RGB")
+    return to_tensor(grey, size, CPU)[:, :1]
+
+
+def resized(where: Tensor, size: tuple[int, int], device: torch.device) -> Tensor:
+    """A region as large as a level of (width, height) `size`."""
+    return interpolate(where, size[::-1], mode="area").to(device)

@@ -1,0 +1,78 @@
+"""The terms of the loss of one level, and their weights."""
+
+from torch import Tensor
+
+from styletx.layers import names
+from styletx.settings import STRONGEST, Settings
+
+from .inputs import Scene
+from .objective import (
+    CLASSIC,
+    RELATIVE,
+    Known,
+    Term,
+    between,
+    by_layer,
+    follow_style,
+    keep_composition,
+    keep_content,
+    look,
+    stay_smooth,
+)
+from .pyramid import Level
+from .vgg import FeatureExtractor
+
+CONTENT, DETAIL, COMPOSITION, SMOOTHNESS = 0.3, 0.05, 5.0, 1.0  # what a weight of 1 stands for
+ALPHA, ROUGH = 1e-3, 1e3  # … in the method of Gatys et al.: α/β, and smoothness for each number
+
+
+def set_targets(  # noqa: PLR0913
+    canvas: Tensor,
+    level: Level,
+    scene: Scene,
+    settings: Settings,
+    extractor: FeatureExtractor,
+    known: Known | None = None,
+) -> list[Term]:
+    """L = α·L_content + β·L_style at this level, with everything that does not change computed
+    once. Where a level refines, content is the photo's details, and the coarse composition is kept
+    as well."""
+    alpha, beta, toward = balance(settings)
+    compared = CLASSIC if settings.method == "gatys" else RELATIVE
+    if level.refines:
+        alpha *= DETAIL * settings.detail
+    elif settings.method != "gatys":
+        alpha *= CONTENT
+    layers = names(level.style_layers)
+    wanted = {*names(level.content_layers), *(layers if toward < 1 else ())}
+    photo = extractor(scene.photo, wanted)
+    terms = [keep_content(photo, level.content_layers, alpha, compared)]
+    if level.refines:
+        terms.append(keep_composition(scene.around(canvas), COMPOSITION))
+    for where, paintings in scene.regions:
+        targets = [
+            (look(one, layers, compared, extractor, known), share) for one, share in paintings
+        ]
+        if toward < 1:
+            features = {layer: photo[layer] for layer in layers}
+            own = compared.of(features, by_layer(where, layers))
+            targets = [(between(own, target, toward), share) for target, share in targets]
+        area = 1.0 if where is None else where.mean().item()  # so that each pixel feels the same
+        terms.append(follow_style(targets, level.style_layers, beta * area, where, compared))
+    if settings.smoothness:
+        per_pixel = ROUGH * scene.photo.numel() if settings.method == "gatys" else SMOOTHNESS
+        terms.append(stay_smooth(per_pixel * settings.smoothness))
+    return terms
+
+
+def balance(settings: Settings) -> tuple[float, float, float]:
+    """α, β, and how far the style that is wanted lies from the photo's own towards the paintings'.
+
+    A strength below 1 wants less of a style, and not, as a smaller β would, the whole of it less
+    strongly, which paints the network's grid; above 1 the content fades until, at 10, none is left.
+    """
+    alpha, strength = settings.content_weight, settings.style_weight
+    if settings.method == "gatys":
+        return alpha * ALPHA, strength, 1.0
+    fading = min(1.0, (STRONGEST - strength) / (STRONGEST - 1))
+    return alpha * fading, max(1.0, strength), min(1.0, strength)

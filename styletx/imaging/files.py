@@ -1,0 +1,190 @@
+"""The border between pictures (PIL, what people have) and tensors (what the network needs)."""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, cast
+
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from styletx.errors import ImageError, Unwritable
+from styletx.text import display_name
+
+from .convert import SRGB, resizable, to_eight_bits, to_srgb, turned
+from .guards import DAMAGED, MOST_PIECES, MOST_READS, Bomb, Meter, check_scans
+from .metadata import ASCII, NOTE, noted
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
+MOST_PIXELS = 40_000_000
+OPAQUE = 255
+MANY_PIXELS = 4096**2  # from here on, each further copy costs more memory than it may
+HUNGRY = ("WEBP", "AVIF")  # formats of which Pillow holds four copies while it decodes them
+SMALLEST_SIDE = 32  # less holds nothing to show and no brush stroke to learn
+DATED = slice(24, 36)  # when a profile was made: now, so that no two files would be the same
+
+
+def read(path: Path | str, longest: int | None = None) -> Image.Image:
+    """The first picture in a file, `tidy`; larger ones are reduced to `longest` pixels on their
+    longer side. Raises `ImageError`."""
+    with opened(Path(path)) as picture:
+        if longest:
+            picture.draft(picture.mode, (longest, longest))  # a JPEG need not be decoded in full
+        picture.load()
+        large = longest and picture.width * picture.height > MANY_PIXELS
+        if large:  # before its colours, for which there would be no room
+            picture = reduce(resizable(picture), longest)
+        return reduce(tidy(picture, Path(path).name), longest)
+
+
+def reduce(picture: Image.Image, longest: int | None) -> Image.Image:
+    """The picture itself, not longer than that unless it would become too narrow."""
+    if longest:
+        short, long = sorted(picture.size)
+        side = max(longest, -(-SMALLEST_SIDE * long // short))  # a panorama stays wide enough
+        picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return picture
+
+
+def check(path: Path, most: float = MOST_PIXELS) -> None:
+    """Look at a file's header only. Raises `ImageError` where `read` is sure to, or where there are
+    more than so many pixels."""
+    with opened(path) as picture:
+        check_size(picture, path.name, min(most, MOST_PIXELS))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Image.Image]:
+    """A picture of acceptable size, not decoded yet. What goes wrong with it is an `ImageError`."""
+    try:
+        if path.stat().st_size == 0:
+            raise ImageError(f"{display_name(path.name)} is empty.")
+        with path.open("rb") as file:
+            meter = Meter(file, MOST_PIECES)
+            with Image.open(cast(IO[bytes], meter), formats=FORMATS) as picture:
+                check_size(picture, path.name)
+                check_scans(path, picture)
+                meter.pieces = MOST_READS
+                yield picture
+    except UnidentifiedImageError as error:
+        raise ImageError(
+            f"{display_name(path.name)} is not a picture that can be read here. Please use one of "
+            f"{', '.join(FORMATS)}."
+        ) from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageError(
+            f"{display_name(path.name)} has far more pixels than the {MOST_PIXELS // 10**6} "
+            "million that can be used. Please make it smaller first."
+        ) from error
+    except Bomb as error:
+        raise ImageError(f"{display_name(path.name)} {error}") from error
+    except DAMAGED as error:
+        raise ImageError(explain(path, error)) from error
+
+
+def explain(path: Path, error: Exception) -> str:
+    if isinstance(error, PermissionError):
+        return f"{display_name(path.name)} may not be read: permission denied."
+    try:
+        kind = path.stat().st_mode
+    except (OSError, ValueError):  # also a name that no system would have
+        return f"There is no file {display_name(str(path), 160)}."
+    if stat.S_ISDIR(kind):
+        return f"{display_name(str(path), 160)} is a folder, not a picture."
+    return f"{display_name(path.name)} is damaged and cannot be read."
+
+
+def check_size(picture: Image.Image, name: str, most: float = MOST_PIXELS) -> None:
+    width, height = picture.size
+    most = most * 3 // 4 if picture.format in HUNGRY else most
+    shown = display_name(name)
+    if min(width, height) < SMALLEST_SIDE:
+        raise ImageError(
+            f"{shown} is {width}x{height} pixels; each side needs at least {SMALLEST_SIDE}."
+        )
+    if width * height > most:
+        raise ImageError(
+            f"{shown} has {width}x{height} pixels, {width * height / 1e6:.0f} million; "
+            f"at most {most / 1e6:g} million can be used. Please make it smaller first."
+        )
+
+
+def tidy(picture: Image.Image, name: str = "This picture") -> Image.Image:
+    """Upright 8-bit sRGB, with an alpha channel only where something shows through: what every
+    later step may rely on. Raises `ImageError`, which calls the picture by its name."""
+    check_size(picture, name)
+    upright = turned(picture)
+    if upright.mode in ("La", "RGBa"):  # alpha multiplied in, which nothing else converts
+        upright = upright.convert({"La": "LA", "RGBa": "RGBA"}[upright.mode])
+    alpha = None
+    if upright.has_transparency_data:
+        alpha = upright.convert("RGBA").getchannel("A")
+    colors = to_srgb(to_eight_bits(upright))
+    colors.info.clear()  # what it said is done, and not to be done again
+    if alpha is not None and alpha.getextrema() != (OPAQUE, OPAQUE):
+        colors.putalpha(alpha)
+    return colors
+
+
+def opaque(picture: Image.Image, behind: str = "white") -> Image.Image:
+    """A tidy picture as RGB, with `behind` where it is transparent."""
+    if picture.mode == "RGB":
+        return picture
+    return Image.composite(
+        picture.convert("RGB"), Image.new("RGB", picture.size, behind), picture.getchannel("A")
+    )
+
+
+def solid(picture: Image.Image) -> Image.Image:
+    """A tidy picture as RGB in its own colours, however little they show; white where they show
+    nothing."""
+    if picture.mode == "RGB":
+        return picture
+    shows = picture.getchannel("A").point(lambda alpha: OPAQUE if alpha else 0)
+    return Image.composite(picture.convert("RGB"), Image.new("RGB", picture.size, "white"), shows)
+
+
+def check_can_save(path: Path, instead_of: Sequence[Path] = ()) -> None:
+    """Before the work, not after it: raises `ImageError` if it is plain that `save` could not write
+    there, or would write over one of the pictures that are to be read."""
+    if path.suffix.lower() not in ENDINGS:
+        raise ImageError(f"{path} must end in one of {', '.join(ENDINGS)}.")
+    if not path.parent.is_dir():
+        raise ImageError(f"There is no folder {path.parent}.")
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ImageError(f"{path} may not be written.")
+    if path.exists() and any(given.exists() and path.samefile(given) for given in instead_of):
+        raise ImageError(f"{path} would be written over itself; choose another name.")
+
+
+def save(picture: Image.Image, path: Path | str, quality: int = 95, note: str = "") -> None:
+    """Write a picture with the sRGB profile, in the format that the name's ending says; on white
+    where that format knows no transparency. An ASCII `note` goes with it, as `note_in` finds it."""
+    try:
+        if Path(path).suffix.lower() in (".jpg", ".jpeg"):
+            picture = opaque(picture)
+        profile = bytearray(SRGB.tobytes())
+        profile[DATED] = bytes(12)
+        about = noted(note, Path(path).suffix.lower()) if note else {}
+        picture.save(path, icc_profile=bytes(profile), quality=quality, **about)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise Unwritable(f"{path} cannot be written: {reason}.") from error
+
+
+def note_in(path: Path) -> str:
+    """What `save` wrote beside the picture in a file; nothing if there is no such note. Raises
+    `ImageError` if it is no picture."""
+    with opened(path) as picture:
+        text = picture.info.get(NOTE)
+        if isinstance(text, str):
+            return text
+        exif = picture.getexif()
+        comment = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
+    if exif.get(ExifTags.Base.Software) != NOTE:
+        return ""
+    if isinstance(comment, bytes) and comment.startswith(ASCII):
+        return comment[len(ASCII) :].decode("ascii", "replace")
+    return str(exif.get(ExifTags.Base.ImageDescription, ""))

@@ -1,0 +1,24 @@
+"""The text that a finished picture carries, as each file format holds it."""
+
+from typing import Any
+
+from PIL import ExifTags, Image, PngImagePlugin
+
+NOTE = "styletx"  # the name of the text in a PNG that says how it was made
+ASCII = b"ASCII\0\0\0"  # how such a text begins where it is EXIF's user comment
+
+
+def noted(note: str, ending: str) -> dict[str, Any]:
+    """What has Pillow write a note into a file of that format: a text of its own in a PNG, a
+    description in a TIFF, in the others EXIF's comment, which no gallery takes for a caption."""
+    text, exif = PngImagePlugin.PngInfo(), Image.Exif()
+    if ending == ".png":
+        text.add_text(NOTE, note)
+        return {"pnginfo": text}
+    exif[ExifTags.Base.Software] = NOTE
+    if ending in (".tif", ".tiff"):  # of which Pillow writes no further directory
+        exif[ExifTags.Base.ImageDescription] = note
+    else:
+        comments = exif.get_ifd(ExifTags.IFD.Exif)
+        comments[ExifTags.Base.UserComment] = ASCII + note.encode("ascii")
+    return {"exif": exif}

@@ -1,0 +1,1 @@
+"""Where and in which order runs are painted: here, on ZeroGPU, or on a Ray cluster."""

@@ -1,0 +1,32 @@
+"""Runs in this process."""
+
+from typing import Any
+
+from styletx.core.engine import stylize
+from styletx.core.objective import Known
+from styletx.core.vgg import best_device, loaded, vgg19
+from styletx.events import Events
+
+
+class Local:
+    """In this process, on its best device, one after the other."""
+
+    most = 1
+
+    def __init__(self) -> None:
+        self.device, self.known = best_device().type, Known()
+
+    def __call__(self, *given: Any, **more: Any) -> Events:
+        return stylize(*given, **more, known=self.known)
+
+    def places(self) -> int:
+        return 1
+
+    def warm_up(self) -> None:
+        vgg19(best_device())
+
+    def ready(self) -> bool:
+        return loaded()
+
+    def close(self) -> None:
+        pass

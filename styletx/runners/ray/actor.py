@@ -1,0 +1,57 @@
+"""A place of a cluster, where one run is painted at a time."""
+
+import pickle
+import traceback
+from collections.abc import Iterator
+from contextlib import closing
+from queue import SimpleQueue
+from threading import Lock, Thread
+
+from styletx.core.engine import stylize
+from styletx.core.objective import Known
+from styletx.errors import StyletxError
+
+# What a page is told: an event, an error of either kind; a lost worker, that there is none, the end
+EVENT, ERROR, BUG, LOST, GONE, END = "event", "error", "bug", "lost", "gone", "end"
+
+
+class Worker:
+    """Holds the network, and paints."""
+
+    def __init__(self) -> None:
+        self.busy, self.known = Lock(), Known()
+        self.over: set[int] = set()  # runs that nobody wants any more
+
+    def paint(self, run: int, given: bytes) -> Iterator[bytes]:
+        """The events of a run, pickled, and its error, if there is one, as the last of them.
+
+        They are painted in a thread of their own: it takes a while until one is sent, which is not
+        to be taken from the next.
+        """
+        told: SimpleQueue[bytes | None] = SimpleQueue()
+        with self.busy:
+            painting = Thread(target=self.work, args=(run, given, told))
+            painting.start()
+            while (event := told.get()) is not None:
+                yield event
+            painting.join()
+        self.over.discard(run)
+
+    def work(self, run: int, given: bytes, told: "SimpleQueue[bytes | None]") -> None:
+        """Paint, and put what there is to tell into the queue, until None."""
+        try:
+            with closing(stylize(**pickle.loads(given), known=self.known)) as events:
+                for event in events:
+                    if run in self.over:
+                        break
+                    told.put(pickle.dumps((EVENT, event)))
+        except StyletxError as error:
+            told.put(pickle.dumps((ERROR, error)))
+        except Exception:  # noqa: BLE001  which is told where there is a log
+            told.put(pickle.dumps((BUG, traceback.format_exc())))
+        finally:
+            told.put(None)
+
+    def stop(self, run: int) -> None:
+        """Paint no further than to the next event."""
+        self.over.add(run)

@@ -1,0 +1,112 @@
+"""The page's end of the link to the process that knows Ray, which is started when it is needed."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Client, Connection
+from pathlib import Path
+from secrets import token_hex
+from select import select
+from threading import Lock
+
+from styletx.errors import StyletxError
+
+PATIENCE = 60  # seconds until the cluster must have answered
+TRIES, ENDING = 3, 0.5  # to connect, and seconds that the process has to end before the next
+AGAIN = 30  # seconds until a cluster that was gone is looked for again
+RAYS_OWN = {  # by itself it tells what it is used for, and takes a minute to see that it is gone
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "5",
+}
+
+
+class ClusterGone(StyletxError):
+    """The cluster cannot paint at all."""
+
+    @classmethod
+    def since(cls, reason: str) -> "ClusterGone":
+        """In a sentence that gives the reason."""
+        return cls(
+            f"The cluster that paints cannot be used: {reason.rstrip('.')}. Try again in a while, "
+            "or have whoever runs it look at it."
+        )
+
+
+class Link:
+    """Connections to a process of its own, which is connected to the cluster."""
+
+    def __init__(self, *arguments: str) -> None:
+        """What `dispatcher.main` takes."""
+        self.arguments, self.key, self.starting = arguments, token_hex().encode(), Lock()
+        self.process: subprocess.Popen[bytes] | None = None
+        self.port = 0
+        self.gone: ClusterGone | None = None  # why there was no cluster
+        self.gone_until = 0.0
+        self.closed = False
+
+    def connect(self) -> Connection:
+        """Raises `ClusterGone` where there is no cluster, or was none a moment ago."""
+        for _ in range(TRIES):
+            self.make_sure()
+            try:
+                return Client(("127.0.0.1", self.port), authkey=self.key)
+            except (OSError, EOFError, AuthenticationError):  # it is just ending
+                time.sleep(ENDING)
+        raise ClusterGone.since("the process that speaks with it does not answer")
+
+    def make_sure(self) -> None:
+        """Start the process if it is not there. Raises `ClusterGone`."""
+        with self.starting:
+            if self.process is not None and self.process.poll() is None:
+                return
+            if self.closed or (self.gone and time.monotonic() < self.gone_until):
+                raise self.gone or ClusterGone.since("it was let go of")
+            try:
+                self.start()
+            except ClusterGone as gone:
+                self.gone, self.gone_until = gone, time.monotonic() + AGAIN
+                raise
+
+    def start(self) -> None:
+        """Have the process connect to the cluster. Raises `ClusterGone` where it cannot."""
+        paths = [str(Path(__file__).parents[3]), *filter(None, [os.environ.get("PYTHONPATH")])]
+        self.let_go()  # of the one before
+        self.process = process = subprocess.Popen(
+            [sys.executable, "-m", "styletx.runners.ray.driver", *self.arguments],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), **RAYS_OWN},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # Ray keeps logs of its own
+            start_new_session=True,  # Ctrl-C is for the page, which then lets go of it
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(self.key + b"\n")
+        process.stdin.flush()
+        with process.stdout as said:
+            ready, _, _ = select([said], [], [], PATIENCE)
+            told = said.readline() if ready else b""
+        where = os.environ.get("RAY_ADDRESS")
+        where = f"{where}, which RAY_ADDRESS names" if where else "this machine"
+        answer = json.loads(told) if told else {"error": f"there is no answer from {where}"}
+        if "error" in answer:
+            process.kill()
+            process.wait()
+            self.let_go()
+            raise ClusterGone.since(str(answer["error"]))
+        self.port = int(answer["port"])
+
+    def let_go(self) -> None:
+        """The process ends when nobody holds the other end of its input."""
+        if self.process is not None and self.process.stdin is not None:
+            with suppress(OSError):  # it has ended already
+                self.process.stdin.close()
+
+    def close(self) -> None:
+        """Let go of the cluster, for good; one of this machine's own ends."""
+        self.closed = True
+        self.let_go()

@@ -1,0 +1,219 @@
+"""The process between a page and a Ray cluster, the only one that knows Ray: when the cluster goes,
+Ray ends whoever is connected to it, and that is to be this process and not the page."""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import count
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Connection, Listener, answer_challenge, deliver_challenge
+from pathlib import Path
+from threading import Condition, Event, Thread
+from typing import Any
+
+from styletx.core.weights import CHOOSE
+
+from .actor import END, GONE, LOST, Worker
+
+LOOK = 0.05  # seconds between two looks whether the page is still there
+START = 120  # seconds in which a run must have begun: a new worker imports and loads first
+SETTLED = 15  # … of these, after which it is no longer waited for where another one is free
+CLOSE = 1e-6  # of a place, by which fractions that add up to one may miss it
+
+
+class NoPlace(Exception):
+    """The cluster has no room for a run, and why."""
+
+
+class Late(Exception):
+    """A worker has not begun, and another is free by now."""
+
+
+class Dispatcher:
+    """The workers that there are, who of them is free, and who waits for one."""
+
+    def __init__(self, key: bytes, cpus: float, gpus: float) -> None:
+        """What pages know that may ask, and what of a node each run takes."""
+        self.key, self.cpus, self.gpus = key, cpus, gpus
+        self.free: list[Any] = []
+        self.workers = 0  # free or not
+        self.proven: set[Any] = set()  # those that have painted
+        self.line: list[Connection] = []  # pages whose runs wait, the first one first
+        self.turn = Condition()
+        self.numbers = count()
+
+    def places(self) -> int:
+        """How many runs the cluster can paint at once, as it is now."""
+        import ray
+
+        nodes = ray.nodes()  # type: ignore[no-untyped-call]
+        return sum(self.places_of(node["Resources"]) for node in nodes if node["Alive"])
+
+    def places_of(self, resources: Mapping[str, float]) -> int:
+        return int(
+            min(
+                resources.get(kind, 0) / much + CLOSE
+                for kind, much in (("CPU", self.cpus), ("GPU", self.gpus))
+                if much
+            )
+        )
+
+    def answer(self, page: Connection) -> None:
+        """What a page that has the key asks on one connection: the places, or a run, which ends
+        with it."""
+        with suppress(OSError, EOFError, AuthenticationError), page:
+            deliver_challenge(page, self.key)
+            answer_challenge(page, self.key)
+            given = page.recv_bytes()
+            if not given:
+                page.send(self.places())
+                return
+            try:
+                while not self.painted(self.worker_for(page), given, page):
+                    pass
+            except NoPlace as error:
+                page.send((GONE, str(error)))
+
+    def worker_for(self, page: Connection) -> Any:
+        """One that is free, which may have died since, or a new one where there is room. Raises
+        `OSError` if the page goes before it is its turn."""
+        with self.turn:
+            self.line.append(page)
+            try:
+                while (worker := self.take() if self.line[0] is page else None) is None:
+                    if page.poll():
+                        raise OSError
+                    self.turn.wait(LOOK)
+                return worker
+            finally:
+                self.line.remove(page)
+                self.turn.notify_all()
+
+    def take(self) -> Any:
+        """A free worker, or a new one, if there is room; None if not. Raises `NoPlace` where there
+        cannot be any."""
+        import ray
+
+        if self.free:
+            return self.free.pop()
+        places = self.places()
+        if not places:
+            cards = f" and {self.gpus:g} graphics cards" if self.gpus else ""
+            raise NoPlace(f"none of its nodes has {self.cpus:g} processors{cards}")
+        if self.workers >= places:
+            return None
+        self.workers += 1
+        how = {"num_cpus": self.cpus, "num_gpus": self.gpus, "max_concurrency": 2}
+        return ray.remote(Worker).options(**how).remote()
+
+    def give_back(self, worker: Any) -> None:
+        with self.turn:
+            self.free.append(worker)
+            self.turn.notify_all()
+
+    def give_up(self, worker: Any) -> None:
+        import ray
+
+        ray.kill(worker)
+        with self.turn:
+            self.workers -= 1
+            self.proven.discard(worker)
+            self.turn.notify_all()
+
+    def painted(self, worker: Any, given: bytes, page: Connection) -> bool:
+        """Have a worker paint, and tell the page; False if it was lost before it had begun."""
+        import ray
+
+        run, begun = next(self.numbers), False
+        events = worker.paint.options(num_returns="streaming").remote(run, given)
+        try:
+            for told in self.heard(events, page, new=worker not in self.proven):
+                page.send_bytes(told)
+                self.proven.add(worker)
+                begun = True
+            page.send((END, None))
+        except (ray.exceptions.RayError, Late) as error:
+            self.give_up(worker)
+            if begun:
+                page.send((LOST, str(error).splitlines()[0]))
+            return begun
+        except NoPlace:
+            self.give_up(worker)
+            raise
+        except OSError:  # the page does not want it any more
+            worker.stop.remote(run)
+        self.give_back(worker)
+        return True
+
+    def heard(self, events: Any, page: Connection, new: bool) -> Iterator[bytes]:
+        """What a worker says. Raises `NoPlace` if that is nothing at all for too long, `Late` where
+        a new one is better not waited for, `OSError` as soon as the page has gone."""
+        import ray
+
+        waited = 0.0
+        while True:
+            ready, _ = ray.wait([events], timeout=LOOK)
+            if page.poll():  # all that it still has to say is that it goes
+                raise OSError
+            if ready:
+                try:
+                    told: bytes = ray.get(next(events))
+                except StopIteration:
+                    return
+                yield told
+                waited = -float("inf")
+            elif (waited := waited + LOOK) > SETTLED and new and self.free:
+                raise Late  # its place is one of a node that is dead, as will be known in a while
+            elif waited > START:
+                raise NoPlace(f"no place of the cluster was free for {START} s")
+
+
+def connect() -> None:
+    """To the cluster that RAY_ADDRESS names, or to one of this machine's own that is started now.
+    Its workers run the page's own version of this package."""
+    import ray
+
+    address = os.environ.get("RAY_ADDRESS")
+    chosen = {name: os.environ[name] for name in (CHOOSE,) if name in os.environ}
+    own: Mapping[str, Any] = {} if address else {"include_dashboard": False}
+    ray.init(
+        address=address or "local",
+        runtime_env={"py_modules": [str(Path(__file__).parents[2])], "env_vars": chosen},
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        **own,
+    )
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Say where to connect to, or what is wrong, in a line of JSON; then work until the page, which
+    holds the other end of the input and has written a key there, is gone."""
+    key, over = sys.stdin.buffer.readline().strip(), Event()
+    dispatcher = Dispatcher(key, *map(float, arguments))
+    try:
+        connect()
+        listener = Listener(("127.0.0.1", 0))  # `answer` asks for the key, so that nobody waits
+    except Exception as error:  # noqa: BLE001
+        print(json.dumps({"error": " ".join(str(error).split())[:300]}), flush=True)  # noqa: T201
+        return
+
+    def accept() -> None:
+        while not over.is_set():
+            with suppress(OSError):  # somebody who is gone already
+                Thread(target=dispatcher.answer, args=(listener.accept(),), daemon=True).start()
+
+    Thread(target=accept, daemon=True).start()
+    print(json.dumps({"port": listener.address[1]}), flush=True)  # noqa: T201
+    sys.stdin.buffer.read()
+    over.set()
+    import ray
+
+    ray.shutdown()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

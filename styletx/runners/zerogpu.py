@@ -1,0 +1,49 @@
+"""Runs on a card that the Hugging Face Hub lends."""
+
+from collections.abc import Callable
+from typing import Any
+
+from styletx.core.engine import stylize
+from styletx.core.timing import effort
+from styletx.errors import StyletxError
+from styletx.events import Events
+from styletx.settings import Settings
+
+from .local import Local
+
+BRIEF, LONG = 15, 120  # seconds of a card to ask for, at least and at most
+BEGINNING = 5  # seconds until the network is there
+SPEED = 2e6  # of `pace.effort` in a second: a tenth of what a card of this kind should reach
+
+
+class ZeroGPU(Local):
+    """On a card that the Hub lends to a run: in a process that is forked for it, where alone there
+    is a device, and to which and from which everything is pickled."""
+
+    def __init__(self) -> None:
+        import spaces
+
+        self.device = "cuda"
+        self.lent: Callable[..., Events] = spaces.GPU(duration=duration)(stylize)
+
+    def __call__(self, *given: Any, **more: Any) -> Events:
+        """As `stylize`. What the Hub refuses is a `StyletxError`, in its own words."""
+        from gradio import Error
+
+        try:
+            yield from self.lent(*given, **more)
+        except Error as error:
+            raise StyletxError(error.message) from error
+
+    def warm_up(self) -> None:
+        """Nothing: here is no device."""
+
+    def ready(self) -> bool:
+        return True
+
+
+def duration(content: Any, styles: Any, settings: Settings = Settings(), **more: Any) -> int:
+    """For how many seconds to ask for a card: the shorter, the sooner it is had. The arguments are
+    those of `stylize`."""
+    seconds = settings.seconds or effort(settings) / SPEED
+    return round(min(LONG, max(BRIEF, BEGINNING + seconds)))

@@ -1,0 +1,73 @@
+"""What is wrong with the body of a call, in a sentence, before Gradio makes of it what it can."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from gradio.utils import get_upload_folder, is_in_or_equal, is_static_file
+
+from styletx.config import MEGA
+from styletx.errors import StyletxError
+
+CALLS = tuple(f"/gradio_api/{name}" for name in ("queue/join", "call/", "run/", "api/"))
+ELSEWHERE = ("http://", "https://")
+FETCHED, NAMED = 12, 100  # files of a call that are fetched, and letters of a session's name
+MOST_FILES = 64  # of a call; those of the page are a dozen, and to look for each takes a while
+UNCLEAR = (
+    "This call could not be understood. What each endpoint takes is told by 'Use via API' at the "
+    "foot of the page."
+)
+
+
+def check_call(body: bytes, most_data: float) -> None:
+    """Raises `StyletxError` where a call is no object, or asks for a file that nobody uploaded, or
+    brings one of more than so many megabytes."""
+    try:
+        call = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise StyletxError("This call is not JSON that can be read.") from error
+    if not isinstance(call, dict):
+        raise StyletxError("A call is a JSON object; this one is something else.")
+    if not 1 <= len(str(call.get("session_hash"))) <= NAMED:
+        raise StyletxError(f"A session_hash has 1 to {NAMED} letters.")
+    fetched = 0
+    for number, file in enumerate(files(call), 1):
+        if number > MOST_FILES:
+            raise StyletxError(f"A call has at most {MOST_FILES} files; this one has more.")
+        check_file(file, most_data)
+        fetched += str(file.get("path")).startswith(ELSEWHERE)
+    if fetched > FETCHED:
+        raise StyletxError(f"A call has {fetched} addresses to fetch from, but at most {FETCHED}.")
+
+
+def files(value: Any) -> Iterator[dict[str, Any]]:
+    """Whatever could be taken for a file, however deep it lies."""
+    left = [value]
+    while left:
+        one = left.pop()
+        if isinstance(one, dict):
+            left.extend(one.values())
+            if {"path", "url"} & one.keys():
+                yield one
+        elif isinstance(one, list):
+            left.extend(one)
+
+
+def check_file(file: dict[str, Any], most_data: float) -> None:
+    """Raises `StyletxError` if it is not one that was uploaded here, nor ours to show."""
+    path, url = file.get("path"), file.get("url")
+    for text in (path, url):
+        if text is not None and not isinstance(text, str):
+            raise StyletxError("The path and the url of a file are texts.")
+    if url and url.startswith("data:") and len(url) * 3 / 4 > most_data * MEGA:
+        raise StyletxError(
+            f"This picture is {len(url) * 3 / 4 / MEGA:.1f} MB, and as data in a call at most "
+            f"{most_data:g} MB can be taken: upload it instead."
+        )
+    if not path or path.startswith(ELSEWHERE):
+        return
+    if "\0" in path or not (is_in_or_equal(path, get_upload_folder()) or is_static_file(path)):
+        raise StyletxError("A file of this call was not uploaded here; upload it first.")
+    if not Path(path).is_file():
+        raise StyletxError("A file of this call is no longer here; please upload it again.")

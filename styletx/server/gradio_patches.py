@@ -1,0 +1,172 @@
+"""What Gradio remembers of pages and calls: little of each, and nothing less of those who listen
+because others ask for much."""
+
+import io
+import os
+from asyncio import Queue as News
+from collections import Counter, OrderedDict
+from collections.abc import Collection
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio import queueing
+from gradio.blocks import BlocksConfig
+from gradio.components.image_editor import AcceptBlobs, EditorData, EditorDataBlobs
+from gradio.state_holder import StateHolder
+from gradio.utils import error_payload
+from PIL import Image
+
+from styletx.config import MEGA
+from styletx.errors import StyletxError
+
+from .call_validation import UNCLEAR
+from .errors import speaking_plainly
+
+
+def explain_failures() -> None:
+    """Have Gradio say something of calls whose arguments it cannot even read: by itself it answers
+    them with null."""
+
+    def told(error: BaseException | None, show_error: bool) -> dict[str, Any]:
+        payload = error_payload(error, show_error)
+        return payload if payload["error"] else {**payload, "error": UNCLEAR, "visible": True}
+
+    queueing.error_payload = told  # type: ignore[attr-defined]
+
+
+PAGES = 1000  # visitors, the latest, of whom is kept what is on their page: up to 150 kB of each
+CALLS = 2000  # sessions, the latest, whose news are kept while nobody listens
+NOTHING: dict[str, Any] = {}
+
+
+def remember_little() -> None:
+    """Before the page is built: have Gradio describe no session and count no calls.
+
+    By itself it describes every part of the page anew for each visitor and each call, a quarter of
+    a megabyte, for links to a state of the page, which are `closed`; and after each call it
+    computes statistics of the last ten thousand, for a page of figures which is not served.
+    Meanwhile all else waits. (A page with parts that `gr.render` makes would need the former.)
+    """
+    os.environ |= {
+        "GRADIO_ANALYTICS_MAX_EVENTS": "1",
+        "GRADIO_ANALYTICS_CACHE_FREQUENCY": str(10**12),  # calls until they are computed
+    }
+    whole = BlocksConfig.__copy__
+
+    def undescribed(config: BlocksConfig) -> BlocksConfig:
+        own: BlocksConfig = whole(config)  # type: ignore[no-untyped-call]
+        own.config_for_block = lambda *_: NOTHING  # type: ignore[method-assign]
+        return own
+
+    BlocksConfig.__copy__ = undescribed  # type: ignore[method-assign]
+
+
+def keep_news(page: gr.Blocks, listeners: Counter[str]) -> None:
+    """Once it is built: have it keep the news of those among the `listeners`, however many others
+    there are."""
+    page._queue.pending_messages_per_session = NewsOf(page, listeners)  # type: ignore[assignment]
+
+
+class NewsOf(OrderedDict[str, News[Any]]):
+    """What sessions are still to be told. Gradio's own forgets the oldest of 2000 also while
+    somebody listens, whose run then ends, and keeps the rest of what it knows of them for good."""
+
+    def __init__(self, page: gr.Blocks, listeners: Counter[str]) -> None:
+        super().__init__()
+        self.page, self.listeners = page, listeners
+
+    def __missing__(self, session: str) -> News[Any]:
+        """What is told to who was forgotten goes nowhere: an error would end Gradio's queue, for
+        everybody and for good."""
+        return News()
+
+    def __setitem__(self, session: str, news: News[Any]) -> None:
+        self.make_room()
+        super().__setitem__(session, news)
+
+    def __delitem__(self, session: str) -> None:
+        super().__delitem__(session)
+        self.page._queue.pending_event_ids_session.pop(session, None)
+
+    def make_room(self) -> None:
+        """Forget the oldest to which nobody listens, as far as there are too many."""
+        for session in list(self) if len(self) >= CALLS else ():
+            if session in self.listeners:
+                self.move_to_end(session)
+                continue
+            if session in self.page._queue.pending_event_ids_session.get(session, ()):
+                forget_state(self.page.state_holder, session)  # of a program
+            del self[session]
+            if len(self) < CALLS:
+                return
+
+
+def forget_state(holder: StateHolder, session: str) -> None:
+    """What is on the page of a session. A call of a program is one of its own, called as the call,
+    and needs none once it was told its end."""
+    with holder.lock:
+        holder.session_data.pop(session, None)
+        holder.time_last_used.pop(session, None)
+
+
+MOST, LAYERS = 8, ("PNG", "WEBP", "JPEG")  # layers, and what they may be
+AT_ONCE, ROOM = 200, 100 * MEGA  # photos that are being painted over, and bytes of all that is
+EDITED = 1024  # pixels on the longest side of the photo that is painted over
+
+
+def guard_brush() -> None:
+    """Have Gradio take no more from a brush than one can paint. By itself it makes as many layers
+    as it is told to, and decodes whatever is sent as one."""
+    take, decode = gr.ImageEditor.accept_blobs, gr.ImageEditor.preprocess
+
+    @wraps(take)
+    def take_little(self: gr.ImageEditor, data: AcceptBlobs) -> None:
+        check_layer(data.data.get("index"), io.BytesIO(data.files[0][1]))
+        nothing = EditorDataBlobs(background=None, layers=[], composite=None)
+        self.blob_storage.setdefault(data.data["id"], nothing)
+        if data.data["type"] == "layer":  # the photo itself we have
+            take(self, data)
+        while self.blob_storage and too_much(self.blob_storage.values()):
+            self.blob_storage.pop(next(iter(self.blob_storage)))
+
+    @wraps(decode)
+    def decode_little(self: gr.ImageEditor, payload: EditorData | None) -> Any:
+        with speaking_plainly():
+            if payload is not None:
+                check_layers(payload)
+                if payload.id is not None and payload.id not in self.blob_storage:
+                    raise StyletxError(BRUSH_GONE)
+        return decode(self, payload)
+
+    setattr(gr.ImageEditor, take.__name__, take_little)
+    setattr(gr.ImageEditor, decode.__name__, decode_little)
+
+
+def check_layers(payload: EditorData) -> None:
+    """The same for all that comes in files."""
+    files = [payload.background, payload.composite, *(payload.layers or [])]
+    for place, layer in enumerate(files):
+        if layer is not None:
+            check_layer(max(0, place - 2), Path(layer.path))
+
+
+def too_much(painted: Collection[EditorDataBlobs]) -> bool:
+    """Whether that is more than is kept until somebody presses Paint."""
+    taken = sum(len(layer or b"") for one in painted for layer in one.layers)
+    return len(painted) > AT_ONCE or taken > ROOM
+
+
+def check_layer(place: object, file: Path | io.BytesIO) -> None:
+    """Raises `StyletxError` for a layer that no brush paints here."""
+    try:
+        with Image.open(file, formats=LAYERS) as layer:
+            fits = max(layer.size) <= EDITED
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        fits = False
+    if not fits or (str(place or 0) not in map(str, range(MOST)) and place != "null"):
+        raise StyletxError("What was painted over the photo is no layer of the brush.")
+
+
+BRUSH_GONE = "What you painted over the photo is no longer here; please paint it over again."

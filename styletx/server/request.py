@@ -1,0 +1,124 @@
+"""What a request tells of itself: who asks, what for, whether they may, what it counts as."""
+
+from collections.abc import MutableMapping
+from ipaddress import IPv4Address, ip_address, ip_network
+from typing import Any
+
+from starlette._utils import get_route_path
+from starlette.requests import HTTPConnection
+
+Message = MutableMapping[str, Any]
+HEALTH = "/healthz"
+CALLED = "/gradio_api/call/"
+UPLOAD = "/gradio_api/upload"
+COSTLY = ("", "/config", "/gradio_api/info", "/gradio_api/openapi.json", f"{UPLOAD}_progress")
+NETWORK = 64  # leading bits of an IPv6 address, which a provider gives to one customer
+MUCH, LITTLE = 10, 0.1  # requests that one of these counts as, and one for a file of the page
+LISTENED = "/gradio_api/queue/data"  # what a page hears; programs hear what they CALLED
+OPEN = {"/", "/login", "/login/", "/logout", "/theme.css", "/favicon.ico", "/robots.txt", HEALTH}
+OPEN |= {"/manifest.json", "/pwa_icon", "/gradio_api/startup-events", "/gradio_api/login_check"}
+OPEN_BELOW = ("/assets/", "/static/", "/svelte/")  # files of Gradio's own that ask for a password
+FILE = "/gradio_api/file"
+CLOSED = (
+    "proxy=",
+    "stream",
+    "deep_link",
+    "custom_component",
+    "process_recording",
+    "vibe",
+    "dev",
+    "profiling",
+    "undo",
+    "runs",
+)  # of Gradio, for others than us
+FETCHED = (f"{FILE}=http:", f"{FILE}=https:", f"{FILE}/")  # from the web, for anybody, as if ours
+CLOSED_BELOW = (*(f"/gradio_api/{name}" for name in CLOSED), *FETCHED)
+ICON, ICONS = "/pwa_icon/", ("192", "512")  # which Gradio draws as large as it is asked for
+
+
+def path_of(scope: Message) -> str:
+    """What is asked for, as Gradio will understand it: without the prefix of a page that a proxy
+    shows below an address of its own."""
+    return get_route_path(scope)
+
+
+def closed(path: str) -> bool:
+    """Whether it is not for anybody."""
+    icon = path.startswith(ICON) and path.removeprefix(ICON) not in ICONS
+    return icon or path.startswith(CLOSED_BELOW)
+
+
+def weight(path: str) -> float:
+    """How many requests one for this counts as: a page needs a hundred files, and one call."""
+    if path.startswith(OPEN_BELOW):
+        return LITTLE
+    return MUCH if path.rstrip("/") in COSTLY else 1
+
+
+def called(scope: Message) -> bool:
+    """Whether a program asks what becomes of its call."""
+    return bool(scope["method"] == "GET" and path_of(scope).startswith(CALLED))
+
+
+def event_of(scope: Message) -> str:
+    """What that call is called."""
+    return path_of(scope).rstrip("/").rsplit("/", 1)[1]
+
+
+def listener(scope: Message) -> str:
+    """The session whose news a request asks for, or ""."""
+    path = path_of(scope).rstrip("/")
+    if scope["method"] == "GET" and path == LISTENED:
+        return str(HTTPConnection(scope).query_params.get("session_hash", ""))
+    if called(scope):
+        event_id = event_of(scope)
+        event = scope["app"].get_blocks()._queue.event_ids_to_events.get(event_id)
+        return str(event.session_hash if event else event_id)
+    return ""
+
+
+def waiting(scope: Message, proxies: int) -> list[str]:
+    """The addresses of the calls that wait in Gradio's lines: not of runs, which have one of their
+    own and pass through at once."""
+    lanes = scope["app"].get_blocks()._queue.event_queue_per_concurrency_id.values()
+    calls = [call for lane in lanes if lane.concurrency_limit is not None for call in lane.queue]
+    return [address_of(call.request.scope, proxies) for call in calls]
+
+
+def address_of(scope: Message, proxies: int) -> str:
+    """Who asks, as far as the nearest of so many `proxies` knows; else who is connected."""
+    told = dict(scope["headers"]).get(b"x-forwarded-for", b"").decode("latin-1").split(",")
+    if proxies and len(told) >= proxies and told[-proxies].strip():
+        return home_of(told[-proxies].strip())
+    return home_of(str((scope.get("client") or [""])[0]))
+
+
+def home_of(address: str) -> str:
+    """The address, but of IPv6 the network: one visitor has 2**64 addresses there."""
+    try:
+        ip = ip_address(address.split("%")[0])
+    except ValueError:
+        return address
+    if isinstance(ip, IPv4Address):
+        return str(ip)
+    return str(ip.ipv4_mapped or ip_network((ip, NETWORK), strict=False))
+
+
+def lets_in(scope: Message) -> bool:
+    """Whether no password is asked for, or it was given, or this is needed to ask for it."""
+    gradio, path = scope["app"], path_of(scope)
+    if getattr(gradio, "auth", None) is None or path in OPEN or path.startswith(OPEN_BELOW):
+        return True
+    if from_elsewhere(scope):
+        return False
+    cookies = HTTPConnection(scope).cookies
+    names = (f"access-token-{kind}{gradio.cookie_id}" for kind in ("", "unsecure-"))
+    return any(cookies.get(name) in gradio.tokens for name in names if cookies.get(name))
+
+
+def from_elsewhere(scope: Message) -> bool:
+    """Whether a browser asks for another page than ours, which shall not make use of who has given
+    us a password: Gradio lets every page read its answers. To follow a link here is no such use."""
+    told = HTTPConnection(scope).headers
+    followed = scope["method"] == "GET" and told.get("sec-fetch-mode") == "navigate"
+    return told.get("sec-fetch-site") == "cross-site" and not followed

@@ -1,0 +1,129 @@
+"""Pictures that a program names by an address on the web are fetched from there, with care."""
+
+import asyncio
+import hashlib
+import ipaddress
+import re
+import shutil
+import socket
+from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
+from uuid import uuid4
+
+import gradio as gr
+import httpx
+from gradio import processing_utils
+
+from styletx import metrics as figures
+from styletx.config import MEGA, Allowance
+
+from .storage import Room
+
+SECONDS, HOPS, NAME = 15, 5, 60  # for all of a fetch, redirects in it, and letters of a file's name
+PLAIN = "identity"  # as it is: little that is compressed can be too much to hold
+AT_ONCE = 32  # fetches, which hold little; the others wait
+SHOWN = 80  # letters of an address in a sentence
+
+
+def guard_fetches(allowance: Allowance) -> None:
+    """Have Gradio fetch as below: by itself it knows no limit of size or time, and says of what it
+    refuses only that something went wrong."""
+
+    room, gate = Room(allowance.max_cache), asyncio.Semaphore(AT_ONCE)
+
+    async def in_turn(url: str, folder: Path) -> Path:
+        async with gate:
+            if await asyncio.to_thread(room.full):
+                raise ValueError("there is no room for more pictures now")
+            return await asyncio.wait_for(fetched(url, folder, allowance), SECONDS)
+
+    async def fetch(url: str, cache_dir: str) -> str:
+        shown = f"{url[:SHOWN]}…" if len(url) > SHOWN else url
+        try:
+            return str(await in_turn(url, Path(cache_dir)))
+        except asyncio.TimeoutError:
+            reason = f"it took more than {SECONDS} s"
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
+            reason = str(error) or "there is no answer"
+        except ValueError as error:
+            reason = str(error)
+        figures.count("refusals", reason="address")
+        raise gr.Error(f"{shown} could not be fetched: {reason}.", print_exception=False)
+
+    processing_utils.async_ssrf_protected_download = fetch
+
+
+async def fetched(url: str, folder: Path, allowance: Allowance) -> Path:
+    """The file at `url`, in a folder of its own within `folder`. Raises `ValueError` in words."""
+    for _ in range(HOPS + 1):
+        address = await public_address(url)
+        parts = httpx.URL(url)
+        pinned = parts.copy_with(host=address)  # so that no second look-up can lead elsewhere
+        port = f":{parts.port}" if parts.port else ""
+        host = f"[{parts.host}]" if ":" in parts.host else parts.host
+        async with (
+            httpx.AsyncClient(trust_env=False, timeout=SECONDS) as client,
+            client.stream(
+                "GET",
+                pinned,
+                headers={"Host": f"{host}{port}", "Accept-Encoding": PLAIN},
+                extensions={"sni_hostname": parts.host},
+            ) as response,
+        ):
+            if response.has_redirect_location:
+                url = urljoin(url, response.headers["Location"])
+                continue
+            if response.status_code != 200:
+                raise ValueError(f"the answer was {response.status_code}")
+            if response.headers.get("Content-Encoding", PLAIN) != PLAIN:
+                raise ValueError("it is sent in a form that was not asked for")
+            return await stored(response, place_for(url, folder), allowance.max_upload)
+    raise ValueError(f"it leads on more than {HOPS} times")
+
+
+async def public_address(url: str) -> str:
+    """An address of the host, if all that it has are public. Raises `ValueError`."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("it is no address on the web")
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+    except OSError:
+        raise ValueError("there is no such host") from None
+    addresses = [str(sockaddr[0]) for *_, sockaddr in found]
+    if not all(is_public(address) for address in addresses):
+        raise ValueError("it does not lie on the public web")
+    return addresses[0]
+
+
+def is_public(address: str) -> bool:
+    """Not of this machine, of its network, of a cloud's own services, nor of many at once."""
+    ip = ipaddress.ip_address(address.split("%")[0])
+    inner = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None) or ip
+    return bool(inner.is_global and not inner.is_multicast and not inner.is_reserved)
+
+
+def place_for(url: str, folder: Path) -> Path:
+    """A new file among the uploads, called as the address calls it."""
+    name = re.sub(r"[^\w.-]+", "_", unquote(Path(urlsplit(url).path).name))[-NAME:].lstrip(".-")
+    own = folder / hashlib.sha256(uuid4().bytes).hexdigest()
+    own.mkdir(parents=True)
+    return own / (name or "picture")
+
+
+async def stored(response: httpx.Response, path: Path, most: float) -> Path:
+    """What is answered, in a file; nothing of it if that is more than so many megabytes."""
+    size = 0
+    try:
+        with path.open("wb") as file:
+            async for chunk in response.aiter_raw():
+                size += len(chunk)
+                if size > most * MEGA:
+                    raise ValueError(f"it is larger than {most:g} MB")
+                file.write(chunk)
+    except BaseException:
+        shutil.rmtree(path.parent, ignore_errors=True)
+        raise
+    return path

@@ -1,0 +1,1 @@
+"""The page: its components, and what happens when somebody uses them."""

@@ -1,0 +1,195 @@
+"""The pictures of a visit: kept, brought back, compared, deleted, and found again."""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from styletx.api.job_files import GIVEN, THUMBNAIL, private_of
+from styletx.api.painting import Components, picture_of
+from styletx.api.uploads import Upload
+from styletx.errors import StyletxError
+from styletx.recipe import MASKS, SHARES, STYLES, read_recipe
+from styletx.server.errors import speaking_plainly
+from styletx.server.storage import folder_of
+from styletx.settings import ALLOWED, Settings
+from styletx.text import input_name
+from styletx.ui import strings as words
+
+from .results import compared, no_curves, not_to_go_on, nothing_compared, seen, to_take
+
+Visit = dict[str, Any]  # a run of this visit: its id, its caption, and all that was given for it
+Visits = Sequence[Visit]  # the latest first
+MOST = 24  # pictures in the strip
+
+
+def lay_out_visits() -> Components:
+    """The strip of the pictures of this visit."""
+    gr.Markdown(f"**{words.YOURS}.** {words.KEPT}", elem_id="yours")
+    strip = gr.Gallery(
+        [],
+        label=words.YOURS,
+        show_label=False,
+        columns=8,
+        rows=1,
+        height=170,
+        allow_preview=False,
+        interactive=False,
+        buttons=[],
+        object_fit="cover",
+        elem_id="strip",
+    )
+    with gr.Row():
+        compare = gr.Button(words.COMPARE, size="sm", interactive=False, elem_id="compare")
+        delete = gr.Button(words.DELETE, size="sm", interactive=False, elem_id="delete")
+    return {
+        "strip": strip,
+        "compare": compare,
+        "delete": delete,
+        "visits": gr.State([]),
+        "finished": gr.State({}),  # the last run that was
+        "clicked": gr.State([]),  # the ids of the last two
+        **{
+            # The ids of the strip, and of the run that was begun last: with them a browser that was
+            # away finds its pictures again. The secret only has to be the same after a restart.
+            name: gr.BrowserState(value, storage_key=f"styletx-{name}", secret="styletx")
+            for name, value in (("kept", []), ("latest", ""))
+        },
+    }
+
+
+def collected(run: Visit, visits: Visits, content: Upload) -> dict[str, Any]:
+    """Take a run that has come to its end into the visit: what changes on the page, by name. Where
+    there is another photo by now, its picture is not one to go on from."""
+    if not run.get("caption") or any(visit["run_id"] == run["run_id"] for visit in visits):
+        return {}
+    visits = [run, *visits][:MOST]
+    told = {"visits": visits, "kept": ids_of(visits), "finished": run, **strip_of(visits)}
+    same = (content or {}).get("path") == run["given"]["content"]["path"]
+    return told if same else {**told, **not_to_go_on()}
+
+
+def ids_of(visits: Visits) -> list[str]:
+    return [visit["run_id"] for visit in visits]
+
+
+def found_again(kept: object, latest: object) -> dict[str, Any]:
+    """What is still here of the pictures whose ids a browser remembers: what changes on the page,
+    by name. One that was finished while it was away is brought back whole."""
+    before, newest = texts(kept), texts([latest])
+    ids = list(dict.fromkeys([*newest, *before]))[: MOST + 1]
+    visits = [visit for visit in map(visit_of, ids) if visit]
+    if not visits:
+        return {}
+    told = {"visits": visits, "kept": ids_of(visits), **strip_of(visits)}
+    if latest in before or latest != visits[0]["run_id"]:
+        return {**told, "status": words.HERE_AGAIN}
+    return {**told, **brought_back(visits, 0, []), "status": words.FINISHED_AWAY}
+
+
+def texts(told: object) -> list[str]:
+    """What of it are texts, whatever it is: browsers send what they like."""
+    return [text for text in told if isinstance(text, str)] if isinstance(told, list) else []
+
+
+def visit_of(run_id: object) -> Visit | None:
+    """A finished run as it is kept in the visit; None if it is no longer here."""
+    try:
+        picture = picture_of(run_id)
+        given = json.loads((private_of(picture) / GIVEN).read_text())
+        caption = caption_of(picture.stem, asdict(read_recipe(picture).settings))
+    except (StyletxError, OSError, ValueError, StopIteration):  # or half of it, being deleted
+        return None
+    return {"run_id": run_id, "caption": caption, "given": given}
+
+
+def strip_of(visits: Visits) -> dict[str, Any]:
+    """The strip with these pictures, as far as they are still there, of which none is chosen."""
+    thumbnails = [(folder_of(v["run_id"]) / THUMBNAIL, v["caption"]) for v in visits]
+    there = [(str(path), caption) for path, caption in thumbnails if path.is_file()]
+    return {"strip": gr.Gallery(there, selected_index=None), **now_clicked([])}
+
+
+def now_clicked(clicked: Sequence[str]) -> dict[str, Any]:
+    """The last two pictures of the strip that were clicked, and what can be done with them."""
+    clicked = list(dict.fromkeys(reversed(clicked)))[:2][::-1]
+    return {
+        "clicked": clicked,
+        "compare": gr.Button(interactive=len(clicked) == 2),
+        "delete": gr.Button(interactive=bool(clicked)),
+    }
+
+
+def brought_back(visits: Visits, place: int, clicked: Sequence[str]) -> dict[str, Any]:
+    """A picture of the strip with all that was given for it: what changes on the page, by name."""
+    with speaking_plainly():
+        run = visit_at(visits, place)
+        picture, given = picture_of(run["run_id"]), run["given"]
+        settings = read_recipe(picture).settings
+    paths = {name: (given[name] or {}).get("path") for name in ("content", *STYLES, "begun")}
+    there = {name: path for name, path in paths.items() if path and Path(path).is_file()}
+    gone = [input_name(name) for name, path in paths.items() if path and name not in there]
+    masked = any(given[name] for name in (*MASKS, "keep"))
+    return {
+        **{name: there.get(name) for name in paths},
+        **{name: given[name] for name in SHARES},
+        **{name: getattr(settings, name) for name in ALLOWED},
+        **seen(run),
+        "picture": str(picture),
+        "status": words.back(run["caption"], gone, masked, went_on=bool(given["go_on"])),
+        "run": run,
+        "finished": run,
+        "go_on": run["run_id"],
+        "more": gr.Button(interactive=True),
+        "twice": gr.Button(interactive=True),
+        **now_clicked([*clicked, run["run_id"]]),
+    }
+
+
+def visit_at(visits: Visits, place: int) -> Visit:
+    """The visit whose picture stands at a place of the strip, which shows those still there."""
+    there = [v for v in visits if (folder_of(v["run_id"]) / THUMBNAIL).is_file()]
+    if not 0 <= place < len(there):
+        raise StyletxError(words.GONE)
+    return there[place]
+
+
+def two_compared(visits: Visits, clicked: Sequence[str]) -> dict[str, Any]:
+    """The last two pictures of the strip that were clicked, one over the other."""
+    captions = {visit["run_id"]: visit["caption"] for visit in visits}
+    two = [run_id for run_id in dict.fromkeys(clicked) if run_id in captions]
+    if len(two) < 2:
+        return {"status": words.CHOOSE_TWO, "said": words.CHOOSE_TWO}
+    with speaking_plainly():
+        left, right = (picture_of(run_id) for run_id in two)
+    told = words.left_and_right([captions[run_id] for run_id in two])
+    return {"compared": compared(left, right, told), "tabs": gr.Tabs(selected="compared")}
+
+
+def deleted(visits: Visits, clicked: Sequence[str], go_on: str) -> dict[str, Any]:
+    """The picture of the strip that was clicked last is gone, here and on the server; also from the
+    page, if it is the one to `go_on` from."""
+    known = {visit["run_id"] for visit in visits}
+    if not clicked or clicked[-1] not in known:
+        return {"status": words.CHOOSE_ONE, "said": words.CHOOSE_ONE}
+    run_id = clicked[-1]
+    shutil.rmtree(folder_of(run_id), ignore_errors=True)
+    if folder_of(run_id).exists():  # something was still being written there
+        return {"status": words.NOT_DELETED, "said": words.NOT_DELETED}
+    left = [visit for visit in visits if visit["run_id"] != run_id]
+    told = {"visits": left, "kept": ids_of(left), "finished": {}, **strip_of(left)}
+    if go_on == run_id:
+        empty = {"picture": None, "compared": nothing_compared(), "curves": no_curves()}
+        told |= {**to_take(), **not_to_go_on(), **empty}
+    return {**told, "status": words.DELETED, "said": words.DELETED}
+
+
+def caption_of(name: str, settings: Mapping[str, Any]) -> str:
+    """What a picture is called in the strip: its pictures, and what was not left at its default."""
+    defaults = {n: getattr(Settings(), n) for n in ALLOWED}
+    told = words.chosen_settings(settings, defaults)
+    return f"{name} · {told}" if told else name

@@ -1,0 +1,77 @@
+"""The curves of a run: how its errors of style and content fall and rise, as a small drawing."""
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from .strings import DISTANCE, DISTANCES
+
+WIDTH, HEIGHT, MARGIN = 400.0, 64.0, 4.0  # of the drawing, in units of its own
+MOST = 400  # points: beyond, every second one is left out
+EVERY = 1.0  # second between two drawings
+FLOOR = 1e-6  # what is smaller is drawn as this, since the scale is logarithmic
+
+
+class Point(NamedTuple):
+    """What was seen after so many seconds, at a size: the errors by name."""
+
+    seconds: float
+    level: int
+    errors: Mapping[str, float]
+
+
+class Curves:
+    """The curves of one run as they grow."""
+
+    def __init__(self) -> None:
+        self.points: list[Point] = []
+        self.drawn = -math.inf
+
+    def see(self, report: Mapping[str, Any]) -> str | None:
+        """Take in what `reports.report` tells. A drawing, where it is time for another."""
+        errors = {name: report["losses"][name] for name in DISTANCES if name in report["losses"]}
+        if not errors:
+            return None
+        self.points.append(Point(report["seconds"], report["level"], errors))
+        if len(self.points) > MOST:
+            self.points = self.points[::2]
+        if not report["done"] and report["seconds"] - self.drawn < EVERY:
+            return None
+        self.drawn = report["seconds"]
+        return draw(self.points)
+
+
+def draw(points: Sequence[Point]) -> str:
+    """An SVG in HTML with a legend. A curve begins anew at each size, whose errors are its own."""
+    names = [name for name in DISTANCES if any(name in point.errors for point in points)]
+    heights = [height(p.errors[name]) for p in points for name in names if name in p.errors]
+    low, high = min(heights), max(heights)
+    end = max(point.seconds for point in points) or 1.0
+
+    def place(point: Point, name: str) -> str:
+        x = MARGIN + point.seconds / end * (WIDTH - 2 * MARGIN)
+        above = (height(point.errors[name]) - low) / (high - low) if high > low else 0.5
+        return f"{x:.1f},{HEIGHT - MARGIN - above * (HEIGHT - 2 * MARGIN):.1f}"
+
+    curves = []
+    for name in names:
+        seen = [point for point in points if name in point.errors]
+        parts = [
+            "M" + " L".join(place(point, name) for point in part) + " h.1"  # one point is a dot
+            for _, part in groupby(seen, key=lambda point: point.level)
+        ]
+        curves.append(f'<path class="{name}" d="{" ".join(parts)}"/>')
+    told = {name: points[-1].errors[name] for name in names if name in points[-1].errors}
+    legend = " ".join(
+        f'<span class="{name}">{DISTANCES[name]} {value:.3g}</span>' for name, value in told.items()
+    )
+    said = ", ".join(f"{DISTANCES[name]} {value:.3g}" for name, value in told.items())
+    return (
+        f'<svg viewBox="0 0 {WIDTH:g} {HEIGHT:g}" preserveAspectRatio="none" role="img" '
+        f'aria-label="{DISTANCE} {said}">{"".join(curves)}</svg><p>{DISTANCE} {legend}</p>'
+    )
+
+
+def height(error: float) -> float:
+    return math.log10(max(error, FLOOR)) if math.isfinite(error) else 0.0

@@ -1,0 +1,101 @@
+"""The brush: what is painted over the photo becomes masks."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+import gradio as gr
+import numpy as np
+from PIL import Image, ImageColor, ImageFilter
+
+from styletx.api.painting import Components
+from styletx.api.uploads import Upload, uploaded
+from styletx.errors import StyletxError
+from styletx.imaging.files import opaque, read
+from styletx.recipe import MASKS
+from styletx.server.errors import speaking_plainly
+from styletx.server.gradio_patches import EDITED
+from styletx.server.storage import folder_of
+from styletx.ui import strings as words
+
+BRUSHES = {"keep": "#e11d48", MASKS[1]: "#2563eb", MASKS[2]: "#16a34a", MASKS[3]: "#f59e0b"}
+SEE_THROUGH, LEAST = 0.6, 48  # how dense a brush paints, and what alpha counts as painted
+SOFT = 0.01  # of the longest side: how far a brushed edge fades
+BRUSHING: dict[str, Any] = {"concurrency_id": "brush", "concurrency_limit": 2}
+
+
+def lay_out_masks(photo: gr.Image) -> tuple[gr.ImageEditor, Components]:
+    """The photo, to be painted over with a brush for each part that is not the first painting's;
+    and, unseen, the masks that come of it."""
+    with gr.Accordion(words.MASKS, open=False, elem_id="masks") as masks:
+        gr.Markdown(words.HOW_TO_BRUSH)
+        editor = gr.ImageEditor(
+            label=words.BRUSH,
+            type="pil",
+            format="png",
+            sources=[],
+            transforms=[],
+            layers=False,
+            brush=gr.Brush(
+                default_size=40,
+                colors=[(color, SEE_THROUGH) for color in BRUSHES.values()],
+                color_mode="fixed",
+            ),
+            height=480,
+            buttons=[],
+            elem_id="brush",
+        )
+        opened = gr.Checkbox(False, visible="hidden")
+        loaded = gr.Textbox("", visible="hidden")
+    quiet: dict[str, Any] = {"api_visibility": "private", "preprocess": False}
+    few = {**quiet, **BRUSHING, "show_progress": "hidden"}  # at a time: each decodes a photo
+    for event, state in ((masks.expand, True), (masks.collapse, False)):
+        event(lambda state=state: state, None, opened, queue=False, **quiet).then(
+            to_paint_over, [photo, opened, loaded], [editor, loaded], **few
+        )
+    photo.change(to_paint_over, [photo, opened, loaded], [editor, loaded], **few)
+    editor.clear(lambda photo: to_paint_over(photo, True, "")[0], photo, editor, **few)
+    return editor, {name: gr.Image(label=name, visible="hidden") for name in BRUSHES}
+
+
+def to_paint_over(photo: Upload, opened: bool, loaded: str) -> tuple[Any, Any]:
+    """The photo as the brush finds it, where that is `opened`, and which one it is; what was
+    painted over the one that is `loaded` stays as long as it is the same."""
+    with speaking_plainly():
+        path = uploaded(photo, "photo")
+        if str(path) == loaded or not (opened or loaded):
+            return gr.skip(), gr.skip()
+        if path is None or not opened:
+            return None, ""
+        return opaque(read(path, EDITED)), str(path)
+
+
+def brushed(drawn: dict[str, Any] | None) -> list[str | None]:
+    """The masks that were painted over the photo, as files; none where nothing was painted."""
+    layers: Sequence[Image.Image] = (drawn or {}).get("layers") or []
+    with speaking_plainly():
+        if any(max(layer.size) > EDITED or layer.size != layers[0].size for layer in layers):
+            raise StyletxError("What was painted over the photo has another shape than the photo.")
+        if not layers:
+            return [None] * len(BRUSHES)
+        whole = Image.new("RGBA", layers[0].size)
+        for layer in layers:
+            whole.alpha_composite(layer.convert("RGBA"))
+        pixels = np.asarray(whole)
+        apart = [
+            np.abs(pixels[..., :3].astype(np.int16) - ImageColor.getrgb(color)).sum(axis=2)
+            for color in BRUSHES.values()
+        ]
+        nearest, seen = np.argmin(apart, axis=0), pixels[..., 3] > LEAST
+        masks = [(nearest == place) & seen for place in range(len(BRUSHES))]
+        named = zip(BRUSHES, masks, strict=True)
+        return [kept(name, mask) if mask.any() else None for name, mask in named]
+
+
+def kept(name: str, mask: np.ndarray[Any, np.dtype[np.bool_]]) -> str:
+    """The path of a mask (H, W), its edges made soft, in a file among the uploads."""
+    folder = folder_of(uuid4().hex)
+    folder.mkdir(parents=True)
+    picture = Image.fromarray(mask.astype(np.uint8) * 255)
+    picture.filter(ImageFilter.GaussianBlur(SOFT * max(picture.size))).save(folder / f"{name}.png")
+    return str(folder / f"{name}.png")

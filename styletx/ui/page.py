@@ -1,0 +1,232 @@
+"""What happens on the page: its buttons paint, go on, stop, compare, bring back and delete."""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from styletx.api.job_report import STARTING, announced, described
+from styletx.api.painting import LANE, LIGHT, QUIET, Components, troubles, work
+from styletx.api.schema import DEFAULTS, Given
+from styletx.api.uploads import Upload
+from styletx.runners.queue import Painter
+from styletx.ui import strings as words
+
+from .history import (
+    Visit,
+    Visits,
+    brought_back,
+    caption_of,
+    collected,
+    deleted,
+    found_again,
+    two_compared,
+)
+from .inputs import twice_as_large
+from .loss_chart import Curves
+from .mask_editor import BRUSHES, BRUSHING, brushed
+from .results import no_curves, not_to_go_on, seen, to_take
+
+Shown = dict[str, Any]  # what the page's parts become, by name
+LOOK_UP = "() => document.querySelector('#given').scrollIntoView()"  # where the picture is
+
+
+def show(
+    painter: Painter, given: Given, had_one: bool = True, request: gr.Request | None = None
+) -> Generator[Shown, None, None]:
+    """A run as the page shows it. The size is doubled where none is given; `had_one` says whether
+    there is a picture already, which can be gone on from."""
+    curves, latest = Curves(), ""
+    try:
+        if given["size"] is None:
+            doubled = twice_as_large(given, painter.allowance.largest(painter.device))
+            given = {**given, **doubled}
+            yield {"size": doubled["size"]}
+        for path, report in work(painter, given, request):
+            done = report["done"]
+            had_one = had_one or bool(done and path)
+            shown = {
+                "status": described(report),
+                "said": announced(report),
+                "run": {"run_id": report["run_id"]},
+                **usable(done, not done, done and had_one),
+            }
+            if report["run_id"] != latest:
+                shown["latest"] = latest = report["run_id"]
+            if path:  # until there is a new picture, the last one stays
+                shown |= {"picture": path, **to_take(png=path if done else None)}
+            if drawn := curves.see(report):
+                shown["curves"] = drawn
+            if done and path:
+                caption = caption_of(Path(path).stem, report["settings"])
+                shown["run"] = {**shown["run"], "caption": caption, "given": dict(given)}
+                shown["go_on"] = report["run_id"]
+            yield shown
+    except gr.Error as error:
+        told = {"status": error.message, "said": error.message}
+        yield {**told, **usable(True, False, had_one)}
+        raise
+
+
+def usable(idle: bool, at_work: bool, can_go_on: bool) -> Shown:
+    """Which of the buttons can be pressed."""
+    now = {"go": idle, "stop": at_work, "more": can_go_on, "twice": can_go_on}
+    return {name: gr.Button(interactive=can) for name, can in now.items()}
+
+
+class Page:
+    """The page's components, and what happens when somebody uses them. `inputs` have the names of
+    the API's arguments, `parts` are what changes besides."""
+
+    def __init__(self, painter: Painter, inputs: Components, parts: Components) -> None:
+        self.painter, self.inputs, self.parts = painter, inputs, parts
+
+    @property
+    def everything(self) -> list[gr.components.Component]:
+        return [*self.inputs.values(), *self.parts.values()]
+
+    def named(self, told: Shown) -> dict[Any, Any]:
+        """What changes, by component: with one that is skipped, since Gradio would take {} for a
+        value."""
+        every = {**self.inputs, **self.parts}
+        return {self.parts["said"]: gr.skip(), **{every[name]: told[name] for name in told}}
+
+    def given(self, values: Sequence[Any]) -> dict[str, Any]:
+        """What is given by the names of the API's arguments, with the defaults of those that the
+        page lacks."""
+        return {**DEFAULTS, **dict(zip(self.inputs, values, strict=True))}
+
+    def checked(self, *values: Any) -> list[Any]:
+        """What is wrong, for each field to say."""
+        wrong = troubles(self.given(values))
+        return [gr.validate(name not in wrong, wrong.get(name, "")) for name in self.inputs]
+
+    def complain(self, *values: Any) -> dict[Any, Any]:
+        """The same in one place; Gradio itself reads out what fields say."""
+        told = " ".join(dict.fromkeys(troubles(self.given(values)).values()))
+        return self.named({"status": told} if told else {})
+
+    def begin(self, *values: Any) -> dict[Any, Any]:
+        told = {"status": STARTING, "said": STARTING, "curves": no_curves()}
+        return self.named({**told, **usable(False, False, False)})
+
+    def recover(self, go_on: str, status: str) -> dict[Any, Any]:
+        """Something broke off, as a message says: what can be pressed is as it was before."""
+        told = {"status": words.NOT_BEGUN} if status == STARTING else {}
+        return self.named({**told, **usable(True, False, bool(go_on))})
+
+    def paint(self, request: gr.Request, *values: Any) -> Iterator[dict[Any, Any]]:
+        given = self.given(values)
+        yield from self.run(request, {**given, "go_on": ""}, had_one=bool(given["go_on"]))
+
+    def go_on(self, request: gr.Request, *values: Any) -> Iterator[dict[Any, Any]]:
+        yield from self.run(request, {**self.given(values), "begun": None})
+
+    def larger(self, request: gr.Request, *values: Any) -> Iterator[dict[Any, Any]]:
+        yield from self.run(request, {**self.given(values), "begun": None, "size": None})
+
+    def run(
+        self, request: gr.Request, given: Given, had_one: bool = True
+    ) -> Iterator[dict[Any, Any]]:
+        shown = show(self.painter, given, had_one, request)
+        with closing(shown):  # who leaves stops the run
+            for told in shown:
+                yield self.named(told)
+
+    def find_again(self, kept: object, latest: object) -> dict[Any, Any]:
+        return self.named(found_again(kept, latest))
+
+    def stop(self, run: Visit) -> bool:
+        return self.painter.stop(run.get("run_id", ""))
+
+    def remember(self, run: Visit, visits: Visits, content: Upload) -> dict[Any, Any]:
+        """When a run has come to its end, its picture joins those of the visit at once …"""
+        return self.named(collected(run, visits, content))
+
+    def make_ready(self, finished: Visit) -> dict[Any, Any]:
+        """… and is made ready to be taken away and compared."""
+        return self.named(seen(finished) if finished else {})
+
+    def forget(self) -> dict[Any, Any]:
+        """With another photo, the last picture is no longer one to go on from, nor are the masks
+        those of this photo."""
+        masks = dict.fromkeys(BRUSHES)
+        return self.named({"go": gr.Button(words.PAINT), **masks, **not_to_go_on()})
+
+    def bring_back(
+        self, run: Visit, visits: Visits, clicked: Sequence[str], selected: gr.SelectData
+    ) -> dict[Any, Any]:
+        return self.unless_busy(brought_back)(run, visits, selected.index, clicked)
+
+    def compare(self, visits: Visits, clicked: Sequence[str]) -> dict[Any, Any]:
+        return self.named(two_compared(visits, clicked))
+
+    def delete(self, visits: Visits, clicked: Sequence[str], go_on: str) -> dict[Any, Any]:
+        return self.named(deleted(visits, clicked, go_on))
+
+    def unless_busy(self, work: Callable[..., Shown]) -> Callable[..., dict[Any, Any]]:
+        """`work`, but not while a run of this visitor would paint over what it brings."""
+
+        def careful(run: Visit, *values: Any) -> dict[Any, Any]:
+            if run.get("run_id") in self.painter.runs:
+                gr.Info(words.BUSY)
+                return self.named({})
+            return self.named(work(*values))
+
+        return careful
+
+    def connect(self, editor: gr.ImageEditor) -> None:
+        """Let the buttons do what they say."""
+        parts, visits, clicked = self.parts, self.parts["visits"], self.parts["clicked"]
+        everything = self.everything
+        self.let_paint(editor)
+        light = {**LIGHT, **QUIET}
+        quick = {"queue": False, **QUIET}
+        on(parts["stop"], "click")(self.stop, parts["run"], gr.State(), api_name="keep", **quick)
+        on(self.inputs["content"], "input")(self.forget, None, everything, **quick)
+        on(parts["strip"], "select")(
+            self.bring_back, [parts["run"], visits, clicked], everything, **light
+        ).then(None, js=LOOK_UP)
+        on(parts["compare"], "click")(self.compare, [visits, clicked], everything, **light).then(
+            None, js=LOOK_UP
+        )
+        on(parts["delete"], "click")(
+            self.delete, [visits, clicked, self.inputs["go_on"]], everything, **light
+        )
+
+    def let_paint(self, editor: gr.ImageEditor) -> None:
+        """What is pressed is checked where it is given; then what was brushed becomes masks; then
+        it is painted; and what comes of it is kept. Gradio goes on after an error by `failure`
+        alone."""
+        parts, content, go_on = self.parts, self.inputs["content"], self.inputs["go_on"]
+        changed = [*parts.values(), go_on, self.inputs["size"]]  # the fewer, the sooner shown
+        quick = {"queue": False, **QUIET}
+        raw = {"inputs": list(self.inputs.values()), "outputs": changed, **QUIET}
+        for name, work_of in (("go", self.paint), ("more", self.go_on), ("twice", self.larger)):
+            on(parts[name], "click")(self.complain, queue=False, preprocess=False, **raw)
+            begun = on(parts[name], "click")(
+                self.begin, validator=self.checked, concurrency_limit=None, preprocess=False, **raw
+            )
+            masks = [self.inputs[mask] for mask in BRUSHES]
+            brush = begun.success(brushed, editor, masks, **BRUSHING, **QUIET)
+            worked = brush.success(work_of, api_name=work_of.__name__, **{**raw, **LANE})
+            for failed in (brush.failure, worked.failure):
+                failed(self.recover, [go_on, parts["status"]], changed, **quick)
+            for ended in (worked.success, worked.failure):
+                kept = ended(
+                    self.remember,
+                    [parts["run"], parts["visits"], content],
+                    changed,
+                    preprocess=False,
+                    trigger_mode="multiple",
+                    **quick,
+                )
+                kept.success(self.make_ready, parts["finished"], changed, **{**LIGHT, **QUIET})
+
+
+def on(component: gr.components.Component, event: str) -> Callable[..., Any]:
+    """The listener of a component's event, of which its general type knows nothing."""
+    listener: Callable[..., Any] = getattr(component, event)
+    return listener

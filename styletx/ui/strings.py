@@ -1,0 +1,111 @@
+"""What the page and the API say, in English: all but settings, which say it themselves, and
+errors, which are said where they are found."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from styletx.text import input_name
+
+TITLE = "styletx"
+LINE = "Your photo, repainted in the manner of any painting, while you watch."
+WELCOME = "Choose a photo and a painting, or one of the examples."
+PHOTO, PAINTING, PAINTED = "Photo", "Painting", "Painted"
+DROP = "Drop a picture here,\nor click"
+PAINT, PAINT_AGAIN, STOP, SURPRISE = "Paint", "Paint it again", "Stop", "Surprise me"
+MORE, TWICE = "Go on from here", "Twice the size"
+PICTURE, BEFORE_AFTER = "The picture", "Before and after"
+TAKE = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP", "film": "Film"}
+ALTERNATIVE = "The photo, repainted in the manner of the painting"
+COMPARED = "How much of the left picture to see"
+LEFT, RIGHT = "The picture on the left", "The picture on the right"
+PHOTO_LEFT = "Left: the photo. Right: the picture."
+NOTHING_TO_COMPARE = "Once there is a picture, you can slide it over the photo here."
+RECEIVED = "The picture is here."
+CURVES = "While it is painted, its distance from the painting and from the photo is drawn here."
+DISTANCE = "Distance"
+DISTANCES = {"style": "from the painting", "content": "from the photo"}
+EXAMPLES = "Examples: click one to have it at once"
+YOURS = "Your pictures of the last hour. Click one to have it back, with its photo and its settings"
+KEPT = "After an hour they are deleted from the server; until then this browser finds them again."
+HERE_AGAIN = "Your pictures of the last hour are still here, below."
+FINISHED_AWAY = "Your last picture was finished while this page was away; here it is."
+COMPARE, DELETE = "Compare the last two clicked", "Delete"
+CHOOSE_TWO = "Click on two of your pictures first; then they can be compared."
+CHOOSE_ONE = "Click on one of your pictures first."
+DELETED = "Deleted, here and on the server."
+NOT_DELETED = "It could not be deleted yet, since its files are still being made; try again."
+BUSY = "A picture is being painted: wait for it, or stop it first."
+NOT_BEGUN = "Nothing was begun; the message says why."
+GONE = "That picture is no longer here: an hour has passed, or it was deleted."
+PRESET, STANDARD = "Preset", "Standard"
+PRESET_HELP = "Turns all settings below at once"
+ADVANCED = "Advanced"
+MORE_PAINTINGS = "More paintings"
+BESIDE = "Beside the others"
+MASKS = "Protect or divide the photo"
+HOW_TO_BRUSH = """Paint over your photo. **Red** stays the photo.
+**Blue**, **green** and **orange** are where the second, third and fourth painting take over."""
+BRUSH = "Brush"
+BEGIN, BEGIN_FIELD = "Begin with another picture", "Begin with"
+BEGIN_HELP = "Painting starts from this picture instead of from the photo."
+REPEAT, REPEAT_FIELD = "Repeat a finished picture", "Painted picture"
+REPEAT_HELP = (
+    "Pictures painted here carry their recipe. Drop one, and all settings are as they were for it; "
+    "photo and painting are yours to bring."
+)
+CODE = "The same from code"
+CODE_HELP = (
+    "What is chosen now, for a program. Files are called as you uploaded them; what was brushed "
+    "over the photo lies only here, and so does a picture that you go on from."
+)
+CODES = {"python": "Python", "curl": "curl", "command-line": "Command line"}
+
+
+def example_shown(name: str) -> str:
+    return (
+        f"{name}: painted earlier, with the defaults. {PAINT_AGAIN} to watch, with the settings "
+        "below."
+    )
+
+
+def pair_chosen(photo: str, painting: str) -> str:
+    """That these two were chosen, by the names of their files."""
+    return f"{photo} and {painting}".replace("_", " ").capitalize() + f": press {PAINT}."
+
+
+def repeated(name: str, version: str, others: Sequence[str]) -> str:
+    """That settings are back, and what of that chosen now is not what it was painted with."""
+    back = f"The settings are those of {name}, painted by styletx {version}."
+    if not others:
+        return f"{back} The pictures are those it was painted from: press {PAINT}."
+    return f"{back} What you have chosen differs in: {', '.join(map(input_name, others))}."
+
+
+def back(caption: str, gone: Sequence[str], masked: bool, went_on: bool) -> str:
+    """That a picture of the strip is there again, and what of it is not."""
+    told = f"{caption}: its pictures and settings are back."
+    if gone:
+        told = f"{caption}: its settings are back, but no longer here: {', '.join(gone)}."
+    if masked:
+        told += " What was painted over the photo is not."
+    return f"{told} It went on from an earlier picture." if went_on else told
+
+
+def nth_painting(place: int) -> str:
+    return f"{PAINTING} {place}"
+
+
+def nth_share(place: int) -> str:
+    return f"Share of painting {place}"
+
+
+def chosen_settings(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
+    """What differs from the defaults, for a caption."""
+    return ", ".join(
+        f"{name} {value}" for name, value in settings.items() if value != defaults[name]
+    )
+
+
+def left_and_right(captions: Sequence[str]) -> str:
+    left, right = captions
+    return f"Left: {left}. Right: {right}."

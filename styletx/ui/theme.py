@@ -1,0 +1,56 @@
+"""How the page looks: its colours and letters, and the pictures of its presets."""
+
+from pathlib import Path
+
+import gradio as gr
+
+from styletx.settings import PRESETS
+
+from .strings import STANDARD
+
+ULTRAMARINE = gr.themes.Color(
+    c50="#eef1fb",
+    c100="#dde3f7",
+    c200="#bcc7ef",
+    c300="#93a4e3",
+    c400="#6a7fd4",
+    c500="#465cc0",
+    c600="#3447a3",
+    c700="#2a3986",
+    c800="#232f6b",
+    c900="#1e2856",
+    c950="#131a3a",
+)
+THEME = gr.themes.Default(
+    primary_hue=ULTRAMARINE,
+    secondary_hue=ULTRAMARINE,
+    neutral_hue="stone",
+    radius_size="lg",
+    font=["system-ui", "sans-serif"],
+    font_mono=["ui-monospace", "monospace"],
+).set(
+    body_background_fill="#faf8f4",
+    body_background_fill_dark="#161412",
+    body_text_color_subdued="*neutral_600",
+    body_text_color_subdued_dark="*neutral_300",
+    block_info_text_color="*neutral_600",
+    block_info_text_color_dark="*neutral_300",
+    button_primary_background_fill="*primary_600",
+    button_primary_background_fill_hover="*primary_700",
+    button_primary_background_fill_dark="*primary_600",
+    button_primary_background_fill_hover_dark="*primary_500",
+    button_primary_text_color="white",
+)
+
+
+def pictures_of_presets(folder: Path) -> str:
+    """CSS that shows each preset by the picture `folder/its-name.jpg`."""
+    return "\n".join(
+        f"#presets label:nth-of-type({place}) "
+        f"{{ background-image: url('gradio_api/file={preset_picture(folder, name)}') }}"
+        for place, name in enumerate((STANDARD, *PRESETS), start=1)
+    )
+
+
+def preset_picture(folder: Path, name: str) -> Path:
+    return folder / f"{name.lower().replace(' ', '-')}.jpg"
