@@ -13,28 +13,34 @@ import gradio as gr
 
 from styletx.api.endpoints import offer_endpoints
 from styletx.api.mcp import NEEDS, can_serve, offer_tool
-from styletx.api.painting import QUIET, Components
-from styletx.config import Allowance
+from styletx.api.painting import HIDDEN_EVENT, Components
+from styletx.config import ServerLimits
 from styletx.errors import StyletxError
 from styletx.recipe import STYLES
 from styletx.runners import select
-from styletx.runners.queue import Painter
+from styletx.runners.queue import JobQueue
 from styletx.server.serve import serve
-from styletx.ui import strings as words
-from styletx.ui.code_snippets import lay_out_code
-from styletx.ui.history import lay_out_visits
+from styletx.ui import strings
+from styletx.ui.code_snippets import build_code
+from styletx.ui.history import build_history
 from styletx.ui.inputs import (
-    lay_out_beginnings,
-    lay_out_inputs,
-    lay_out_paintings,
-    lay_out_repeat,
-    lay_out_settings,
-    looked_at,
+    build_init_image,
+    build_inputs,
+    build_paintings,
+    build_repeat,
+    build_settings,
     repeated,
+    upload_message,
 )
-from styletx.ui.mask_editor import lay_out_masks
+from styletx.ui.mask_editor import build_masks
 from styletx.ui.page import LOOK_UP, Page, on
-from styletx.ui.results import compared, lay_out_results, no_curves, not_to_go_on, to_take
+from styletx.ui.results import (
+    build_results,
+    comparison_html,
+    disable_resume,
+    download_updates,
+    no_curves,
+)
 from styletx.ui.theme import THEME, pictures_of_presets
 
 ASSETS = Path(__file__).parent / "assets"
@@ -48,29 +54,31 @@ EXAMPLES = {  # what the page offers to begin with: name, photo, painting
 }
 
 
-def build_app(painter: Painter, for_agents: bool = False) -> gr.Blocks:
+def build_app(painter: JobQueue, for_agents: bool = False) -> gr.Blocks:
     """The page and the API, around whoever does the work; on request with a tool for agents."""
     gr.set_static_paths([ASSETS])
-    with gr.Blocks(title=words.TITLE, analytics_enabled=False) as app:
+    with gr.Blocks(title=strings.TITLE, analytics_enabled=False) as app:
         icon = (ASSETS / "icon.svg").read_text()
-        gr.HTML(f"{icon}<div><h1>{words.TITLE}</h1><p>{words.LINE}</p></div>", elem_id="heading")
+        gr.HTML(
+            f"{icon}<div><h1>{strings.TITLE}</h1><p>{strings.LINE}</p></div>", elem_id="heading"
+        )
         with gr.Row():
             with gr.Column(scale=1, min_width=320):
-                photo, painting, buttons = lay_out_inputs()
+                photo, painting, buttons = build_inputs()
             with gr.Column(scale=2, min_width=320):
-                parts = {**buttons, **lay_out_results(), "run": gr.State({})}
+                parts = {**buttons, **build_results(), "run": gr.State({})}
         tiles = lay_out_examples()
-        parts |= lay_out_visits()
-        inputs: Components = {"content": photo, "style": painting, **lay_out_paintings()}
-        editor, masks = lay_out_masks(photo)
+        parts |= build_history()
+        inputs: Components = {"content": photo, "style": painting, **build_paintings()}
+        editor, masks = build_masks(photo)
         largest = painter.allowance.largest(painter.device)
-        inputs |= {**masks, **lay_out_settings(largest), **lay_out_beginnings()}
-        painted = lay_out_repeat()
-        lay_out_code(inputs)
+        inputs |= {**masks, **build_settings(largest), **build_init_image()}
+        painted = build_repeat()
+        build_code(inputs)
         page = Page(painter, inputs, parts)
         page.connect(editor)
         kept = [parts["kept"], parts["latest"]]
-        app.load(page.find_again, kept, page.everything, concurrency_limit=2, **QUIET)
+        app.load(page.find_again, kept, page.all_components, concurrency_limit=2, **HIDDEN_EVENT)
         offer_pairs(tiles, page)
         offer_looks(page, painted)
         offer_endpoints(painter, inputs, parts["picture"])
@@ -82,7 +90,7 @@ def build_app(painter: Painter, for_agents: bool = False) -> gr.Blocks:
 
 def lay_out_examples() -> dict[str, gr.Button]:
     """Finished pictures to click on."""
-    gr.Markdown(f"**{words.EXAMPLES}**")
+    gr.Markdown(f"**{strings.EXAMPLES}**")
     with gr.Row(elem_id="examples"):
         return {
             name: gr.Button(name, icon=painted_of(pair), elem_classes="tile", min_width=140)
@@ -105,7 +113,7 @@ def brought(pair: tuple[str, str], told: str, press: str) -> dict[str, Any]:
     given = {"content": str(photo), "style": str(painting), "begun": None}
     given |= dict.fromkeys(STYLES[1:])
     said = {"status": told, "said": told, "go": gr.Button(press)}
-    return {**given, **not_to_go_on(), **said, "run": {}, "finished": {}, "curves": no_curves()}
+    return {**given, **disable_resume(), **said, "run": {}, "finished": {}, "curves": no_curves()}
 
 
 def example(name: str) -> dict[str, Any]:
@@ -113,10 +121,10 @@ def example(name: str) -> dict[str, Any]:
     pair = EXAMPLES[name]
     done = painted_of(pair)
     return {
-        **brought(pair, words.example_shown(name), words.PAINT_AGAIN),
-        **to_take(jpeg=done),
+        **brought(pair, strings.example_shown(name), strings.PAINT_AGAIN),
+        **download_updates(jpeg=done),
         "picture": str(done),
-        "compared": compared(files_of(pair)[0], done, words.PHOTO_LEFT),
+        "compared": comparison_html(files_of(pair)[0], done, strings.PHOTO_LEFT),
     }
 
 
@@ -124,34 +132,39 @@ def surprise() -> dict[str, Any]:
     """Any photo and any painting."""
     folders = (sorted((ASSETS / folder).glob("*.jpg")) for folder in ("photos", "paintings"))
     photo, painting = (random.choice(files).stem for files in folders)
-    return brought((photo, painting), words.pair_chosen(photo, painting), words.PAINT)
+    return brought((photo, painting), strings.pair_chosen(photo, painting), strings.PAINT)
 
 
 def offer_pairs(tiles: dict[str, gr.Button], page: Page) -> None:
     """A click on an example brings it; *Surprise me* any pair."""
-    quick: dict[str, Any] = {"concurrency_limit": None, **QUIET}  # in line, else no message is seen
+    quick: dict[str, Any] = {
+        "concurrency_limit": None,
+        **HIDDEN_EVENT,
+    }  # in line, else no message is seen
     run = page.parts["run"]
     for name, tile in tiles.items():
         work = page.unless_busy(partial(example, name))
-        tile.click(work, run, page.everything, **quick).then(None, js=LOOK_UP)
-    on(page.parts["surprise"], "click")(page.unless_busy(surprise), run, page.everything, **quick)
+        tile.click(work, run, page.all_components, **quick).then(None, js=LOOK_UP)
+    on(page.parts["surprise"], "click")(
+        page.unless_busy(surprise), run, page.all_components, **quick
+    )
 
 
 def offer_looks(page: Page, painted: gr.Image) -> None:
     """What is uploaded is looked at at once; of a painted picture, its recipe is followed."""
-    quick: dict[str, Any] = {"concurrency_limit": None, "preprocess": False, **QUIET}
+    quick: dict[str, Any] = {"concurrency_limit": None, "preprocess": False, **HIDDEN_EVENT}
     for name in ("content", "style"):
         field = page.inputs[name]
-        on(field, "upload")(looked_at, field, page.parts["status"], **quick)
+        on(field, "upload")(upload_message, field, page.parts["status"], **quick)
 
     def repeat(file: Any, *values: Any) -> Any:
         try:
-            return page.named(repeated(file, page.given(values)))
+            return page.updates(repeated(file, page.arguments(values)))
         except gr.Error as error:  # which would mark everything that could have changed
             gr.Warning(error.message)
-            return page.named({"status": error.message, "said": error.message})
+            return page.updates({"status": error.message, "said": error.message})
 
-    painted.upload(repeat, [painted, *page.inputs.values()], page.everything, **quick)
+    painted.upload(repeat, [painted, *page.inputs.values()], page.all_components, **quick)
 
 
 def options() -> argparse.ArgumentParser:
@@ -177,7 +190,7 @@ def main(arguments: list[str] | None = None) -> None:
     for told in ("runners.job", "runners.ray.runner"):  # a line for each, and for each change
         logging.getLogger(f"styletx.{told}").setLevel(logging.INFO)
     try:
-        painter = Painter(runner := select.chosen(), Allowance.of())
+        painter = JobQueue(runner := select.get_runner(), ServerLimits.of())
         runner.warm_up()
         serve(
             lambda: build_app(painter, chosen.mcp),

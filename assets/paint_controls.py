@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 from app import ASSETS
 from assets.paint_examples import painting_of, photo_of
 from styletx import PRESETS, Result, Settings, Style, stylize
-from styletx.imaging.files import opaque, save
+from styletx.imaging.files import flatten_alpha, save
 from styletx.ui.theme import preset_picture
 
 SIZE, TILE, CAPTION, GAP, PRESET = 384, (360, 240), 26, 6, (264, 176)  # pixels
@@ -140,7 +140,7 @@ def masks() -> Tiles:
             painted("temple", [Style(wave), Style(painting_of("summertime"), mask=sky)]),
         ),
         ("only the sky painted", painted("temple", [Style(wave, mask=sky)])),
-        ("a transparent photo", opaque(painted(cut, [Style(village)]), behind="lightgrey")),
+        ("a transparent photo", flatten_alpha(painted(cut, [Style(village)]), behind="lightgrey")),
     ]
 
 

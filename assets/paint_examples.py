@@ -9,8 +9,8 @@ from PIL import Image, ImageOps
 
 from app import ASSETS, EXAMPLES, files_of, painted_of
 from styletx import Result, Settings, Style, stylize
-from styletx.imaging.files import read, save
-from styletx.recipe import inputs_of, written
+from styletx.imaging.files import read_image, save
+from styletx.recipe import input_fingerprints, to_json
 
 MORE = [("astronaut", "moulin_de_la_galette"), ("cat", "summertime"), ("temple", "the_harvesters")]
 TILE, INSET, GAP = (480, 320), (132, 100), 8  # pixels
@@ -21,8 +21,10 @@ def main() -> None:
     pairs = [*EXAMPLES.values(), *MORE]
     for pair in pairs:
         result = painted(*pair)
-        inputs = inputs_of(dict(zip(("content", "style"), files_of(pair), strict=True)), {})
-        save(result.picture, painted_of(pair), note=written(result, inputs))
+        inputs = input_fingerprints(
+            dict(zip(("content", "style"), files_of(pair), strict=True)), {}
+        )
+        save(result.picture, painted_of(pair), note=to_json(result, inputs))
     save(grid(pairs, columns=3), ASSETS / "grid.jpg")
     save(sizes(*pairs[0]), ASSETS / "sizes.jpg")
 
@@ -36,11 +38,11 @@ def painted(photo: str, painting: str, size: int = Settings().size) -> Result:
 
 
 def photo_of(name: str) -> Image.Image:
-    return read(ASSETS / "photos" / f"{name}.jpg")
+    return read_image(ASSETS / "photos" / f"{name}.jpg")
 
 
 def painting_of(name: str) -> Image.Image:
-    return read(ASSETS / "paintings" / f"{name}.jpg")
+    return read_image(ASSETS / "paintings" / f"{name}.jpg")
 
 
 def grid(pairs: list[tuple[str, str]], columns: int) -> Image.Image:
@@ -49,7 +51,7 @@ def grid(pairs: list[tuple[str, str]], columns: int) -> Image.Image:
     width, height = (side + GAP for side in TILE)
     sheet = Image.new("RGB", (columns * width - GAP, rows * height - GAP), "white")
     for place, (photo, painting) in enumerate(pairs):
-        painted = read(ASSETS / "painted" / f"{photo}-{painting}.jpg")
+        painted = read_image(ASSETS / "painted" / f"{photo}-{painting}.jpg")
         tile = ImageOps.fit(painted, TILE, centering=(0.5, 0.1))
         inset = ImageOps.expand(ImageOps.fit(painting_of(painting), INSET), 3, "white")
         tile.paste(inset, (TILE[0] - inset.width, TILE[1] - inset.height))

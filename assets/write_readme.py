@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 from app import ASSETS
-from styletx.config import PREFIX, RAY_PREFIX, Allowance, Share
-from styletx.fields import Limits, Options
-from styletx.settings import ALLOWED, PRESETS, Settings
+from styletx.config import PREFIX, RAY_PREFIX, RayOptions, ServerLimits
+from styletx.fields import ChoiceField, NumberField
+from styletx.settings import FIELDS, PRESETS, Settings
 
 README = ASSETS.parent / "README.md"
 
@@ -17,12 +17,12 @@ README = ASSETS.parent / "README.md"
 def settings_table() -> str:
     """A row for each setting: default, what may be chosen, and what it does."""
     rows = ["| setting | default | may be | what it does |", "|---|---|---|---|"]
-    for name, allowed in ALLOWED.items():
+    for name, allowed in FIELDS.items():
         default = getattr(Settings(), name)
-        if isinstance(allowed, Limits):
+        if isinstance(allowed, NumberField):
             default, choices = f"{default:g}", f"{allowed.low:g} to {allowed.high:.10g}"
-        elif isinstance(allowed, Options):
-            choices = "; ".join(f"`{word}`: {told}" for word, told in allowed.words.items())
+        elif isinstance(allowed, ChoiceField):
+            choices = "; ".join(f"`{word}`: {told}" for word, told in allowed.choices.items())
         else:
             choices = "names of layers"
         rows.append(f"| `{name}` | {default} | {choices} | {allowed.help} |")
@@ -34,7 +34,7 @@ def presets_table() -> str:
     rows = ["| preset | what it chooses |", "|---|---|"]
     for name, preset in PRESETS.items():
         chosen = {
-            n: getattr(preset, n) for n in ALLOWED if getattr(preset, n) != getattr(Settings(), n)
+            n: getattr(preset, n) for n in FIELDS if getattr(preset, n) != getattr(Settings(), n)
         }
         rows.append(f"| {name} | {', '.join(f'`{n}={value}`' for n, value in chosen.items())} |")
     return "\n".join(rows) + "\n"
@@ -52,8 +52,8 @@ def limits_table(kind: type, prefix: str, what: str) -> str:
 def tables() -> Iterator[tuple[str, str]]:
     """What each of the tables stands between, and the table."""
     yield "settings", f"{settings_table()}\n{presets_table()}"
-    yield "limits", limits_table(Allowance, PREFIX, "limits")
-    yield "cluster", limits_table(Share, RAY_PREFIX, "is")
+    yield "limits", limits_table(ServerLimits, PREFIX, "limits")
+    yield "cluster", limits_table(RayOptions, RAY_PREFIX, "is")
 
 
 def between(name: str, table: str) -> str:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from ._version import VERSION as __version__
 from .errors import StyletxError
 from .events import Event, Progress, Result, Style
-from .settings import ALLOWED, PRESETS, Settings
+from .settings import FIELDS, PRESETS, Settings
 
 if TYPE_CHECKING:
     from .core.engine import stylize
 
 __all__ = [
-    "ALLOWED",
+    "FIELDS",
     "PRESETS",
     "Event",
     "Progress",

@@ -7,55 +7,57 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from .errors import SettingsError
-from .settings import LARGEST, Settings
+from .settings import MAX_SIZE, Settings
 from .text import quote
 
 MEGA = 10**6
 PREFIX = "STYLETX_"  # of the environment variables: STYLETX_QUEUE is `queue`
-RAY_PREFIX = "STYLETX_RAY_"  # the same of a `Share`
+RAY_PREFIX = "STYLETX_RAY_"  # the same of a `RayOptions`
 CPU_SIZE = 2048  # pixels that two cores paint in two minutes
 ON_A_SPACE = ("SYSTEM", "spaces")  # what the Hugging Face Hub says in the environment of its own
 
 
-def limit(default: float, help: str, least: float = 1) -> Any:
+def env_field(default: float, help: str, least: float = 1) -> Any:
     """A number of the dataclass, described for those who run a server."""
     return field(default=default, metadata={"help": help, "least": least})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Allowance:
+class ServerLimits:
     """What visitors may ask of a server. The defaults suit two cores and 16 GB."""
 
-    max_upload: float = limit(40, "MB of an uploaded file, or of one that is fetched")
-    max_body: float = limit(8, "MB of any other request")
-    max_data: float = limit(4, "MB of a picture that is given as a data: address")
-    max_pixels: float = limit(40, "million pixels of a picture that is read: 40 at most")
-    max_size: int = limit(
-        0, f"pixels of a result; 0 is {CPU_SIZE} on a CPU, {LARGEST} on a graphics card", 0
+    max_upload: float = env_field(40, "MB of an uploaded file, or of one that is fetched")
+    max_body: float = env_field(8, "MB of any other request")
+    max_data: float = env_field(4, "MB of a picture that is given as a data: address")
+    max_pixels: float = env_field(40, "million pixels of a picture that is read: 40 at most")
+    max_size: int = env_field(
+        0, f"pixels of a result; 0 is {CPU_SIZE} on a CPU, {MAX_SIZE} on a graphics card", 0
     )
-    max_work: float = limit(1000, "million pixels of a run: its steps times its size squared")
-    max_seconds: float = limit(900, "seconds that a run may paint; then what there is is kept")
-    runs_per_visitor: int = limit(1, "runs of one visitor at a time")
-    runs_per_address: int = limit(4, "runs at a time from one address")
-    queue: int = limit(16, "runs at a time, with the one that is painted")
-    calls: int = limit(256, "calls of the page and of programs that wait at a time")
-    calls_per_address: int = limit(16, "calls that wait at a time from one address")
-    requests_per_second: float = limit(20, "requests from one address, or 50 times as many at once")
-    connections: int = limit(100, "requests at a time from one address")
-    uploads_per_hour: float = limit(500, "MB that one address may send")
-    max_cache: float = limit(4000, "MB of pictures that lie on the server")
-    proxies: int = limit(0, "proxies before the server that tell it addresses; on a Space 1", 0)
+    max_work: float = env_field(1000, "million pixels of a run: its steps times its size squared")
+    max_seconds: float = env_field(900, "seconds that a run may paint; then what there is is kept")
+    runs_per_visitor: int = env_field(1, "runs of one visitor at a time")
+    runs_per_address: int = env_field(4, "runs at a time from one address")
+    queue: int = env_field(16, "runs at a time, with the one that is painted")
+    calls: int = env_field(256, "calls of the page and of programs that wait at a time")
+    calls_per_address: int = env_field(16, "calls that wait at a time from one address")
+    requests_per_second: float = env_field(
+        20, "requests from one address, or 50 times as many at once"
+    )
+    connections: int = env_field(100, "requests at a time from one address")
+    uploads_per_hour: float = env_field(500, "MB that one address may send")
+    max_cache: float = env_field(4000, "MB of pictures that lie on the server")
+    proxies: int = env_field(0, "proxies before the server that tell it addresses; on a Space 1", 0)
 
     @classmethod
-    def of(cls, environment: Mapping[str, str] = os.environ) -> "Allowance":
+    def of(cls, environment: Mapping[str, str] = os.environ) -> "ServerLimits":
         """The limits of this server. Raises `SettingsError` for a variable that is no number."""
         named, value = ON_A_SPACE
         given: dict[str, Any] = {"proxies": 1} if environment.get(named) == value else {}
-        return cls(**given | told_by(environment, PREFIX, cls))
+        return cls(**given | from_environment(environment, PREFIX, cls))
 
     def largest(self, device: str) -> int:
         """The largest size on that kind of device."""
-        return self.max_size or (CPU_SIZE if device == "cpu" else LARGEST)
+        return self.max_size or (CPU_SIZE if device == "cpu" else MAX_SIZE)
 
     def check(self, settings: Settings, device: str) -> None:
         """Raises `SettingsError` for a run that is more than one visitor may have."""
@@ -63,7 +65,7 @@ class Allowance:
         if size > most:
             raise SettingsError(
                 f"size is {size}, but here at most {most} pixels are painted for each visitor; the "
-                f"command line paints up to {LARGEST}."
+                f"command line paints up to {MAX_SIZE}."
             )
         allowed = int(self.max_work * MEGA / size**2)
         if steps > allowed and not settings.seconds:  # which max_seconds bound as well
@@ -73,7 +75,7 @@ class Allowance:
             )
 
 
-def told_by(environment: Mapping[str, str], prefix: str, kind: type) -> dict[str, float]:
+def from_environment(environment: Mapping[str, str], prefix: str, kind: type) -> dict[str, float]:
     """What the environment says of the numbers of a dataclass, each by its name after a prefix.
     Raises `SettingsError` for one that is none."""
     names = {one.name: prefix + one.name.upper() for one in fields(kind)}
@@ -98,14 +100,14 @@ def number(name: str, text: str, wanted: "Field[Any]") -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
+class RayOptions:
     """What of a cluster each run takes."""
 
-    cpus: float = limit(2, "processors of a node that a run takes", 0.1)
-    gpus: float = limit(0, "graphics cards of a node that a run takes, or a part of one", 0)
-    fallback: int = limit(0, "1: where the cluster is gone, this machine paints", 0)
+    cpus: float = env_field(2, "processors of a node that a run takes", 0.1)
+    gpus: float = env_field(0, "graphics cards of a node that a run takes, or a part of one", 0)
+    fallback: int = env_field(0, "1: where the cluster is gone, this machine paints", 0)
 
     @classmethod
-    def of(cls, environment: Mapping[str, str] = os.environ) -> "Share":
+    def of(cls, environment: Mapping[str, str] = os.environ) -> "RayOptions":
         """As the environment says. Raises `SettingsError` for a variable that is no number."""
-        return cls(**told_by(environment, RAY_PREFIX, cls))  # type: ignore[arg-type]
+        return cls(**from_environment(environment, RAY_PREFIX, cls))  # type: ignore[arg-type]

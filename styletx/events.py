@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 
 from PIL import Image
 
-from .fields import Limits
+from .fields import NumberField
 from .settings import Settings
 
 
@@ -61,7 +61,7 @@ class Result(Report):
         return self.step < self.steps
 
     @classmethod
-    def kept(cls, progress: Progress) -> "Result":
+    def from_progress(cls, progress: Progress) -> "Result":
         """The work so far as a result, for who stops here."""
         facts = {field.name: getattr(progress, field.name) for field in fields(Report)}
         return cls(**facts, picture=progress.preview)
@@ -70,4 +70,4 @@ class Result(Report):
 Event = Progress | Result
 Events = Generator[Event, None, None]
 MOST_PAINTINGS = 4
-SHARE = Limits(0, 1000, 0.05, "Share", "How much of a painting there is beside the others")
+SHARE = NumberField(0, 1000, 0.05, "Share", "How much of a painting there is beside the others")

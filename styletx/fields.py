@@ -7,14 +7,14 @@ from numbers import Integral, Real
 from typing import TypeVar
 
 from .errors import SettingsError
-from .layers import parse, written
+from .layers import format_layers, parse_layers
 from .text import quote
 
 Value = TypeVar("Value", int, float, str)
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class NumberField:
     """What a slider or a command-line option needs to know about a number."""
 
     low: float
@@ -28,7 +28,7 @@ class Limits:
         wanted = "a whole number" if kind is int else "a number"
         if not isinstance(value, Real) or isinstance(value, bool):
             raise SettingsError(f"{name} is {quote(value)}, but must be {wanted}.")
-        number = plain(value)
+        number = to_builtin(value)
         if not self.low <= number <= self.high:
             allowed = f"between {self.low:g} and {self.high:.10g}"
             raise SettingsError(f"{name} is {quote(value)}, but must lie {allowed}.")
@@ -38,25 +38,25 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ChoiceField:
     """What a row of buttons or a command-line option needs to know about a word: all that there
     are, and what each means."""
 
-    words: Mapping[str, str]
+    choices: Mapping[str, str]
     label: str
     help: str
 
     def check(self, name: str, value: object, kind: type) -> str:
-        """The value itself, or a `SettingsError` that names the words there are."""
-        if not isinstance(value, str) or value not in self.words:
-            *others, last = self.words
+        """The value itself, or a `SettingsError` that names the choices there are."""
+        if not isinstance(value, str) or value not in self.choices:
+            *others, last = self.choices
             allowed = f"{', '.join(others)} or {last}"
             raise SettingsError(f"{name} is {quote(value)}, but must be {allowed}.")
         return str(value)  # without what a subclass adds
 
 
 @dataclass(frozen=True, slots=True)
-class Layers:
+class LayersField:
     """What a text field or a command-line option needs to know about a choice of layers."""
 
     label: str
@@ -66,13 +66,13 @@ class Layers:
         """The layers in the network's order, or a `SettingsError` that says what is wrong."""
         if not isinstance(value, str):
             raise SettingsError(f"{name} is {quote(value)}, but must name layers, as in relu4_2.")
-        return written(parse(name, value))
+        return format_layers(parse_layers(name, value))
 
 
-Allowed = Limits | Options | Layers
+Field = NumberField | ChoiceField | LayersField
 
 
-def plain(number: Real) -> int | float:
+def to_builtin(number: Real) -> int | float:
     """The number as Python's own, since numpy's round what they are compared with."""
     try:
         return int(number) if isinstance(number, Integral) else float(number)
@@ -80,6 +80,6 @@ def plain(number: Real) -> int | float:
         return math.inf
 
 
-def choice(default: Value, allowed: Allowed) -> Value:
+def setting(default: Value, allowed: Field) -> Value:
     """A setting with what it may be, described for the people who choose it."""
     return field(default=default, metadata={"allowed": allowed})

@@ -14,7 +14,7 @@ LAYERS = tuple(
 )
 FINE_BLOCKS = 3  # those that see brush strokes rather than shapes
 CHOICES = LAYERS[:-1]  # those that may be chosen: pool5 needs larger pictures than all others
-Weighted = tuple[tuple[str, float], ...]  # layers and what each counts for
+LayerWeights = tuple[tuple[str, float], ...]  # layers and what each counts for
 
 
 def block(layer: str) -> int:
@@ -22,17 +22,17 @@ def block(layer: str) -> int:
     return int(layer.removeprefix("relu").removeprefix("pool")[0])
 
 
-def shrunk(layer: str) -> int:
+def stride(layer: str) -> int:
     """How many pixels of the picture, along a side, one activation stands for."""
     return 1 << (block(layer) - (1 if layer.startswith("relu") else 0))
 
 
-def fine(layers: Weighted) -> Weighted:
+def shallow_layers(layers: LayerWeights) -> LayerWeights:
     """Those of the layers that see brush strokes."""
     return tuple((layer, weight) for layer, weight in layers if block(layer) <= FINE_BLOCKS)
 
 
-def names(layers: Weighted) -> tuple[str, ...]:
+def layer_names(layers: LayerWeights) -> tuple[str, ...]:
     """The layers without what they count for."""
     return tuple(name for name, _ in layers)
 
@@ -41,7 +41,7 @@ def deepest(layers: Iterable[str]) -> str:
     return max(layers, key=LAYERS.index)
 
 
-def parse(name: str, text: str) -> Weighted:
+def parse_layers(name: str, text: str) -> LayerWeights:
     """Such as "relu1_1 relu3_1=0.5": layers with weights, 1 unless given, in the network's order.
 
     Raises `SettingsError`, with the closest name there is, in words about the setting `name`.
@@ -69,6 +69,6 @@ def parse(name: str, text: str) -> Weighted:
     return tuple(sorted(found.items(), key=lambda item: LAYERS.index(item[0])))
 
 
-def written(layers: Weighted) -> str:
-    """The layers as `parse` reads them, and so that they are read as what is written here."""
+def format_layers(layers: LayerWeights) -> str:
+    """Return the layers as text that `parse_layers` reads."""
     return " ".join(f"{name}={weight:g}".removesuffix("=1") for name, weight in layers)

@@ -7,7 +7,7 @@ counted: defaultdict[str, float] = defaultdict(float)  # by name and label, as t
 lock = Lock()
 
 
-def count(name: str, amount: float = 1, **label: str) -> None:
+def increment(name: str, amount: float = 1, **label: str) -> None:
     """Add to one of the figures: `count("refusals", reason="rate")`."""
     shown = ",".join(f'{key}="{value}"' for key, value in label.items())
     with lock:

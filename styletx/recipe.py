@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from styletx.imaging.files import note_in
+from styletx.imaging.files import read_metadata
 
 from ._version import VERSION
 from .errors import SettingsError, StyletxError
 from .events import MOST_PAINTINGS, SHARE, Report
-from .settings import ALLOWED, Settings
+from .settings import FIELDS, Settings
 
 LONGEST = 20_000  # letters: what is longer was not written here
 Inputs = Mapping[str, str | float]
@@ -37,7 +37,7 @@ class Recipe:
     finished: bool
 
 
-def written(report: Report, inputs: Inputs) -> str:
+def to_json(report: Report, inputs: Inputs) -> str:
     """The recipe of a run as ASCII. It holds no names, no paths and no picture."""
     recipe = {
         "styletx": VERSION,
@@ -51,7 +51,7 @@ def written(report: Report, inputs: Inputs) -> str:
     return json.dumps(recipe)
 
 
-def inputs_of(pictures: Mapping[str, Path | None], shares: Mapping[str, float]) -> Inputs:
+def input_fingerprints(pictures: Mapping[str, Path | None], shares: Mapping[str, float]) -> Inputs:
     """The fingerprints of the `pictures` that there are, and the `shares` that are not 1."""
     fingerprints = {name: fingerprint(path) for name, path in pictures.items() if path}
     return fingerprints | {name: share for name, share in shares.items() if share != 1}
@@ -65,19 +65,21 @@ def fingerprint(path: Path) -> str:
 def read_recipe(path: Path) -> Recipe:
     """The recipe in a picture's file. Raises `StyletxError` if there is none, or if it was written
     by a version that knows other settings."""
-    note = note_in(path)
+    note = read_metadata(path)
     if not note:
         raise StyletxError(
             f"{path.name} holds no recipe. Pictures painted here have one, unless another program "
             "saved them again, as many that send pictures do."
         )
-    told = parsed(note, path.name)
-    version, weights, device = (plain(told.get(name)) for name in ("styletx", "weights", "device"))
-    unknown = sorted(set(told["settings"]) - set(ALLOWED))
+    told = parse_note(note, path.name)
+    version, weights, device = (
+        sanitize(told.get(name)) for name in ("styletx", "weights", "device")
+    )
+    unknown = sorted(set(told["settings"]) - set(FIELDS))
     if unknown:
         raise StyletxError(
             f"{path.name} was painted by styletx {version}, which knows the setting "
-            f"{plain(unknown[0])}; this is {VERSION}."
+            f"{sanitize(unknown[0])}; this is {VERSION}."
         )
     try:
         settings = Settings(**told["settings"])
@@ -89,7 +91,7 @@ def read_recipe(path: Path) -> Recipe:
     return Recipe(settings, inputs, version, weights, device, finished)
 
 
-def plain(word: object) -> str:
+def sanitize(word: object) -> str:
     """A word of a recipe as it can be shown: whoever wrote it, it is neither HTML nor Markdown."""
     return (
         word if isinstance(word, str) and re.fullmatch(r"[\w.,:/@ +-]{1,100}", word) else "unknown"
@@ -104,7 +106,7 @@ def is_input(name: str, value: object) -> bool:
     return known and isinstance(value, str) and bool(re.fullmatch("[0-9a-f]{64}", value))
 
 
-def parsed(note: str, name: str) -> dict[str, Any]:
+def parse_note(note: str, name: str) -> dict[str, Any]:
     """The parts of a note; whoever wrote it, `settings` and `inputs` are mappings."""
     try:
         told = json.loads(note) if len(note) <= LONGEST else None
@@ -117,7 +119,7 @@ def parsed(note: str, name: str) -> dict[str, Any]:
     return told
 
 
-def missing(recipe: Recipe, inputs: Inputs) -> list[str]:
+def differing_inputs(recipe: Recipe, inputs: Inputs) -> list[str]:
     """What of the recipe's inputs is not the same among `inputs`, by name."""
     names = [*recipe.inputs, *(name for name in inputs if name not in recipe.inputs)]
     return [name for name in names if recipe.inputs.get(name) != inputs.get(name)]

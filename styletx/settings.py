@@ -6,11 +6,11 @@ from types import MappingProxyType
 from typing import Any
 
 from .errors import SettingsError
-from .fields import Allowed, Layers, Limits, Options, choice
+from .fields import ChoiceField, Field, LayersField, NumberField, setting
 from .text import quote
 
-SMALLEST, LARGEST = 64, 4096  # pixels on the longest side of a result
-STRONGEST = 10  # style_weight: nothing is left of the content
+MIN_SIZE, MAX_SIZE = 64, 4096  # pixels on the longest side of a result
+MAX_STYLE_WEIGHT = 10  # style_weight: nothing is left of the content
 INITS = {
     "colors": "the photo in the painting's colours",
     "photo": "the photo as it is",
@@ -25,26 +25,34 @@ class Settings:
     Raises `SettingsError` for a value of the wrong kind or outside its limits.
     """
 
-    size: int = choice(
-        512, Limits(SMALLEST, LARGEST, 16, "Size", "Longest side of the result, in pixels")
+    size: int = setting(
+        512, NumberField(MIN_SIZE, MAX_SIZE, 16, "Size", "Longest side of the result, in pixels")
     )
-    steps: int = choice(48, Limits(1, 2000, 1, "Steps", "How often the picture is refined, in all"))
-    seconds: float = choice(
+    steps: int = setting(
+        48, NumberField(1, 2000, 1, "Steps", "How often the picture is refined, in all")
+    )
+    seconds: float = setting(
         0.0,
-        Limits(0, 600, 1, "Seconds", "Paint as well as this time allows; 0 counts steps instead"),
-    )
-    style_weight: float = choice(
-        1.0,
-        Limits(
-            0, STRONGEST, 0.1, "Style strength", "0 is the photo, 10 little but the painting (β)"
+        NumberField(
+            0, 600, 1, "Seconds", "Paint as well as this time allows; 0 counts steps instead"
         ),
     )
-    style_scale: float = choice(
-        1.0, Limits(0.25, 4, 0.05, "Stroke size", "How large the painting's strokes become")
+    style_weight: float = setting(
+        1.0,
+        NumberField(
+            0,
+            MAX_STYLE_WEIGHT,
+            0.1,
+            "Style strength",
+            "0 is the photo, 10 little but the painting (β)",
+        ),
     )
-    colors: str = choice(
+    style_scale: float = setting(
+        1.0, NumberField(0.25, 4, 0.05, "Stroke size", "How large the painting's strokes become")
+    )
+    colors: str = setting(
         "painting",
-        Options(
+        ChoiceField(
             {
                 "painting": "the painting's colours",
                 "photo": "the photo's colours",
@@ -55,27 +63,29 @@ class Settings:
             "Whose colours the result has",
         ),
     )
-    content_weight: float = choice(
-        1.0, Limits(0, 10, 0.1, "Content strength", "How strongly the photo's shapes are kept (α)")
+    content_weight: float = setting(
+        1.0,
+        NumberField(0, 10, 0.1, "Content strength", "How strongly the photo's shapes are kept (α)"),
     )
-    detail: float = choice(
-        1.0, Limits(0, 10, 0.1, "Detail", "How crisp the photo's own edges stay; 0 is loose")
+    detail: float = setting(
+        1.0, NumberField(0, 10, 0.1, "Detail", "How crisp the photo's own edges stay; 0 is loose")
     )
-    smoothness: float = choice(
-        0.0, Limits(0, 10, 0.1, "Smoothness", "How strongly neighbouring pixels are evened out")
+    smoothness: float = setting(
+        0.0,
+        NumberField(0, 10, 0.1, "Smoothness", "How strongly neighbouring pixels are evened out"),
     )
-    init: str = choice(
+    init: str = setting(
         "colors",
-        Options(
+        ChoiceField(
             INITS,
             "Start",
             "What the first canvas is",
         ),
     )
-    seed: int = choice(0, Limits(0, 2**31 - 1, 1, "Seed", "Which noise to begin with"))
-    method: str = choice(
+    seed: int = setting(0, NumberField(0, 2**31 - 1, 1, "Seed", "Which noise to begin with"))
+    method: str = setting(
         "octaves",
-        Options(
+        ChoiceField(
             {
                 "octaves": "from coarse to fine",
                 "gatys": "as in Gatys et al. (2016)",
@@ -85,21 +95,23 @@ class Settings:
             "are 1",
         ),
     )
-    optimizer: str = choice(
+    optimizer: str = setting(
         "lbfgs",
-        Options(
+        ChoiceField(
             {"lbfgs": "L-BFGS", "adam": "Adam"}, "Optimiser", "How a step follows from the slope"
         ),
     )
-    learning_rate: float = choice(
-        0.05, Limits(0.001, 0.5, 0.001, "Learning rate", "How far a step may go")
+    learning_rate: float = setting(
+        0.05, NumberField(0.001, 0.5, 0.001, "Learning rate", "How far a step may go")
     )
-    style_layers: str = choice(
+    style_layers: str = setting(
         "relu1_1 relu2_1 relu3_1 relu4_1 relu5_1",
-        Layers("Style layers", "Where the manner is compared; =2 after a name counts it twice"),
+        LayersField(
+            "Style layers", "Where the manner is compared; =2 after a name counts it twice"
+        ),
     )
-    content_layers: str = choice(
-        "relu4_2", Layers("Content layers", "Where the photo's shapes are compared")
+    content_layers: str = setting(
+        "relu4_2", LayersField("Content layers", "Where the photo's shapes are compared")
     )
 
     @property
@@ -108,15 +120,13 @@ class Settings:
         return self.style_weight > 0 and self.colors != "only"
 
     def __post_init__(self) -> None:
-        for setting in fields(self):
-            value = ALLOWED[setting.name].check(
-                setting.name, getattr(self, setting.name), type(setting.default)
-            )
-            object.__setattr__(self, setting.name, value)
+        for one in fields(self):
+            value = FIELDS[one.name].check(one.name, getattr(self, one.name), type(one.default))
+            object.__setattr__(self, one.name, value)
 
 
-ALLOWED: Mapping[str, Allowed] = MappingProxyType(
-    {setting.name: setting.metadata["allowed"] for setting in fields(Settings)}
+FIELDS: Mapping[str, Field] = MappingProxyType(
+    {one.name: one.metadata["allowed"] for one in fields(Settings)}
 )
 PRESETS: Mapping[str, Settings] = MappingProxyType(
     {
@@ -130,7 +140,7 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
 )
 
 
-def preset(name: str | None, chosen: Mapping[str, Any]) -> Settings:
+def settings_from(name: str | None, chosen: Mapping[str, Any]) -> Settings:
     """The settings of that name, or the default ones, with what is chosen besides.
 
     Raises `SettingsError` for a preset or a setting that there is not, as for an impossible choice.
@@ -140,7 +150,7 @@ def preset(name: str | None, chosen: Mapping[str, Any]) -> Settings:
     if asked not in known:
         raise SettingsError(f"There is no preset {quote(name)}; there are {', '.join(PRESETS)}.")
     for key in chosen:
-        if key not in ALLOWED:
-            there_are = ", ".join(ALLOWED)
+        if key not in FIELDS:
+            there_are = ", ".join(FIELDS)
             raise SettingsError(f"There is no setting {quote(key)}; there are {there_are}.")
     return replace(known[asked], **chosen)

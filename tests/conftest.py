@@ -153,10 +153,10 @@ def paint(files, monkeypatch):
 
 @pytest.fixture(scope="session")
 def one_painter():
-    from styletx.config import Allowance
-    from styletx.runners.queue import Painter
+    from styletx.config import ServerLimits
+    from styletx.runners.queue import JobQueue
 
-    painter = Painter(allowance=Allowance(max_size=4096, max_work=10**6))
+    painter = JobQueue(allowance=ServerLimits(max_size=4096, max_work=10**6))
     yield painter
     painter.close()
 

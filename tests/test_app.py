@@ -10,21 +10,21 @@ from PIL import Image
 
 import app as page
 import styletx.api.job_files as reports
-from styletx import ALLOWED, PRESETS, Settings, StyletxError
-from styletx.api.job_files import KINDS
+from styletx import FIELDS, PRESETS, Settings, StyletxError
+from styletx.api.job_files import EXPORT_FORMATS
 from styletx.api.schema import DEFAULTS
-from styletx.config import Allowance
+from styletx.config import ServerLimits
 from styletx.errors import Unwritable
-from styletx.fields import Limits, Options
+from styletx.fields import ChoiceField, NumberField
 from styletx.imaging.files import save
-from styletx.recipe import inputs_of, written
-from styletx.runners.queue import Painter
-from styletx.server.errors import speaking_plainly
+from styletx.recipe import input_fingerprints, to_json
+from styletx.runners.queue import JobQueue
+from styletx.server.errors import as_gradio_errors
 from styletx.server.storage import runs
-from styletx.ui.history import collected
-from styletx.ui.inputs import looked_at, repeated, twice_as_large
-from styletx.ui.mask_editor import BRUSHES, SOFT, brushed, to_paint_over
-from styletx.ui.results import seen
+from styletx.ui.history import add_entry
+from styletx.ui.inputs import doubled_settings, repeated, upload_message
+from styletx.ui.mask_editor import BRUSHES, SOFT, masks_from_drawing, to_paint_over
+from styletx.ui.results import finished_updates
 from tests.helpers.page import ask, both, build_app, by_name, handler, upload
 from tests.helpers.scripted import FACTS, PICTURE, progress, result
 from tests.helpers.settings import OTHER
@@ -36,7 +36,9 @@ def test_the_page_shows_a_run_from_first_to_last(painter, files):
     assert last["status"] == last["said"] == "Done: 3 steps in 0 s."
     assert last["picture"].endswith("photo-painting.png")
     assert last["png"].value["path"] == last["picture"]
-    assert [kind for kind in KINDS if last[kind].interactive] == ["png"]  # the others follow
+    assert [kind for kind in EXPORT_FORMATS if last[kind].interactive] == [
+        "png"
+    ]  # the others follow
     assert pressable(last) == ["go", "more", "twice"]
     assert len(last["go_on"]) == 32
     assert last["run"]["run_id"] == last["go_on"]
@@ -71,7 +73,7 @@ def test_a_run_that_fails_says_so_and_is_never_called_done(painter, files, begun
 
 
 def test_a_run_stopped_in_line_leaves_the_last_picture(painter, files, monkeypatch):
-    monkeypatch.setattr(painter, "next_run", lambda: None)  # it waits
+    monkeypatch.setattr(painter, "next_job", lambda: None)  # it waits
     watching = ask(build_app(painter), "paint", **both(files))
     painter.stop(next(watching)["run"]["run_id"])
     *_, last = watching
@@ -140,7 +142,7 @@ def test_a_run_goes_on_from_what_came_of_another(painter, files, arrived):
     list(ask(app, "stylize", **both(files), go_on=report["run_id"]))
     assert arrived["begun"].tobytes() == Image.open(path).tobytes()
     asked = {**DEFAULTS, "go_on": report["run_id"]}
-    assert twice_as_large(asked) == {"size": 80, "steps": 48}
+    assert doubled_settings(asked) == {"size": 80, "steps": 48}
     arrived.clear()
     list(ask(app, "paint", **both(files), go_on=report["run_id"]))
     assert "begun" not in arrived  # Paint begins anew
@@ -154,22 +156,22 @@ def test_doubling_takes_the_steps_that_the_size_would_have_had(painter, files, a
     *_, (path, report) = ask(build_app(painter), "stylize", **both(files))
     Image.new("RGB", (512, 341)).save(path)
     asked = {**DEFAULTS, "go_on": report["run_id"]}
-    assert twice_as_large(asked) == {"size": 1024, "steps": 12}
-    assert twice_as_large({**asked, "method": "gatys"})["steps"] == 48
+    assert doubled_settings(asked) == {"size": 1024, "steps": 12}
+    assert doubled_settings({**asked, "method": "gatys"})["steps"] == 48
 
 
 def test_a_picture_that_is_as_large_as_can_be_is_not_doubled(painter, files, arrived):
     *_, (path, report) = ask(build_app(painter), "stylize", **both(files))
     Image.new("RGB", (4096, 64)).save(path)
     with pytest.raises(gr.Error, match="4096 pixels large, and 4096 are the most here"):
-        twice_as_large({**DEFAULTS, "go_on": report["run_id"]})
+        doubled_settings({**DEFAULTS, "go_on": report["run_id"]})
     Image.new("RGB", (100, 64)).save(path)
     with pytest.raises(gr.Error, match="100 pixels large, and 128 are the most here"):
-        twice_as_large({**DEFAULTS, "go_on": report["run_id"]}, 128)
+        doubled_settings({**DEFAULTS, "go_on": report["run_id"]}, 128)
 
 
 def test_the_page_offers_no_size_that_would_be_refused():
-    app = page.build_app(Painter(allowance=Allowance(max_size=256)))
+    app = page.build_app(JobQueue(allowance=ServerLimits(max_size=256)))
     (size,) = [c for c in app.blocks.values() if isinstance(c, gr.Slider) and c.label == "Size"]
     assert size.maximum == 256
 
@@ -178,7 +180,7 @@ def test_what_is_brushed_over_the_photo_becomes_masks_with_soft_edges():
     layer = Image.new("RGBA", (200, 100))
     layer.paste(BRUSHES["keep"], (0, 0, 100, 100))
     layer.paste(BRUSHES["mask_3"], (150, 0, 200, 100))
-    keep, second, third, fourth = brushed({"layers": [layer]})
+    keep, second, third, fourth = masks_from_drawing({"layers": [layer]})
     assert second is fourth is None
     with Image.open(keep) as mask:
         assert mask.size == (200, 100)
@@ -190,13 +192,18 @@ def test_what_is_brushed_over_the_photo_becomes_masks_with_soft_edges():
 
 def test_a_photo_that_nothing_is_brushed_over_has_no_masks():
     nothing = Image.new("RGBA", (200, 100))
-    assert brushed(None) == brushed({"layers": []}) == brushed({"layers": [nothing]}) == [None] * 4
+    assert (
+        masks_from_drawing(None)
+        == masks_from_drawing({"layers": []})
+        == masks_from_drawing({"layers": [nothing]})
+        == [None] * 4
+    )
 
 
 def test_what_is_no_picture_is_said_as_soon_as_it_is_uploaded(files):
     (files / "page.png").write_text("<html>")
-    assert "page.png is not a picture" in looked_at(upload(files, "page"))
-    assert looked_at(upload(files, "photo")) == "The picture is here."
+    assert "page.png is not a picture" in upload_message(upload(files, "page"))
+    assert upload_message(upload(files, "photo")) == "The picture is here."
 
 
 def test_strokes_stay_until_there_is_another_photo(files):
@@ -214,7 +221,7 @@ def test_strokes_stay_until_there_is_another_photo(files):
 @pytest.mark.parametrize("sizes", [[(1025, 10)], [(40, 40), (40, 41)]])
 def test_what_was_not_brushed_here_is_refused(sizes):
     with pytest.raises(gr.Error, match="has another shape than the photo"):
-        brushed({"layers": [Image.new("RGBA", size) for size in sizes]})
+        masks_from_drawing({"layers": [Image.new("RGBA", size) for size in sizes]})
 
 
 def test_a_refusal_leaves_the_last_picture_to_go_on_from(painter, files):
@@ -286,7 +293,7 @@ def test_what_only_the_api_can_ask_for_is_refused_in_a_sentence(painter, files, 
 
 
 def test_bugs_are_logged_whole_and_not_shown_to_people(caplog):
-    with pytest.raises(gr.Error) as shown, speaking_plainly():
+    with pytest.raises(gr.Error) as shown, as_gradio_errors():
         raise ZeroDivisionError("tensor shape mismatch at 0x7f")
     assert "0x7f" not in str(shown.value)
     ticket = str(shown.value).split("quote ")[1].split()[0]
@@ -295,7 +302,7 @@ def test_bugs_are_logged_whole_and_not_shown_to_people(caplog):
 
 
 def test_errors_for_people_reach_them_word_for_word():
-    with pytest.raises(gr.Error) as shown, speaking_plainly():
+    with pytest.raises(gr.Error) as shown, as_gradio_errors():
         raise StyletxError("Too large. Try a size of 512.")
     assert shown.value.message == "Too large. Try a size of 512."
 
@@ -312,14 +319,14 @@ def test_leaving_the_page_stops_the_run(painter, files):
 def test_every_setting_has_a_control_with_its_default_and_limits(painter):
     app = build_app(painter)
     controls = {block.label: block for block in app.blocks.values() if hasattr(block, "info")}
-    for name, allowed in ALLOWED.items():
+    for name, allowed in FIELDS.items():
         control = controls[allowed.label]
         assert control.value == getattr(Settings(), name)
         assert control.info == allowed.help
-        if isinstance(allowed, Limits):
+        if isinstance(allowed, NumberField):
             assert (control.minimum, control.maximum) == (allowed.low, allowed.high)
-        elif isinstance(allowed, Options):
-            assert [value for _, value in control.choices] == list(allowed.words)
+        elif isinstance(allowed, ChoiceField):
+            assert [value for _, value in control.choices] == list(allowed.choices)
 
 
 def test_the_api_names_its_arguments_as_the_settings(painter):
@@ -328,7 +335,7 @@ def test_the_api_names_its_arguments_as_the_settings(painter):
     assert set(endpoints) == {"/stylize", "/stop", "/export", "/recipe"}
     parameters = endpoints["/stylize"]["parameters"]
     assert [p["parameter_name"] for p in parameters] == list(DEFAULTS)
-    assert list(DEFAULTS)[: 2 + len(ALLOWED)] == ["content", "style", *ALLOWED]
+    assert list(DEFAULTS)[: 2 + len(FIELDS)] == ["content", "style", *FIELDS]
     assert all(p["parameter_has_default"] for p in parameters)
     assert [p["parameter_default"] for p in parameters] == list(DEFAULTS.values())
 
@@ -384,11 +391,13 @@ def test_what_is_wrong_is_said_at_the_field_that_it_is_in(painter, files):
 def test_a_painted_picture_brings_its_settings_back(files):
     wanted = Settings(**{**OTHER, "size": 300})
     kept = files / "painted.png"
-    inputs = inputs_of({"content": files / "photo.png", "style": files / "painting.png"}, {})
-    save(PICTURE, kept, note=written(replace(result(), settings=wanted), inputs))
+    inputs = input_fingerprints(
+        {"content": files / "photo.png", "style": files / "painting.png"}, {}
+    )
+    save(PICTURE, kept, note=to_json(replace(result(), settings=wanted), inputs))
     now = {**DEFAULTS, **both(files)}
     told = repeated({"path": str(kept)}, now)
-    assert {name: told[name] for name in ALLOWED} == asdict(wanted)
+    assert {name: told[name] for name in FIELDS} == asdict(wanted)
     assert told["status"].endswith("The pictures are those it was painted from: press Paint.")
     now |= {"style": None, "style_3": upload(files, "photo"), "keep": upload(files, "photo")}
     told = repeated({"path": str(kept)}, now)["status"]
@@ -399,7 +408,7 @@ def test_a_painted_picture_brings_its_settings_back(files):
 
 def test_a_painted_picture_brings_its_shares_back(files):
     kept = files / "painted.png"
-    save(PICTURE, kept, note=written(result(), {"share_2": 0.25}))
+    save(PICTURE, kept, note=to_json(result(), {"share_2": 0.25}))
     told = repeated({"path": str(kept)}, dict(DEFAULTS))
     assert [told[name] for name in ("share", "share_2", "share_3")] == [1, 0.25, 1]
 
@@ -413,7 +422,7 @@ def test_a_failure_after_a_good_picture_leaves_it_for_the_strip(painter, files):
     with pytest.raises(gr.Error):
         for shown in ask(build_app(painter), "paint", **both(files)):
             last |= shown
-    told = collected(last["run"], [], both(files)["content"])
+    told = add_entry(last["run"], [], both(files)["content"])
     assert len(told["strip"].value) == 1
     assert pressable(last) == ["go", "more", "twice"]
 
@@ -441,7 +450,7 @@ def test_the_photo_may_be_gone_when_the_picture_is_finished(painter, files):
     painter.stylize = slow
     *_, last = ask(build_app(painter), "paint", **both(files))
     assert Path(last["picture"]).is_file()
-    assert set(seen(last["run"])) >= {"film", "compared"}
+    assert set(finished_updates(last["run"])) >= {"film", "compared"}
 
 
 def test_nothing_is_brought_while_a_run_would_paint_over_it(painter, files):

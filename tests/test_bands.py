@@ -19,8 +19,8 @@ CASES = [(height, layers) for height in (333, 320, 257) for layers in (FIRST, LA
 @pytest.fixture
 def narrow(monkeypatch):
     """Let everything be looked at in bands."""
-    monkeypatch.setattr(bands, "AT_ONCE", 4000)
-    monkeypatch.setattr(features, "AT_ONCE", 0)
+    monkeypatch.setattr(bands, "MAX_UNTILED_PIXELS", 4000)
+    monkeypatch.setattr(features, "MAX_UNTILED_PIXELS", 0)
 
 
 def look(eye, image, layers):
@@ -62,4 +62,6 @@ def test_bands_cover_every_row_once_and_no_band_is_larger_than_it_may_be():
         found = bands.bands(height, width, "relu3_1")
         assert [band.top for band in found] == [0, *[band.bottom for band in found[:-1]]]
         assert found[-1].bottom == height
-        assert max((band.bottom - band.top) * width for band in found) <= bands.AT_ONCE / 2
+        assert (
+            max((band.bottom - band.top) * width for band in found) <= bands.MAX_UNTILED_PIXELS / 2
+        )

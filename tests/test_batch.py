@@ -20,13 +20,13 @@ import styletx.cli.paint as command_line
 from styletx.cli.batch import runner as work
 from styletx.cli.batch.command import batch as many
 from styletx.cli.batch.command import parser
-from styletx.cli.batch.outputs import Manifest, entered
-from styletx.cli.batch.progress import Bar
+from styletx.cli.batch.outputs import Manifest, open_output_folder
+from styletx.cli.batch.progress import BatchProgress
 from styletx.cli.main import main as cli_main
 from styletx.core.engine import stylize
 from styletx.errors import OutOfMemory, Unwritable, WeightsError
 from styletx.imaging.files import save
-from styletx.recipe import fingerprint, inputs_of, read_recipe, written
+from styletx.recipe import fingerprint, input_fingerprints, read_recipe, to_json
 from styletx.runners import select as runners
 from styletx.runners.local import Local
 from styletx.settings import PRESETS, Settings
@@ -80,7 +80,7 @@ def paint(path, color):
 @pytest.fixture
 def runner(monkeypatch):
     runner = Scripted()
-    monkeypatch.setattr(runners, "chosen", lambda: runner)
+    monkeypatch.setattr(runners, "get_runner", lambda: runner)
     monkeypatch.setattr(work, "EVERY", 0.01)
     return runner
 
@@ -125,7 +125,9 @@ def test_every_photo_is_painted_in_the_manner_of_every_painting(here, runner, ca
 
 def test_paintings_come_one_after_the_other_and_each_is_read_once(here, runner, monkeypatch):
     seen = []
-    monkeypatch.setattr(work, "read", lambda path, _: seen.append(path.stem) or Image.open(path))
+    monkeypatch.setattr(
+        work, "read_image", lambda path, _: seen.append(path.stem) or Image.open(path)
+    )
     batch()
     assert [style for _, style, _ in runner.runs] == 3 * [GOLD] + 3 * [GREY]
     assert seen == ["spring", "a", "b", "c", "wave", "a", "b", "c"]
@@ -148,7 +150,7 @@ def test_photos_are_in_memory_only_while_they_are_painted(here, runner, monkeypa
         def getpixel(self, place):
             return ()
 
-    monkeypatch.setattr(work, "read", read)
+    monkeypatch.setattr(work, "read_image", read)
     gc.freeze()  # there is much that has nothing to do with it
     assert batch() == 0
     gc.unfreeze()
@@ -159,7 +161,7 @@ def test_the_picture_carries_its_recipe_as_one_painted_alone(here, runner):
     batch("in/a.png", "--style", "by/wave.png", "--steps", "7")
     paths = {"content": Path("in/a.png"), "style": Path("by/wave.png")}
     event = replace(result(), settings=Settings(steps=7))
-    save(PICTURE, "alone.png", note=written(event, inputs_of(paths, {})))
+    save(PICTURE, "alone.png", note=to_json(event, input_fingerprints(paths, {})))
     assert Path("out/a-wave.png").read_bytes() == Path("alone.png").read_bytes()
 
 
@@ -320,7 +322,7 @@ def test_photos_may_lie_where_the_pictures_go_and_those_are_not_painted_again(he
 
 
 def test_two_batches_do_not_paint_into_one_folder(here, runner, capsys):
-    with entered(Path("out")):
+    with open_output_folder(Path("out")):
         assert batch() == 1
     told = "Another batch is painting into out; wait for it, or choose another folder.\n"
     assert capsys.readouterr().err == told
@@ -371,7 +373,7 @@ def test_a_last_good_picture_of_a_run_that_broke_is_no_picture_of_the_batch(here
             yield result(step=1)
             raise OutOfMemory("It does not fit.")
 
-    monkeypatch.setattr(runners, "chosen", Breaks)
+    monkeypatch.setattr(runners, "get_runner", Breaks)
     assert batch() == 1
     assert pictures() == []
 
@@ -468,7 +470,7 @@ def test_what_has_changed_is_painted_anew(here, runner, monkeypatch, what):
         monkeypatch.setattr("styletx.cli.batch.outputs.VERSION", "99.0")
     elif what == "unfinished":
         paths = {"content": Path("in/a.png"), "style": Path("by/wave.png")}
-        save(PICTURE, out, note=written(result(step=1), inputs_of(paths, {})))
+        save(PICTURE, out, note=to_json(result(step=1), input_fingerprints(paths, {})))
     else:
         out.write_bytes(out.read_bytes()[:-40])
     assert batch(*words, *painting, *more) == 0
@@ -549,7 +551,7 @@ def test_what_a_killed_batch_left_half_written_goes_with_the_next(here, runner):
 def stop(monkeypatch):
     """Send a signal to this process, and wait until it is seen."""
     said = []
-    monkeypatch.setattr(Bar, "write", lambda _, sentence, file: said.append(sentence))
+    monkeypatch.setattr(BatchProgress, "write", lambda _, sentence, file: said.append(sentence))
 
     def send(number):
         os.kill(os.getpid(), number)
@@ -581,7 +583,7 @@ def test_ctrl_c_before_anything_is_painted_is_told(here, runner, capsys, monkeyp
     def pressed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("styletx.cli.batch.command.gather", pressed)
+    monkeypatch.setattr("styletx.cli.batch.command.find_images", pressed)
     assert batch() == 1
     assert capsys.readouterr().err == "Stopped before anything was painted.\n"
 
@@ -649,24 +651,24 @@ def test_the_time_left_is_honest_after_a_picture_or_two(monkeypatch):
     now, terminal = [1000.0], Terminal()
     monkeypatch.setattr("tqdm.std.time", lambda: now[0])
     monkeypatch.setattr(sys, "stderr", terminal)
-    bar = Bar(12)
+    bar = BatchProgress(12)
 
     def left():
         told = bar.bar.format_dict
         return (told["total"] - told["n"]) * told["elapsed"] / (told["n"] - told["initial"])
 
     for number in range(2):
-        bar.end(Path(f"there{number}"), painted=False)
+        bar.finish(Path(f"there{number}"), painted=False)
     now[0] += 60  # the network is loaded
     for number in range(4):
         for second in range(10):
             step = replace(progress(1), seconds=float(second))
-            bar.see(Path(f"{number}.png"), replace(step, seconds_left=10.0 - second))
+            bar.update(Path(f"{number}.png"), replace(step, seconds_left=10.0 - second))
             now[0] += 1
-        bar.end(Path(f"{number}.png"), painted=True)
+        bar.finish(Path(f"{number}.png"), painted=True)
         if number:
             assert left() == pytest.approx(10 * (9 - number), rel=0.15)
-    bar.end(Path("failed"), painted=False)
+    bar.finish(Path("failed"), painted=False)
     assert left() == pytest.approx(50, rel=0.15)
     bar.close()
     assert "3.png" in terminal.getvalue()
@@ -684,7 +686,7 @@ def engine(monkeypatch, eye):
         def __call__(self, content, styles, settings, *, weights=None):
             return stylize(content, styles, settings, weights=replace(eye, source="embedded"))
 
-    monkeypatch.setattr(runners, "chosen", Small)
+    monkeypatch.setattr(runners, "get_runner", Small)
 
 
 @pytest.mark.slow

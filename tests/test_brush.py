@@ -10,14 +10,14 @@ from PIL import Image
 
 from styletx import StyletxError
 from styletx.server import gradio_patches
-from styletx.server.gradio_patches import EDITED, guard_brush
+from styletx.server.gradio_patches import EDITED, patch_image_editor
 
 
 @pytest.fixture
 def editor(monkeypatch):
     for name in ("accept_blobs", "preprocess"):
         monkeypatch.setattr(gr.ImageEditor, name, getattr(gr.ImageEditor, name))
-    guard_brush()
+    patch_image_editor()
     return gr.ImageEditor(type="pil", layers=False)
 
 

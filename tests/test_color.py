@@ -2,7 +2,14 @@
 
 import torch
 
-from styletx.core.color import from_oklab, grey, mean_and_covariance, recolor, to_oklab, with_colors
+from styletx.core.color import (
+    from_oklab,
+    mean_and_covariance,
+    recolor,
+    to_grayscale,
+    to_oklab,
+    with_colors,
+)
 
 
 def picture(seed, low=0.0, high=1.0):
@@ -49,10 +56,10 @@ def test_oklab_and_back_is_nowhere():
 
 
 def test_grey_has_the_lightness_and_nothing_else():
-    found = to_oklab(grey(picture(1)))
+    found = to_oklab(to_grayscale(picture(1)))
     torch.testing.assert_close(found[:, :1], to_oklab(picture(1))[:, :1], atol=1e-4, rtol=0)
     assert found[:, 1:].abs().max() < 1e-3
-    moved = to_oklab(grey(picture(1), like=picture(2, 0.4, 0.6)))[:, 0]
+    moved = to_oklab(to_grayscale(picture(1), like=picture(2, 0.4, 0.6)))[:, 0]
     wanted = to_oklab(picture(2, 0.4, 0.6))[:, 0]
     assert abs(moved.mean() - wanted.mean()) < 1e-3
     assert abs(moved.std() - wanted.std()) < 1e-3

@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 import styletx.cli.paint as command_line
-from styletx import ALLOWED, PRESETS, Settings, StyletxError
+from styletx import FIELDS, PRESETS, Settings, StyletxError
 from styletx.imaging.files import save
-from styletx.recipe import fingerprint, inputs_of, read_recipe, written
+from styletx.recipe import fingerprint, input_fingerprints, read_recipe, to_json
 from tests.helpers.scripted import FACTS, PICTURE, progress, result
 from tests.helpers.settings import OTHER
 
@@ -17,9 +17,9 @@ def test_every_setting_has_an_option_with_the_same_default():
     options = {
         option for action in command_line.parser()._actions for option in action.option_strings
     }
-    assert {"--" + name.replace("_", "-") for name in ALLOWED} <= options
+    assert {"--" + name.replace("_", "-") for name in FIELDS} <= options
     told = " ".join(command_line.parser().format_help().split())
-    assert all(f"default {getattr(Settings(), name)})" in told for name in ALLOWED)
+    assert all(f"default {getattr(Settings(), name)})" in told for name in FIELDS)
 
 
 def test_the_result_is_written_with_the_settings_chosen(paint, files):
@@ -138,7 +138,7 @@ def kept(files):
     """A picture that was painted of photo.png in the manner of painting.png."""
     paths = {"content": files / "photo.png", "style": files / "painting.png"}
     event = replace(result(), settings=Settings(size=300, detail=2.0))
-    save(PICTURE, files / "kept.png", note=written(event, inputs_of(paths, {})))
+    save(PICTURE, files / "kept.png", note=to_json(event, input_fingerprints(paths, {})))
     return files / "kept.png"
 
 

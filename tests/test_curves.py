@@ -3,7 +3,7 @@
 import math
 import re
 
-from styletx.ui.loss_chart import MOST, Curves
+from styletx.ui.loss_chart import MOST, LossChart
 
 
 def report(seconds, level=1, done=False, **errors):
@@ -21,14 +21,14 @@ def lines(drawing, name):
 
 
 def test_they_are_drawn_at_most_once_a_second_and_at_the_end():
-    curves = Curves()
+    curves = LossChart()
     drawn = [curves.see(report(k / 4, style=1.0, content=0.5)) is not None for k in range(9)]
     assert drawn == [True, False, False, False, True, False, False, False, True]
     assert curves.see(report(2.1, done=True, style=0.1, content=0.5))
 
 
 def test_an_error_that_falls_is_drawn_falling_and_one_that_rises_rising():
-    curves = Curves()
+    curves = LossChart()
     curves.see(report(0, style=1.0, content=0.2))
     drawing = curves.see(report(1, style=0.1, content=0.4))
     (((_, first), (_, last)),) = lines(drawing, "style")
@@ -38,32 +38,32 @@ def test_an_error_that_falls_is_drawn_falling_and_one_that_rises_rising():
 
 
 def test_each_size_has_a_stroke_of_its_own():
-    curves = Curves()
+    curves = LossChart()
     for second, level in enumerate((1, 1, 2, 2, 2, 3)):
         drawing = curves.see(report(second, level, style=1 / (second + 1)))
     assert [len(stroke) for stroke in lines(drawing, "style")] == [2, 3, 1]
 
 
 def test_who_cannot_see_them_hears_the_numbers():
-    drawing = Curves().see(report(0, style=0.12345, content=0.9))
+    drawing = LossChart().see(report(0, style=0.12345, content=0.9))
     assert 'role="img"' in drawing
     assert 'aria-label="Distance from the painting 0.123, from the photo 0.9"' in drawing
 
 
 def test_a_run_without_losses_has_no_curves():
-    assert Curves().see(report(0)) is None
-    assert Curves().see(report(5, done=True)) is None
+    assert LossChart().see(report(0)) is None
+    assert LossChart().see(report(5, done=True)) is None
 
 
 def test_what_is_not_a_number_or_nothing_does_not_break_them():
-    curves = Curves()
+    curves = LossChart()
     for second, value in enumerate((math.nan, math.inf, 0.0, 1.0)):
         drawing = curves.see(report(second, style=value))
     assert "nan" not in re.findall(r'd="[^"]+"', drawing)[0]
 
 
 def test_however_long_the_run_the_drawing_stays_small():
-    curves, drawing = Curves(), ""
+    curves, drawing = LossChart(), ""
     for point in range(2 * MOST + 11):  # ten a second, of which one is drawn
         drawing = curves.see(report(point / 10, style=1.0 + point)) or drawing
     assert len(drawing) < 20_000

@@ -11,10 +11,10 @@ import pytest
 
 import styletx.server.middleware as door
 import styletx.server.rate_limit as buckets
-from styletx import metrics as figures
-from styletx.config import MEGA, Allowance
-from styletx.server.middleware import Door
-from styletx.server.rate_limit import Bucket
+from styletx import metrics
+from styletx.config import MEGA, ServerLimits
+from styletx.server.middleware import RequestGuard
+from styletx.server.rate_limit import TokenBucket
 from styletx.server.request import HEALTH, UPLOAD
 
 JOIN = "/gradio_api/queue/join"
@@ -23,7 +23,7 @@ JOIN = "/gradio_api/queue/join"
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    monkeypatch.setattr(door, "TARRY", 0)
+    monkeypatch.setattr(door, "FLOOD_DELAY_S", 0)
     return tmp_path
 
 
@@ -110,7 +110,7 @@ def post(at, path, *parts, **more):
 
 
 def test_every_answer_carries_the_headers_and_refusals_as_well():
-    at = Door(Taking(), Allowance(max_body=1), Counter())
+    at = RequestGuard(Taking(), ServerLimits(max_body=1), Counter())
     for status, headers, _ in (ask(at), post(at, "/x", bytes(2 * MEGA))):
         assert status in (200, 413)
         assert headers[b"x-content-type-options"] == b"nosniff"
@@ -123,7 +123,7 @@ def test_every_answer_carries_the_headers_and_refusals_as_well():
 @pytest.mark.parametrize(("path", "most"), [("/x", 1), (UPLOAD, 4)])
 def test_a_body_is_as_large_as_is_allowed_whatever_it_says_of_its_size(path, most):
     taking = Taking()
-    at = Door(taking, Allowance(max_body=1, max_upload=3), Counter())
+    at = RequestGuard(taking, ServerLimits(max_body=1, max_upload=3), Counter())
     assert post(at, path, bytes(most * MEGA))[0] == 200
     halves = [bytes(most * MEGA // 2)] * 3
     for headers in ({}, {"content_length": "5"}, {"content_length": "none"}):
@@ -138,7 +138,7 @@ def test_a_body_is_as_large_as_is_allowed_whatever_it_says_of_its_size(path, mos
 
 
 def test_too_many_requests_from_one_address_are_refused_and_from_others_not(now):
-    at = Door(Taking(), Allowance(requests_per_second=1), Counter())
+    at = RequestGuard(Taking(), ServerLimits(requests_per_second=1), Counter())
     told = [ask(at, "/x") for _ in range(60)]
     assert [status for status, _, _ in told] == [200] * 50 + [429] * 10
     assert sentence(told[-1][2]) == "Too many requests from your address; please wait a bit."
@@ -147,13 +147,13 @@ def test_too_many_requests_from_one_address_are_refused_and_from_others_not(now)
 
 
 def test_what_costs_gradio_ten_times_as_much_counts_as_ten(now):
-    at = Door(Taking(), Allowance(requests_per_second=1), Counter())
+    at = RequestGuard(Taking(), ServerLimits(requests_per_second=1), Counter())
     for path in ("/config", "/gradio_api/info/", "/"):
         assert [ask(at, path, client=path)[0] for _ in range(6)] == [200] * 5 + [429]
 
 
 def test_the_hundred_files_of_a_page_count_as_ten_so_that_a_school_can_open_it(now):
-    at = Door(Taking(), Allowance(requests_per_second=1), Counter())  # 50 at once
+    at = RequestGuard(Taking(), ServerLimits(requests_per_second=1), Counter())  # 50 at once
     for _ in range(2):
         assert ask(at, "/")[0] == 200
         assert {ask(at, f"/assets/{file}.js")[0] for file in range(100)} == {200}
@@ -182,33 +182,33 @@ def test_who_listens_is_counted_as_long_as_they_do(path, query, session):
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    ask(Door(listening, Allowance(), listeners), path, gradio=gradio, query=query)
+    ask(RequestGuard(listening, ServerLimits(), listeners), path, gradio=gradio, query=query)
     assert seen == [{session: 1}]
     assert not listeners
 
 
 def test_a_bucket_fills_up_again_with_time(now):
-    bucket = Bucket(3, 0.5)
-    assert [bucket.takes("a") for _ in range(4)] == [True, True, True, False]
+    bucket = TokenBucket(3, 0.5)
+    assert [bucket.try_acquire("a") for _ in range(4)] == [True, True, True, False]
     now.seconds = 2.0
-    assert [bucket.takes("a") for _ in range(2)] == [True, False]
+    assert [bucket.try_acquire("a") for _ in range(2)] == [True, False]
     now.seconds = -100.0  # a clock that goes back gives nothing away, and takes nothing
-    assert not bucket.takes("a", 3)
-    assert bucket.takes("b", 3)
+    assert not bucket.try_acquire("a", 3)
+    assert bucket.try_acquire("b", 3)
 
 
 def test_a_bucket_forgets_those_that_it_heard_of_longest_ago(monkeypatch):
-    monkeypatch.setattr(buckets, "MANY", 5)
-    bucket = Bucket(3, 0.5)
+    monkeypatch.setattr(buckets, "MAX_KEYS", 5)
+    bucket = TokenBucket(3, 0.5)
     for place in range(100):
-        assert bucket.takes(str(place))
-        assert bucket.takes("often")  # or it would be forgotten, and have its 3 again
+        assert bucket.try_acquire(str(place))
+        assert bucket.try_acquire("often")  # or it would be forgotten, and have its 3 again
         bucket.used["often"] = (2, bucket.used["often"][1])
     assert list(bucket.used) == ["96", "97", "98", "99", "often"]
 
 
 def test_who_sends_too_much_in_an_hour_is_refused(now):
-    at = Door(Taking(), Allowance(uploads_per_hour=2), Counter())
+    at = RequestGuard(Taking(), ServerLimits(uploads_per_hour=2), Counter())
     assert post(at, UPLOAD, bytes(MEGA))[0] == 200
     assert post(at, UPLOAD, bytes(MEGA - 1000))[0] == 200
     status, _, text = post(at, UPLOAD, bytes(MEGA))
@@ -217,7 +217,7 @@ def test_who_sends_too_much_in_an_hour_is_refused(now):
 
 
 def test_requests_at_a_time_are_bounded_for_each_address_and_forgotten_when_answered():
-    at = Door(Taking(), Allowance(connections=2), Counter())
+    at = RequestGuard(Taking(), ServerLimits(connections=2), Counter())
 
     async def several(number):
         told, inside = [], []
@@ -247,7 +247,7 @@ def test_requests_at_a_time_are_bounded_for_each_address_and_forgotten_when_answ
 
 def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch):
     monkeypatch.setattr(door, "SLOW", 0.05)
-    at = Door(Taking(), Allowance(), Counter())
+    at = RequestGuard(Taking(), ServerLimits(), Counter())
 
     async def never():
         await asyncio.Event().wait()  # which never comes
@@ -265,7 +265,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch):
 
 def test_nothing_is_taken_where_there_is_no_room(cache):
     (cache / "much").write_bytes(bytes(2 * MEGA))
-    at = Door(Taking(), Allowance(max_cache=1), Counter())
+    at = RequestGuard(Taking(), ServerLimits(max_cache=1), Counter())
     status, _, text = post(at, UPLOAD, b"x")
     assert (status, sentence(text)) == (
         507,
@@ -283,26 +283,26 @@ def test_nothing_is_taken_where_there_is_no_room(cache):
     ],
 )  # fmt: skip
 def test_what_gradio_offers_to_others_is_closed(path, below):
-    at = Door(Taking(), Allowance(), Counter())
+    at = RequestGuard(Taking(), ServerLimits(), Counter())
     assert ask(at, f"/gradio_api/{path}", below=below)[0] == 404
     assert ask(at, "/gradio_api/file=/tmp/x.png", below=below)[0] == 200
 
 
 def test_the_icon_is_drawn_in_the_sizes_that_the_page_names():
-    at = Door(Taking(), Allowance(), Counter())
+    at = RequestGuard(Taking(), ServerLimits(), Counter())
     for asked, status in (("", 200), ("/192", 200), ("/512", 200), ("/30000", 404), ("/", 404)):
         assert ask(at, f"/pwa_icon{asked}")[0] == status
 
 
 def test_below_a_prefix_the_same_is_refused():
-    at = Door(Taking(), Allowance(max_body=1), Counter())
+    at = RequestGuard(Taking(), ServerLimits(max_body=1), Counter())
     assert ask(at, JOIN, [b"not JSON"], "POST", below="/x")[0] == 422
     assert ask(at, UPLOAD, [bytes(2 * MEGA)], "POST", below="/x")[0] == 200
     assert ask(at, JOIN, [bytes(2 * MEGA)], "POST", below="/x")[0] == 413
 
 
 def test_what_follows_the_question_mark_is_short():
-    at = Door(Taking(), Allowance(), Counter())
+    at = RequestGuard(Taking(), ServerLimits(), Counter())
     assert ask(at, query=b"x" * 2048)[0] == 200
     status, _, text = ask(at, query=b"x" * 2049)
     assert (status, sentence(text)) == (414, "At most 2048 letters may follow the question mark.")
@@ -314,7 +314,7 @@ def test_so_many_files_at_once_that_others_could_open_none_are_not_taken(piece):
         whole = b'--x\r\nContent-Disposition: form-data; filename="a"\r\n\r\ny\r\n' * number
         return [whole[start : start + piece] for start in range(0, len(whole), piece)]
 
-    at = Door(Taking(), Allowance(), Counter())
+    at = RequestGuard(Taking(), ServerLimits(), Counter())
     assert ask(at, UPLOAD, files(16), "POST")[0] == 200
     status, _, text = ask(at, UPLOAD, files(17), "POST")
     assert (status, sentence(text)) == (413, "At most 16 files are taken at once.")
@@ -322,7 +322,7 @@ def test_so_many_files_at_once_that_others_could_open_none_are_not_taken(piece):
 
 def test_with_a_password_everything_is_shut_but_what_asks_for_it_and_the_health():
     gradio = gradio_with(auth={"ann": "x"}, tokens={"token": "ann"}, cookie_id="1")
-    at = Door(Taking(), Allowance(), Counter())
+    at = RequestGuard(Taking(), ServerLimits(), Counter())
     for path in (
         "/config",
         JOIN,
@@ -340,7 +340,7 @@ def test_with_a_password_everything_is_shut_but_what_asks_for_it_and_the_health(
 
 def test_a_password_is_not_lent_to_other_pages():
     gradio = gradio_with(auth={"ann": "x"}, tokens={"token": "ann"}, cookie_id="1")
-    at = Door(Taking(), Allowance(), Counter())
+    at = RequestGuard(Taking(), ServerLimits(), Counter())
 
     def status(method="GET", **told):
         told = {f"sec_fetch_{name}": value for name, value in told.items()}
@@ -363,14 +363,18 @@ def test_a_password_is_not_lent_to_other_pages():
     ],
 )
 def test_what_gradio_did_not_think_of_is_a_sentence_and_no_bare_500(error, status, told):
-    found, _, text = post(Door(Taking(error), Allowance(), Counter()), "/gradio_api/upload", b"x")
+    found, _, text = post(
+        RequestGuard(Taking(error), ServerLimits(), Counter()), "/gradio_api/upload", b"x"
+    )
     assert found == status
     assert told in sentence(text)
 
 
 def test_what_is_ours_to_mend_gets_a_ticket_that_is_in_the_log(caplog):
     with caplog.at_level(logging.ERROR):
-        status, _, text = ask(Door(Taking(ZeroDivisionError()), Allowance(), Counter()), "/")
+        status, _, text = ask(
+            RequestGuard(Taking(ZeroDivisionError()), ServerLimits(), Counter()), "/"
+        )
     assert status == 500
     (record,) = caplog.records
     assert record.args[0] in sentence(text)
@@ -382,7 +386,7 @@ def test_an_answer_that_had_begun_is_ended(caplog):
         await send({"type": "http.response.body", "body": b"half", "more_body": True})
         raise KeyError
 
-    assert ask(Door(breaking, Allowance(), Counter()))[2] == "half"
+    assert ask(RequestGuard(breaking, ServerLimits(), Counter()))[2] == "half"
 
 
 def test_the_nearest_proxy_is_believed_as_far_as_is_said_and_no_further():
@@ -403,11 +407,11 @@ def test_who_has_a_network_of_addresses_is_one_visitor():
 
 
 def test_refusals_are_counted_by_their_reason():
-    before = figures.as_text()
-    at = Door(Taking(), Allowance(max_body=1), Counter())
+    before = metrics.as_text()
+    at = RequestGuard(Taking(), ServerLimits(max_body=1), Counter())
     post(at, "/x", bytes(2 * MEGA))
     name = 'styletx_refusals_total{reason="size"}'
-    assert value(figures.as_text(), name) == value(before, name) + 1
+    assert value(metrics.as_text(), name) == value(before, name) + 1
 
 
 def value(text, name):
@@ -424,14 +428,14 @@ def call(at, body, **more):
     [b"", b"{", b"\xff", b"[" * 20_000, b'{"a":' * 20_000 + b"1" + b"}" * 20_000, b"[1]", b"3"],
 )
 def test_a_call_that_is_no_object_is_refused_in_a_sentence(body):
-    status, _, text = call(Door(Taking(), Allowance(), Counter()), body)
+    status, _, text = call(RequestGuard(Taking(), ServerLimits(), Counter()), body)
     assert status == 422
     assert sentence(text).endswith(".")
 
 
 def test_no_file_of_a_call_lies_elsewhere_than_among_the_uploads(cache):
     taking = Taking()
-    at = Door(taking, Allowance(), Counter())
+    at = RequestGuard(taking, ServerLimits(), Counter())
     inside = cache / "a" / "photo.png"
     inside.parent.mkdir()
     inside.write_bytes(b"x")
@@ -456,28 +460,31 @@ def test_no_file_of_a_call_lies_elsewhere_than_among_the_uploads(cache):
 
 def test_a_call_reaches_the_page_as_it_was_sent():
     body = json.dumps({"data": ["ä" * 1000, {"path": None}]}).encode()
-    at = Door(Taking(), Allowance(), Counter())
+    at = RequestGuard(Taking(), ServerLimits(), Counter())
     assert post(at, JOIN, body[:7], body[7:])[2] == str(len(body))
 
 
 @pytest.mark.parametrize("path", [JOIN, "/gradio_api/component_server", "/gradio_api/cancel"])
 def test_json_of_so_many_parts_that_reading_it_takes_long_is_refused_unread(path):
     many = json.dumps({"data": [[]] * 20_000}).encode()
-    at = Door(Taking(), Allowance(), Counter())
+    at = RequestGuard(Taking(), ServerLimits(), Counter())
     status, _, text = post(at, path, many[:30_000], many[30_000:])
     assert (status, sentence(text)) == (413, "At most 20000 brackets and commas are taken at once.")
     assert post(at, path, json.dumps({"data": [[]] * 5_000}).encode())[0] == 200
 
 
 def test_pictures_in_parts_of_a_body_are_no_json():
-    at, kind = Door(Taking(), Allowance(), Counter()), {"content_type": "multipart/form-data"}
+    at, kind = (
+        RequestGuard(Taking(), ServerLimits(), Counter()),
+        {"content_type": "multipart/form-data"},
+    )
     picture = b"{[," * 20_000
     assert post(at, "/gradio_api/component_server", picture, **kind)[0] == 200
     assert post(at, JOIN, picture, **kind)[0] == 413  # which takes no such body
 
 
 def test_a_picture_as_data_is_as_large_as_is_allowed():
-    at = Door(Taking(), Allowance(max_data=1), Counter())
+    at = RequestGuard(Taking(), ServerLimits(max_data=1), Counter())
     assert call(at, {"data": [{"url": "data:image/png;base64," + "A" * MEGA}]})[0] == 200
     status, _, text = call(at, {"data": [{"url": "data:image/png;base64," + "A" * 2 * MEGA}]})
     assert (status, sentence(text)) == (
@@ -492,7 +499,7 @@ def test_a_call_that_was_told_its_end_leaves_no_state_behind():
     gradio = SimpleNamespace(auth=None, state_holder=holder, get_blocks=gradio_with().get_blocks)
     holder.session_data |= {"abc": 1, "page": 2}
     holder.time_last_used |= {"abc": 1, "page": 2}
-    at = Door(Taking(), Allowance(), Counter())
+    at = RequestGuard(Taking(), ServerLimits(), Counter())
     ask(at, "/gradio_api/call/v2/stylize/abc", gradio=gradio)
     ask(at, "/gradio_api/queue/data", gradio=gradio)
     assert list(holder.session_data) == list(holder.time_last_used) == ["page"]
@@ -520,13 +527,13 @@ def test_a_call_that_was_told_its_end_leaves_no_state_behind():
 )
 def test_a_call_that_asks_for_much_at_once_is_refused(call, told):
     status, _, text = ask(
-        Door(Taking(), Allowance(), Counter()), JOIN, [json.dumps(call).encode()], "POST"
+        RequestGuard(Taking(), ServerLimits(), Counter()), JOIN, [json.dumps(call).encode()], "POST"
     )
     assert (status, sentence(text)) == (422, told)
 
 
 def test_a_call_waits_in_no_endless_line_and_no_address_has_it_for_itself():
-    at = Door(Taking(), Allowance(calls=5, calls_per_address=3), Counter())
+    at = RequestGuard(Taking(), ServerLimits(calls=5, calls_per_address=3), Counter())
     few, many = gradio_with("1.1.1.1", "1.1.1.1"), gradio_with(*["1.1.1.1"] * 3, "2.2.2.2")
     assert ask(at, JOIN, [b"{}"], "POST", gradio=few)[0] == 200
     status, _, text = ask(at, JOIN, [b"{}"], "POST", gradio=many)
@@ -539,7 +546,7 @@ def test_a_call_waits_in_no_endless_line_and_no_address_has_it_for_itself():
 
 
 def test_room_is_kept_for_what_is_still_coming():
-    at = Door(Taking(), Allowance(max_cache=3, max_upload=2), Counter())
+    at = RequestGuard(Taking(), ServerLimits(max_cache=3, max_upload=2), Counter())
 
     async def two():
         told, begun = [], asyncio.Event()

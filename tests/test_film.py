@@ -10,9 +10,9 @@ from PIL import Image, ImageSequence
 
 import styletx.api.job_files as reports
 from styletx import StyletxError
-from styletx.api.job_files import FRAMES, Files, taken_away
-from styletx.imaging.animation import FIRST, FRAME, LAST, make_film
-from styletx.imaging.files import note_in
+from styletx.api.job_files import FRAMES, JobFiles, export
+from styletx.imaging.animation import FIRST, FRAME, LAST, save_animation
+from styletx.imaging.files import read_metadata
 from tests.helpers.scripted import progress, result
 
 RED, GREEN, BLUE = (200, 30, 30), (30, 200, 30), (30, 30, 200)
@@ -39,7 +39,7 @@ def near(color, other):
 
 def test_a_film_goes_from_the_photo_through_the_previews_to_the_picture(tmp_path):
     photo, first, second, last = pictures(tmp_path, RED, GREEN, (99, 99, 99), BLUE)
-    make_film(photo, [first, second], last, tmp_path / "film.webp")
+    save_animation(photo, [first, second], last, tmp_path / "film.webp")
     shown = frames_of(tmp_path / "film.webp")
     assert [
         near(color, wanted)
@@ -55,7 +55,7 @@ def run(files, monkeypatch, request):
     """A run of 30 previews, or as many as are asked for, a second apart, and its files."""
     now = SimpleNamespace(seconds=100.0)
     monkeypatch.setattr(reports.time, "monotonic", lambda: now.seconds)
-    told = Files(files / "run", "photo-painting", files / "photo.png", {})
+    told = JobFiles(files / "run", "photo-painting", files / "photo.png", {})
     for step in range(getattr(request, "param", 30)):
         told.show(
             replace(progress(step), preview=Image.new("RGB", (40, 40), (step * 37 % 256, 90, 90)))
@@ -79,19 +79,19 @@ def test_a_finished_picture_is_taken_away_in_every_format_with_its_recipe(run):
     _, path = run
     formats = {"png": "PNG", "jpeg": "JPEG", "webp": "WEBP"}
     for kind, wanted in formats.items():
-        away = taken_away(path, kind)
+        away = export(path, kind)
         with Image.open(away) as picture:
             assert (picture.format, picture.size) == (wanted, (40, 40))
             assert picture.info["icc_profile"]
-        assert note_in(away) == note_in(path) != ""
-    film = taken_away(path, "film")
+        assert read_metadata(away) == read_metadata(path) != ""
+    film = export(path, "film")
     with Image.open(film) as moving:
         assert moving.n_frames == len(list(run[0].private.glob("[0-9]*.jpg"))) + 2
     made = film.stat().st_mtime_ns
-    assert taken_away(path, "film").stat().st_mtime_ns == made  # once is enough
+    assert export(path, "film").stat().st_mtime_ns == made  # once is enough
 
 
 def test_a_film_that_cannot_be_written_says_so(tmp_path):
     photo, last = pictures(tmp_path, RED, BLUE)
     with pytest.raises(StyletxError, match="The film cannot be written"):
-        make_film(photo, [], last, tmp_path / "nowhere" / "film.webp")
+        save_animation(photo, [], last, tmp_path / "nowhere" / "film.webp")

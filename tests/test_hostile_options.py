@@ -5,17 +5,17 @@ import sys
 
 import pytest
 
-from styletx import ALLOWED, Settings
+from styletx import FIELDS, Settings
 from styletx.cli.main import main as cli_main
-from styletx.fields import Limits
+from styletx.fields import NumberField
 from tests.helpers.depth import sample_or_all
 
 # One setting of each kind that there is: a whole number, a fraction, a choice, layers
 OF_EACH_KIND = {
-    (type(allowed), type(getattr(Settings(), name))): name for name, allowed in ALLOWED.items()
+    (type(allowed), type(getattr(Settings(), name))): name for name, allowed in FIELDS.items()
 }
-NAMES = sample_or_all(list(OF_EACH_KIND.values()), list(ALLOWED))
-NUMBERS = [name for name in NAMES if isinstance(ALLOWED[name], Limits)]
+NAMES = sample_or_all(list(OF_EACH_KIND.values()), list(FIELDS))
+NUMBERS = [name for name in NAMES if isinstance(FIELDS[name], NumberField)]
 LONG = "9" * 100_000
 FEW = ["", "nan", "1e999", "--", "1\n2", "\x1b[31m", "\0", "relu1_1=" + LONG]
 MANY = [
@@ -68,7 +68,7 @@ def test_a_setting_that_is_none_is_explained(told, name, joined):
 
 @pytest.mark.parametrize("name", NUMBERS)
 def test_a_number_beyond_its_limits_is_explained_with_these(told, name):
-    limits = ALLOWED[name]
+    limits = FIELDS[name]
     for value in (limits.low - 1, limits.high + 1, -(10**30), 10**30):
         number = int(value) if limits.high > 100 else value
         assert f"{name} is " in (sentence := told(f"{option(name)}={number}"))

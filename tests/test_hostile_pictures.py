@@ -13,7 +13,7 @@ from PIL import Image
 from styletx.errors import ImageError
 from styletx.imaging import guards as bombs
 from styletx.imaging.convert import EIGHT_OF_SIXTEEN
-from styletx.imaging.files import check, read
+from styletx.imaging.files import check_header, read_image
 from tests.helpers.depth import sample_or_all
 
 HOSTILE = Path(__file__).parent / "helpers" / "hostile_files.py"
@@ -111,7 +111,7 @@ def test_pictures_as_large_as_allowed_are_read_in_little_memory(tmp_path):
 
 @pytest.mark.parametrize("name", ["x" * 4000 + ".png", "a\0b.png", "gone\n\x1b[31m<b>.png"])
 def test_a_name_that_no_file_can_have_is_shown_short_and_harmless(tmp_path, name):
-    for look in (check, read):
+    for look in (check_header, read_image):
         with pytest.raises(ImageError, match="There is no file") as refused:
             look(tmp_path / name)
         assert HARMLESS.fullmatch(str(refused.value))
@@ -127,13 +127,13 @@ def test_a_jpeg_has_as_many_scans_as_programs_write(tmp_path, monkeypatch):
     path = tmp_path / "photo.jpg"
     Image.new("RGB", (64, 64), "teal").save(path, progressive=True)  # ten scans
     monkeypatch.setattr(bombs, "MOST_SCANS", 10)
-    check(path)
+    check_header(path)
     film = path.read_bytes() + b"\xff\xda\0\x02" * 99  # what follows the picture is none of it
     path.write_bytes(film)
-    check(path)
+    check_header(path)
     monkeypatch.setattr(bombs, "MOST_SCANS", 9)
     with pytest.raises(ImageError, match="JPEG in more than 9 scans"):
-        check(path)
+        check_header(path)
 
 
 def test_a_large_picture_reduced_before_its_colours_looks_as_if_it_had_been_afterwards(
@@ -149,10 +149,10 @@ def test_a_large_picture_reduced_before_its_colours_looks_as_if_it_had_been_afte
         if picture.mode == "P":
             path = path.with_suffix(".png")
         picture.save(path)
-        wanted = read(path, 150)
+        wanted = read_image(path, 150)
         with monkeypatch.context() as patch:
             patch.setattr("styletx.imaging.files.MANY_PIXELS", 0)
-            found = read(path, 150)
+            found = read_image(path, 150)
         assert (found.mode, found.size) == (wanted.mode, wanted.size)
         levels = [np.asarray(each, np.int16) for each in (found, wanted)]
         assert np.abs(levels[0] - levels[1]).mean() < 1.5, picture.mode

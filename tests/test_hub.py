@@ -21,8 +21,8 @@ from styletx.cli.hub import deploy as space
 from styletx.cli.main import MODULES
 from styletx.cli.main import main as cli_main
 from styletx.imaging.files import save
-from styletx.recipe import fingerprint, written
-from styletx.settings import ALLOWED, Settings
+from styletx.recipe import fingerprint, to_json
+from styletx.settings import FIELDS, Settings
 from tests.helpers.hub import TOKEN, Hub, Repo
 from tests.helpers.paths import ROOT
 from tests.helpers.scripted import PICTURE, result
@@ -100,7 +100,7 @@ def test_a_space_gets_the_apps_files_in_one_commit_and_no_others(hub, run):
     assert err == "BUILDING\nAPP_STARTING\nRUNNING\n"
     repo = hub.space()
     assert len(repo.commits) == 2  # the Hub's own and this
-    sent = space.content("me/styletx")
+    sent = space.files_to_upload("me/styletx")
     assert set(repo.files) == {".gitattributes", *sent}
     for path in sent:
         here = sent[path] if path == "README.md" else (ROOT / path).read_bytes()
@@ -110,12 +110,12 @@ def test_a_space_gets_the_apps_files_in_one_commit_and_no_others(hub, run):
 
 @pytest.mark.slow
 def test_the_apps_files_are_those_that_git_knows():
-    assert set(space.content("me/styletx")) == expected()
+    assert set(space.files_to_upload("me/styletx")) == expected()
 
 
 def test_the_readme_there_names_the_spaces_own_picture_and_the_one_here_stays():
     before = (ROOT / "README.md").read_bytes()
-    sent = space.content("some-body/my_app")["README.md"]
+    sent = space.files_to_upload("some-body/my_app")["README.md"]
     assert (ROOT / "README.md").read_bytes() == before
     own = b"huggingface.co/spaces/some-body/my_app/resolve/main/assets/page-desktop.jpg"
     assert own in sent
@@ -123,7 +123,7 @@ def test_the_readme_there_names_the_spaces_own_picture_and_the_one_here_stays():
 
 
 def test_nothing_that_merely_lies_there_is_sent(small):
-    wanted = set(space.content("me/styletx"))
+    wanted = set(space.files_to_upload("me/styletx"))
     assert len(wanted) == 7
     for stray in (
         ".env", "notes.txt", "other.py", "tests/test_a.py", ".git/config", "painted.png",
@@ -135,14 +135,18 @@ def test_nothing_that_merely_lies_there_is_sent(small):
         (small / stray).write_text("secret")
     (small / "assets" / "photos" / "elsewhere.jpg").symlink_to(ROOT)
     (small / "assets" / "photos" / "link.jpg").symlink_to(small / ".env")
-    assert set(space.content("me/styletx")) == wanted
+    assert set(space.files_to_upload("me/styletx")) == wanted
 
 
 def test_what_is_no_longer_here_goes_from_the_space_and_its_owners_own_stays(hub, run, small):
     old = {"styletx/old.py": b"", "assets/photos/old.jpg": b"", "packages.txt": b"vim"}
     hub.repos["space", "me/styletx"] = Repo(**STYLED, **old)
     assert deployed(run)[0] == 0
-    assert set(hub.space().files) == {".gitattributes", "packages.txt", *space.content("me/x")}
+    assert set(hub.space().files) == {
+        ".gitattributes",
+        "packages.txt",
+        *space.files_to_upload("me/x"),
+    }
 
 
 def test_deploying_what_is_there_already_makes_no_commit(hub, run, small):
@@ -204,7 +208,7 @@ def test_a_dry_run_says_what_would_be_sent_and_opens_no_socket(run, monkeypatch)
     assert (status, err) == (0, "")
     listed = re.findall(r"^ *([\d,]+)  (\S+)$", out, re.MULTILINE)
     sizes = {path: int(size.replace(",", "")) for size, path in listed}
-    assert set(sizes) == set(space.content("me/styletx"))
+    assert set(sizes) == set(space.files_to_upload("me/styletx"))
     assert all(sizes[path] == (ROOT / path).stat().st_size for path in sizes if path != "README.md")
     assert f"{sum(sizes.values()):,}  bytes in {len(sizes)} files" in out
     assert out.endswith("secret PASS\nvariable STYLETX_MAX_SIZE\n")
@@ -364,7 +368,7 @@ def test_interrupting_the_wait_is_no_traceback(hub, run, small, monkeypatch):
 def keep(path, **chosen):
     inputs = {"content": "ab" * 32, "style": "cd" * 32, "style_2": "ef" * 32, "share_2": 0.5}
     event = replace(result(), settings=Settings(**chosen))
-    save(PICTURE, path, note=written(event, inputs))
+    save(PICTURE, path, note=to_json(event, inputs))
     return path
 
 
@@ -394,7 +398,7 @@ def test_pictures_are_pushed_with_their_recipes_as_rows_in_one_commit(hub, run, 
     first, second = rows_of(repo)
     assert list(first) == list(second)
     assert (first["file_name"], second["file_name"]) == names
-    assert Settings(**{name: first[name] for name in ALLOWED}) == Settings(size=300)
+    assert Settings(**{name: first[name] for name in FIELDS}) == Settings(size=300)
     assert second["detail"] == 2.0
     facts = {"version": VERSION, "weights": "embedded", "device": "cpu, float32"}
     facts |= {"step": 3, "last_step": 3, "content_sha256": "ab" * 32, "style_sha256": "cd" * 32}

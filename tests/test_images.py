@@ -11,9 +11,9 @@ from PIL import Image, ImageCms
 
 import styletx.imaging.files as images
 from styletx import StyletxError
-from styletx.core.tensors import enlarge, to_picture, to_tensor
+from styletx.core.tensors import resize_tensor, to_picture, to_tensor
 from styletx.imaging.convert import SRGB
-from styletx.imaging.files import check_can_save, opaque, read, save, tidy
+from styletx.imaging.files import check_can_save, flatten_alpha, normalize, read_image, save
 
 CPU = torch.device("cpu")
 
@@ -41,7 +41,7 @@ def close(found, wanted, by=12):
 
 @pytest.mark.parametrize("ending", ["jpg", "png", "webp", "gif", "bmp", "tiff", "avif"])
 def test_every_accepted_format_is_read(photo, tmp_path, ending):
-    found = read(stored(photo, tmp_path / f"photo.{ending}"))
+    found = read_image(stored(photo, tmp_path / f"photo.{ending}"))
     assert (found.mode, found.size) == ("RGB", (64, 32))
     assert close(colors(found), colors(photo))
 
@@ -63,8 +63,8 @@ def test_every_kind_of_pixel_becomes_rgb(photo, mode):
     wanted = photo if mode in ("P", "RGBA", "RGBa", "CMYK", "YCbCr") else grey.convert("RGB")
     if mode == "1":
         wanted = photo.convert("1").convert("RGB")
-    assert opaque(tidy(picture)).mode == "RGB"
-    assert close(colors(opaque(tidy(picture))), colors(wanted))
+    assert flatten_alpha(normalize(picture)).mode == "RGB"
+    assert close(colors(flatten_alpha(normalize(picture))), colors(wanted))
 
 
 @pytest.mark.parametrize("ending", ["png", "tiff"])
@@ -72,14 +72,14 @@ def test_sixteen_bits_are_scaled_not_clipped(tmp_path, ending):
     levels = np.linspace(0, 65535, 64).astype(np.uint16)
     path = tmp_path / f"deep.{ending}"
     Image.fromarray(np.tile(levels, (32, 1))).save(path)
-    found = np.asarray(read(path))[0, :, 0]
+    found = np.asarray(read_image(path))[0, :, 0]
     np.testing.assert_allclose(found, levels / 257, atol=1)
 
 
 def test_a_picture_held_on_its_side_is_set_upright(photo, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was turned a quarter
-    found = read(stored(photo, tmp_path / "turned.jpg", exif=exif, quality=95))
+    found = read_image(stored(photo, tmp_path / "turned.jpg", exif=exif, quality=95))
     assert found.size == (32, 64)
     assert close(found.getpixel((16, 5)), (10, 20, 90))
 
@@ -87,9 +87,9 @@ def test_a_picture_held_on_its_side_is_set_upright(photo, tmp_path):
 def test_what_is_transparent_stays_so_and_is_white_where_it_must_be_opaque(tmp_path):
     ghost = Image.new("RGBA", (40, 40), (255, 0, 0, 0))
     ghost.paste((0, 0, 255, 128), (20, 0, 40, 40))
-    read_back = read(stored(ghost, tmp_path / "ghost.png"))
+    read_back = read_image(stored(ghost, tmp_path / "ghost.png"))
     assert (read_back.mode, read_back.getpixel((30, 5))) == ("RGBA", (0, 0, 255, 128))
-    found = opaque(read_back)
+    found = flatten_alpha(read_back)
     assert found.getpixel((5, 5)) == (255, 255, 255)
     assert close(found.getpixel((30, 5)), (127, 127, 255), by=1)
 
@@ -98,13 +98,13 @@ def test_a_palette_with_a_transparent_colour_becomes_white_there(tmp_path):
     palette = Image.new("P", (40, 40), 0)
     palette.putpalette([255, 0, 0, 0, 255, 0])
     palette.paste(1, (20, 0, 40, 40))
-    found = opaque(read(stored(palette, tmp_path / "palette.png", transparency=0)))
+    found = flatten_alpha(read_image(stored(palette, tmp_path / "palette.png", transparency=0)))
     assert found.getpixel((5, 5)) == (255, 255, 255)
     assert found.getpixel((30, 5)) == (0, 255, 0)
 
 
 def test_an_alpha_channel_that_hides_nothing_is_left_out(photo, tmp_path):
-    assert read(stored(photo.convert("RGBA"), tmp_path / "whole.png")).mode == "RGB"
+    assert read_image(stored(photo.convert("RGBA"), tmp_path / "whole.png")).mode == "RGB"
 
 
 def test_a_transparent_picture_is_saved_on_white_where_the_format_knows_no_transparency(tmp_path):
@@ -119,7 +119,7 @@ def test_the_first_frame_of_an_animation_is_used(photo, tmp_path):
     later = Image.new("RGB", photo.size, "black")
     path = tmp_path / "moving.gif"
     photo.save(path, save_all=True, append_images=[later, later])
-    assert close(colors(read(path)), colors(photo))
+    assert close(colors(read_image(path)), colors(photo))
 
 
 def wide_gamut_profile():
@@ -139,18 +139,18 @@ def wide_gamut_profile():
 def test_colours_are_what_the_embedded_profile_says(tmp_path):
     red = Image.new("RGB", (40, 40), (255, 0, 0))
     path = stored(red, tmp_path / "profiled.png", icc_profile=wide_gamut_profile())
-    assert close(read(path).getpixel((5, 5)), (0, 255, 0), by=3)
+    assert close(read_image(path).getpixel((5, 5)), (0, 255, 0), by=3)
 
 
 def test_a_broken_profile_is_ignored(photo, tmp_path):
     path = stored(photo, tmp_path / "broken.png", icc_profile=b"this is no profile")
-    assert colors(read(path)) == colors(photo)
+    assert colors(read_image(path)) == colors(photo)
 
 
 def test_a_grey_profile_and_a_grey_picture_go_together(tmp_path):
     grey = Image.new("L", (40, 40), 128)
     path = stored(grey, tmp_path / "grey.png", icc_profile=SRGB.tobytes())
-    assert close(read(path).getpixel((5, 5)), (128, 128, 128), by=3)
+    assert close(read_image(path).getpixel((5, 5)), (128, 128, 128), by=3)
 
 
 def test_results_carry_the_srgb_profile_and_their_pixels(photo, tmp_path):
@@ -225,33 +225,33 @@ REFUSED = [
 def test_what_cannot_be_used_is_refused_in_a_sentence(photo, tmp_path, name, content, sentence):
     (tmp_path / name).write_bytes(content(photo))
     with pytest.raises(StyletxError) as refused:
-        read(tmp_path / name)
+        read_image(tmp_path / name)
     assert sentence in str(refused.value)
     assert str(refused.value).endswith(".")
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(StyletxError, match="There is no file .*gone.jpg"):
-        read(tmp_path / "gone.jpg")
+        read_image(tmp_path / "gone.jpg")
     with pytest.raises(StyletxError, match="is a folder, not a picture"):
-        read(tmp_path)
+        read_image(tmp_path)
 
 
 @pytest.mark.parametrize("ending", ["jpg", "png"])
 def test_large_pictures_are_reduced_as_they_are_read(photo, tmp_path, ending):
     path = stored(photo.resize((1500, 750)), tmp_path / f"large.{ending}")
-    found = read(path, longest=256)
+    found = read_image(path, longest=256)
     assert found.size == (256, 128)
     assert close((found.getpixel((20, 64)), found.getpixel((230, 64))), colors(photo))
-    assert read(path, longest=4000).size == (1500, 750)
-    assert read(stored(photo.resize((1500, 60)), path), longest=256).size == (800, 32)
+    assert read_image(path, longest=4000).size == (1500, 750)
+    assert read_image(stored(photo.resize((1500, 60)), path), longest=256).size == (800, 32)
 
 
 def test_what_a_profile_said_is_not_done_twice(tmp_path):
     red = Image.new("RGB", (40, 40), (255, 0, 0))
     path = stored(red, tmp_path / "profiled.png", icc_profile=wide_gamut_profile())
-    once = read(path)
-    assert tidy(once).tobytes() == once.tobytes()
+    once = read_image(path)
+    assert normalize(once).tobytes() == once.tobytes()
 
 
 def test_the_same_picture_makes_the_same_file_on_another_day(photo, tmp_path, monkeypatch):
@@ -291,6 +291,6 @@ def test_pictures_survive_the_way_to_tensors_and_back(photo):
 
 def test_enlarging_keeps_a_picture_within_its_range():
     board = ((torch.arange(16)[:, None] + torch.arange(16)) % 2).float().expand(1, 3, 16, 16)
-    larger = enlarge(board, (40, 30))
+    larger = resize_tensor(board, (40, 30))
     assert larger.shape == (1, 3, 30, 40)
     assert 0 <= larger.min() <= larger.max() <= 1

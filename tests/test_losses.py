@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from styletx.core.losses import AT_A_TIME, blurred, gram, moments, relative_error, roughness
+from styletx.core.losses import (
+    AT_A_TIME,
+    downsampled,
+    gram,
+    moments,
+    relative_error,
+    total_variation,
+)
 
 
 def noise(*shape, dtype=torch.float32):
@@ -65,8 +72,8 @@ def test_the_statistics_of_a_region_are_those_of_its_positions_alone(dtype):
         gram,
         lambda x: moments(x, noise(1, 1, 8, 5, dtype=torch.double)),
         lambda x: gram(x, noise(1, 1, 8, 5, dtype=torch.double)),
-        roughness,
-        blurred,
+        total_variation,
+        downsampled,
         lambda x: relative_error(x, noise(1, 3, 8, 5, dtype=torch.double)),
     ],
 )
@@ -86,9 +93,9 @@ def test_a_target_of_nothing_gives_no_infinite_error():
 
 
 def test_a_flat_image_is_perfectly_smooth():
-    assert roughness(torch.full((1, 3, 8, 8), 0.3)) == 0
+    assert total_variation(torch.full((1, 3, 8, 8), 0.3)) == 0
 
 
 def test_a_checkerboard_is_as_rough_as_can_be():
     board = (torch.arange(8)[:, None] + torch.arange(8)) % 2
-    assert roughness(board.float()[None, None]) == 2
+    assert total_variation(board.float()[None, None]) == 2

@@ -2,7 +2,7 @@ import pytest
 
 from styletx import Settings, StyletxError
 from styletx.core.pyramid import plan
-from styletx.core.timing import Pace
+from styletx.core.timing import StepTimer
 
 SHAPE = (640, 427)
 
@@ -13,12 +13,12 @@ def run(levels, pace, seconds_per_cost, between=3):
     now, told = 0.0, []
     for level in levels:
         now += level.cost * seconds_per_cost  # its targets
-        pace.begin(level, now)
+        pace.start_level(level, now)
         step = 0
-        while step < pace.steps[pace.at]:
+        while step < pace.steps[pace.level_index]:
             if step % between == 0:
-                pace.see(step, now)
-                told.append((now, pace.left(step)))
+                pace.observe(step, now)
+                told.append((now, pace.seconds_left(step)))
             now += level.cost * seconds_per_cost * (1 if step else 2)  # the first is slow
             step += 1
     return told, now
@@ -30,47 +30,47 @@ def test_a_run_ends_within_a_tenth_of_its_budget(size, budget):
     one_pass = sum(3 * level.cost for level in levels)
     for passes in (3, 30, 300):
         speed = budget / passes / one_pass
-        pace = Pace(levels, budget)
-        pace.check(levels[0].cost * speed, 0, SHAPE, Settings(size=size))
+        pace = StepTimer(levels, budget)
+        pace.check_budget(levels[0].cost * speed, 0, SHAPE, Settings(size=size))
         _, took = run(levels, pace, speed, between=1)
         assert abs(took - budget) < 0.1 * budget
 
 
 def test_a_machine_that_turns_out_slower_takes_fewer_steps():
     levels = plan(SHAPE, Settings(seconds=10))
-    pace = Pace(levels, 10)
-    pace.check(0.02, 0, SHAPE, Settings())
+    pace = StepTimer(levels, 10)
+    pace.check_budget(0.02, 0, SHAPE, Settings())
     _, took = run(levels, pace, 2 * 0.02 / levels[0].cost, between=1)
     assert took == pytest.approx(10, rel=0.1)
 
 
 def test_without_a_budget_the_steps_are_those_of_the_plan():
     levels = plan(SHAPE, Settings(steps=50))
-    pace = Pace(levels)
+    pace = StepTimer(levels)
     run(levels, pace, 1e-6)
     assert pace.steps == [17, 17, 16]
 
 
 def test_with_a_budget_all_levels_get_about_the_same_number_of_steps():
     levels = plan(SHAPE, Settings(seconds=20))
-    pace = Pace(levels, 20)
-    pace.check(0.05, 0, SHAPE, Settings())
+    pace = StepTimer(levels, 20)
+    pace.check_budget(0.05, 0, SHAPE, Settings())
     run(levels, pace, 0.05 / levels[0].cost, between=1)
     assert max(pace.steps) - min(pace.steps) <= 1
 
 
 def test_nothing_is_foretold_before_a_step_was_timed():
     levels = plan(SHAPE, Settings())
-    pace = Pace(levels)
-    pace.begin(levels[0], 1.0)
-    pace.see(0, 1.0)
-    assert pace.left(0) is None
+    pace = StepTimer(levels)
+    pace.start_level(levels[0], 1.0)
+    pace.observe(0, 1.0)
+    assert pace.seconds_left(0) is None
 
 
 @pytest.mark.parametrize("size", [256, 512, 2048])
 def test_the_time_left_is_right_where_levels_cost_what_is_expected(size):
     levels = plan(SHAPE, Settings(size=size))
-    told, took = run(levels, Pace(levels), 1e-6)
+    told, took = run(levels, StepTimer(levels), 1e-6)
     assert told[2][1] is not None
     for now, left in told[2:]:
         assert now + left == pytest.approx(took, rel=0.05)
@@ -79,7 +79,9 @@ def test_the_time_left_is_right_where_levels_cost_what_is_expected(size):
 def refusal(shape, one_step, now=0.0, **chosen):
     settings = Settings(**chosen)
     with pytest.raises(StyletxError, match=f"In {settings.seconds:g} s this machine cannot") as no:
-        Pace(plan(shape, settings), settings.seconds).check(one_step, now, shape, settings)
+        StepTimer(plan(shape, settings), settings.seconds).check_budget(
+            one_step, now, shape, settings
+        )
     return str(no.value)
 
 
@@ -91,7 +93,7 @@ def test_a_size_too_large_for_the_time_is_refused_with_one_that_is_not(shape, si
         settings = Settings(size=int(told.split("a size of ")[1].split(",")[0]), seconds=2)
         levels = plan(shape, settings)
         as_fast = 1.0 * levels[0].cost / plan(shape, Settings(size=size, seconds=2))[0].cost
-        Pace(levels, 2).check(as_fast, 0, shape, settings)
+        StepTimer(levels, 2).check_budget(as_fast, 0, shape, settings)
     else:
         assert "Give it more time" in told
 
@@ -107,28 +109,28 @@ def test_where_no_size_is_small_enough_more_time_is_asked_for():
 
 def test_time_that_has_passed_already_is_not_there_to_paint_in():
     settings = Settings(seconds=5)
-    Pace(plan(SHAPE, settings), 5).check(0.06, 0.0, SHAPE, settings)
+    StepTimer(plan(SHAPE, settings), 5).check_budget(0.06, 0.0, SHAPE, settings)
     refusal(SHAPE, 0.06, now=4.9, seconds=5)
 
 
 def test_a_clock_that_does_not_move_is_no_trouble():
     settings = Settings(seconds=5)
     levels = plan(SHAPE, settings)
-    pace = Pace(levels, 5)
-    pace.check(0.0, 0.0, SHAPE, settings)
-    pace.begin(levels[0], 0.0)
+    pace = StepTimer(levels, 5)
+    pace.check_budget(0.0, 0.0, SHAPE, settings)
+    pace.start_level(levels[0], 0.0)
     for step in (1, 1, 2):
-        pace.see(step, 0.0)
+        pace.observe(step, 0.0)
     assert pace.steps[0] > 1000
-    assert pace.left(2) < 5.1
+    assert pace.seconds_left(2) < 5.1
 
 
 def test_the_size_advised_for_going_on_can_be_gone_on_with():
     settings = Settings(size=2048, seconds=10)
     with pytest.raises(StyletxError, match="Choose a size of") as no:
-        Pace(plan(SHAPE, settings, 512), 10).check(3.0, 0.0, SHAPE, settings, 512)
+        StepTimer(plan(SHAPE, settings, 512), 10).check_budget(3.0, 0.0, SHAPE, settings, 512)
     size = int(str(no.value).split("a size of ")[1].split(",")[0])
     speed = 3.0 / plan(SHAPE, settings, 512)[0].cost
     smaller = Settings(size=size, seconds=10)
     levels = plan(SHAPE, smaller, 512)
-    Pace(levels, 10).check(speed * levels[0].cost, 0.0, SHAPE, smaller, 512)
+    StepTimer(levels, 10).check_budget(speed * levels[0].cost, 0.0, SHAPE, smaller, 512)

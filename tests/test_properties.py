@@ -14,17 +14,17 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as some
 from PIL import Image
 
-from styletx import ALLOWED, PRESETS, Settings, StyletxError
-from styletx.core.pyramid import NARROWEST, brush_size, plan
+from styletx import FIELDS, PRESETS, Settings, StyletxError
+from styletx.core.pyramid import MIN_SIDE, plan, style_image_size
 from styletx.core.tensors import to_picture, to_tensor
-from styletx.core.timing import Pace
+from styletx.core.timing import StepTimer
 from styletx.errors import SettingsError
-from styletx.fields import Layers, Limits, Options
-from styletx.imaging.files import read, save, solid, tidy
-from styletx.layers import CHOICES, LAYERS, parse
-from styletx.layers import written as layers_written
-from styletx.recipe import is_input, read_recipe, written
-from styletx.settings import preset
+from styletx.fields import ChoiceField, LayersField, NumberField
+from styletx.imaging.files import drop_alpha, normalize, read_image, save
+from styletx.layers import CHOICES, LAYERS, parse_layers
+from styletx.layers import format_layers as layers_written
+from styletx.recipe import is_input, read_recipe, to_json
+from styletx.settings import settings_from
 from tests.helpers.depth import sample_or_all
 from tests.helpers.scripted import PICTURE, result
 
@@ -91,16 +91,16 @@ LAYER_LISTS = some.lists(
 
 def possible(name):
     """The values that a setting may have."""
-    allowed, default = ALLOWED[name], getattr(Settings(), name)
-    if isinstance(allowed, Options):
-        return some.sampled_from(list(allowed.words))
-    if isinstance(allowed, Layers):
+    allowed, default = FIELDS[name], getattr(Settings(), name)
+    if isinstance(allowed, ChoiceField):
+        return some.sampled_from(list(allowed.choices))
+    if isinstance(allowed, LayersField):
         return LAYER_LISTS
     numbers = some.integers if isinstance(default, int) else some.floats
     return numbers(allowed.low, allowed.high)
 
 
-SETTINGS = some.fixed_dictionaries({}, optional={name: possible(name) for name in ALLOWED}).map(
+SETTINGS = some.fixed_dictionaries({}, optional={name: possible(name) for name in FIELDS}).map(
     lambda chosen: Settings(**chosen)
 )
 SHAPES = some.tuples(some.integers(1, 20_000), some.integers(1, 20_000))
@@ -108,18 +108,18 @@ SHAPES = some.tuples(some.integers(1, 20_000), some.integers(1, 20_000))
 
 def check_settings(found):
     """Each field has its own type, and is within its limits."""
-    for name, allowed in ALLOWED.items():
+    for name, allowed in FIELDS.items():
         value = getattr(found, name)
         assert type(value) is type(getattr(Settings(), name))
-        if isinstance(allowed, Limits):
+        if isinstance(allowed, NumberField):
             assert allowed.low <= value <= allowed.high
-        elif isinstance(allowed, Options):
-            assert value in allowed.words
+        elif isinstance(allowed, ChoiceField):
+            assert value in allowed.choices
         else:
-            assert layers_written(parse(name, value)) == value
+            assert layers_written(parse_layers(name, value)) == value
 
 
-@pytest.mark.parametrize("name", ALLOWED)
+@pytest.mark.parametrize("name", FIELDS)
 def test_whatever_a_setting_is_given_it_is_possible_or_refused_in_a_sentence(name):
     @often(50)
     @given(ANYTHING | possible(name))
@@ -134,15 +134,15 @@ def test_whatever_a_setting_is_given_it_is_possible_or_refused_in_a_sentence(nam
 @often(200)
 @given(
     some.sampled_from([*PRESETS, None, ""]) | ANYTHING,
-    some.dictionaries(some.sampled_from([*ALLOWED]) | some.text(), ANYTHING, max_size=3),
+    some.dictionaries(some.sampled_from([*FIELDS]) | some.text(), ANYTHING, max_size=3),
 )
 @example("Oil", {"glaze": 2})
 @example("Oil", {1: 2})
 def test_whatever_is_chosen_besides_a_preset_it_is_possible_or_refused_in_a_sentence(name, chosen):
-    found = or_a_sentence(preset, name, chosen)
+    found = or_a_sentence(settings_from, name, chosen)
     if found:
         check_settings(found)
-        assert set(chosen) <= set(ALLOWED)
+        assert set(chosen) <= set(FIELDS)
 
 
 LETTERS = some.text() | some.text(alphabet="relupoconv_=,.0123456789 -einaf", max_size=40)
@@ -151,12 +151,12 @@ LETTERS = some.text() | some.text(alphabet="relupoconv_=,.0123456789 -einaf", ma
 @often(400)
 @given(LETTERS | LAYER_LISTS | some.sampled_from(["\U000e0001" * 99, "relu1_1=" + "9" * 10**6]))
 def test_any_text_names_layers_or_is_answered_with_a_sentence(text):
-    layers = or_a_sentence(parse, "style_layers", text)
+    layers = or_a_sentence(parse_layers, "style_layers", text)
     if layers:
         places = [LAYERS.index(name) for name, _ in layers]
         assert places == sorted(set(places))
         assert all(0.001 <= weight <= 1000 for _, weight in layers)
-        assert parse("style_layers", layers_written(layers)) == tuple(
+        assert parse_layers("style_layers", layers_written(layers)) == tuple(
             (name, float(f"{weight:g}")) for name, weight in layers
         )
 
@@ -183,14 +183,14 @@ def test_whatever_the_settings_a_picture_tells_them(folder):
     @often(60)
     @given(SETTINGS, INPUTS)
     def whatever(chosen, inputs):
-        note = written(replace(result(), settings=chosen), inputs)
+        note = to_json(replace(result(), settings=chosen), inputs)
         found = read_recipe(noted(folder, note))
         assert (found.settings, found.inputs) == (chosen, inputs)
 
     whatever()
 
 
-RECIPE = written(result(), {"content": "ab" * 32, "share_2": 0.5})
+RECIPE = to_json(result(), {"content": "ab" * 32, "share_2": 0.5})
 JSON = some.recursive(
     some.none() | some.booleans() | some.integers() | some.floats() | some.text(max_size=9),
     lambda deeper: some.lists(deeper, max_size=3) | some.dictionaries(some.text(), deeper),
@@ -247,13 +247,13 @@ def test_a_recipe_that_is_damaged_is_read_or_refused_in_a_sentence(folder):
 def test_any_plan_goes_from_coarse_to_fine_in_the_steps_asked_for(shape, chosen, begun):
     levels = or_a_sentence(plan, shape, chosen, begun)
     if levels is None:
-        assert min(shape) * chosen.size / max(shape) < NARROWEST
+        assert min(shape) * chosen.size / max(shape) < MIN_SIDE
         return
     longest = [max(level.size) for level in levels]
     assert longest == sorted(set(longest))
     assert longest[-1] == chosen.size
     for level in levels:
-        assert min(level.size) >= NARROWEST
+        assert min(level.size) >= MIN_SIDE
         for side, whole in zip(level.size, shape, strict=True):
             assert abs(side - whole * max(level.size) / max(shape)) <= 0.5
     check_steps([level.steps for level in levels], chosen)
@@ -272,8 +272,8 @@ def check_steps(steps, chosen):
 @given(some.tuples(some.integers(32, 20_000), some.integers(32, 20_000)), SETTINGS)
 def test_any_painting_is_looked_at_as_large_as_the_network_needs(shape, chosen):
     for level in plan((300, 200), chosen):
-        size = brush_size(shape, level, chosen.style_scale)
-        assert min(size) >= NARROWEST
+        size = style_image_size(shape, level, chosen.style_scale)
+        assert min(size) >= MIN_SIDE
         assert max(size) <= max(4096, *shape)
 
 
@@ -291,19 +291,19 @@ def test_whatever_the_clock_says_the_time_left_is_one(shape, chosen, clocks, one
     chosen = replace(chosen, style_weight=1.0, colors="painting")
     levels = or_a_sentence(plan, shape, chosen)
     assume(levels)
-    pace = Pace(levels, chosen.seconds)
+    pace = StepTimer(levels, chosen.seconds)
     if chosen.seconds:
-        or_a_sentence(pace.check, one_step, 0.0, shape, chosen)
+        or_a_sentence(pace.check_budget, one_step, 0.0, shape, chosen)
     for level, clock in zip(levels, clocks, strict=False):
-        pace.begin(level, clock[0][1] if clock else 0.0)
+        pace.start_level(level, clock[0][1] if clock else 0.0)
         step = 0
         for more, now in clock:
-            step = min(step + more, pace.steps[pace.at])
-            before = pace.steps[: pace.at]
-            pace.see(step, now)
-            assert pace.steps[pace.at] >= step
-            assert pace.steps[: pace.at] == before
-            left = pace.left(step)
+            step = min(step + more, pace.steps[pace.level_index])
+            before = pace.steps[: pace.level_index]
+            pace.observe(step, now)
+            assert pace.steps[pace.level_index] >= step
+            assert pace.steps[: pace.level_index] == before
+            left = pace.seconds_left(step)
             assert left is None or (math.isfinite(left) and left >= 0)
 
 
@@ -336,22 +336,22 @@ def pictures(draw):
 @often(150)
 @given(pictures())
 def test_any_picture_becomes_one_that_every_later_step_can_rely_on(picture):
-    tidied = tidy(picture)
+    tidied = normalize(picture)
     assert tidied.mode in ("RGB", "RGBA")
     assert tidied.size == picture.size
-    assert tidy(tidied).tobytes() == tidied.tobytes()
+    assert normalize(tidied).tobytes() == tidied.tobytes()
     tensor = to_tensor(tidied, tidied.size, CPU)
     assert 0 <= tensor.min() <= tensor.max() <= 1
-    assert to_picture(tensor).tobytes() == solid(tidied).tobytes()
+    assert to_picture(tensor).tobytes() == drop_alpha(tidied).tobytes()
 
 
 def test_any_picture_that_is_kept_as_png_is_the_same_when_it_is_read(folder):
     @often(60)
     @given(pictures())
     def whatever(picture):
-        tidied = tidy(picture)
+        tidied = normalize(picture)
         save(tidied, folder / "kept.png")
-        again = read(folder / "kept.png")
+        again = read_image(folder / "kept.png")
         assert (again.mode, again.tobytes()) == (tidied.mode, tidied.tobytes())
 
     whatever()
@@ -359,4 +359,4 @@ def test_any_picture_that_is_kept_as_png_is_the_same_when_it_is_read(folder):
 
 def test_a_refusal_is_an_error_of_the_settings():
     with pytest.raises(SettingsError):
-        preset("Oil", {"glaze": 2})
+        settings_from("Oil", {"glaze": 2})

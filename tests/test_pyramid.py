@@ -3,7 +3,7 @@
 import pytest
 
 from styletx import Settings, StyletxError
-from styletx.core.pyramid import brush_size, plan
+from styletx.core.pyramid import plan, style_image_size
 
 
 def sides(shape, **chosen):
@@ -75,11 +75,11 @@ def test_a_shape_too_narrow_for_the_size_is_refused_with_a_size_that_works():
 
 def test_paintings_are_looked_at_as_large_as_the_canvas_but_never_enlarged():
     coarse, *_, fine = plan((512, 512), Settings(size=2048))
-    assert brush_size((600, 300), coarse) == (128, 64)
-    assert brush_size((600, 300), fine) == (600, 300)
+    assert style_image_size((600, 300), coarse) == (128, 64)
+    assert style_image_size((600, 300), fine) == (600, 300)
 
 
 def test_a_panorama_of_a_painting_stays_wide_enough_for_the_network():
     coarse = plan((512, 512), Settings())[0]
-    assert min(brush_size((3000, 300), coarse)) >= 16
-    assert brush_size((320, 32), coarse) == (320, 32)
+    assert min(style_image_size((3000, 300), coarse)) >= 16
+    assert style_image_size((320, 32), coarse) == (320, 32)

@@ -6,8 +6,8 @@ import shlex
 import styletx.cli.paint as command_line
 from assets.write_readme import between, tables
 from styletx.cli.batch import command as batch
-from styletx.cli.batch.inputs import gather
-from styletx.settings import ALLOWED
+from styletx.cli.batch.inputs import find_images
+from styletx.settings import FIELDS
 from tests.helpers import promises
 from tests.helpers.paths import ROOT
 from tests.helpers.readme import README, blocks
@@ -16,7 +16,7 @@ from tests.helpers.readme import README, blocks
 def test_the_tables_of_settings_and_presets_are_what_their_script_writes():
     for name, table in tables():
         assert between(name, table) in README
-    assert all(f"| `{name}` | " in README for name in ALLOWED)
+    assert all(f"| `{name}` | " in README for name in FIELDS)
 
 
 def test_the_figures_of_the_comparison_are_those_that_its_script_wrote():
@@ -47,5 +47,7 @@ def test_the_command_line_takes_what_the_readme_gives_it():
     assert (ROOT / command_line.parser().parse_args(one).photo).is_file()
     assert many[0] == "batch"
     given = batch.parser().parse_args(many[1:])
-    found = [gather([str(ROOT / word) for word in w], ROOT) for w in (given.photos, given.style)]
+    found = [
+        find_images([str(ROOT / word) for word in w], ROOT) for w in (given.photos, given.style)
+    ]
     assert all(one.pictures for one in found)

@@ -10,8 +10,8 @@ from PIL import Image
 from styletx import Settings, StyletxError
 from styletx._version import VERSION
 from styletx.errors import ImageError
-from styletx.imaging.files import ENDINGS, note_in, save
-from styletx.recipe import fingerprint, inputs_of, missing, read_recipe, written
+from styletx.imaging.files import ENDINGS, read_metadata, save
+from styletx.recipe import differing_inputs, fingerprint, input_fingerprints, read_recipe, to_json
 from tests.helpers.scripted import PICTURE, result
 from tests.helpers.settings import OTHER
 
@@ -20,7 +20,7 @@ INPUTS = {"content": "ab" * 32, "style": "cd" * 32, "share_2": 0.5}
 
 def painted(folder, ending=".png", **chosen):
     path = folder / f"painted{ending}"
-    save(PICTURE, path, note=written(replace(result(), settings=Settings(**chosen)), INPUTS))
+    save(PICTURE, path, note=to_json(replace(result(), settings=Settings(**chosen)), INPUTS))
     return path
 
 
@@ -46,12 +46,12 @@ def test_a_recipe_changes_no_pixel_and_leaves_the_profile(tmp_path, ending):
 def test_a_recipe_holds_settings_fingerprints_and_what_painted_but_no_names_and_no_paths(tmp_path):
     path = tmp_path / "secret photo.png"
     PICTURE.save(path)
-    inputs = inputs_of({"content": path, "style": None}, {"share": 1.0, "share_2": 0.25})
+    inputs = input_fingerprints({"content": path, "style": None}, {"share": 1.0, "share_2": 0.25})
     assert inputs == {
         "content": hashlib.sha256(path.read_bytes()).hexdigest(),
         "share_2": 0.25,
     }
-    note = written(result(), inputs)
+    note = to_json(result(), inputs)
     assert set(json.loads(note)) == {
         "styletx",
         "settings",
@@ -165,11 +165,11 @@ def test_a_comment_that_is_not_ours_is_no_recipe(tmp_path):
     exif = Image.Exif()
     exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0hello"
     PICTURE.save(tmp_path / "other.jpg", exif=exif)
-    assert note_in(tmp_path / "other.jpg") == ""
+    assert read_metadata(tmp_path / "other.jpg") == ""
 
 
 def test_what_is_not_the_same_is_named(tmp_path):
     recipe = read_recipe(painted(tmp_path))
-    assert missing(recipe, INPUTS) == []
+    assert differing_inputs(recipe, INPUTS) == []
     other = {"content": INPUTS["content"], "style": "ee" * 32, "keep": "ff" * 32}
-    assert missing(recipe, other) == ["style", "share_2", "keep"]
+    assert differing_inputs(recipe, other) == ["style", "share_2", "keep"]

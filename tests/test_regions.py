@@ -4,7 +4,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from styletx import Settings, Style, StyletxError, stylize
-from styletx.core.regions import divide
+from styletx.core.regions import build_regions
 from tests.helpers.scripted import slow_steps
 
 SETTINGS = Settings(size=96, steps=3)
@@ -93,7 +93,9 @@ def test_regions_add_up_to_what_is_not_kept(sunset, weave):
     first, second = (Style(weave, mask=half(size, "right")) for _ in range(2))  # they overlap
     keep = Image.new("L", size)
     ImageDraw.Draw(keep).rectangle((0, 0, 95, 9), fill=255)
-    regions = divide([Style(weave, 2.0), Style(weave, 6.0), first, second], keep, sunset, size)
+    regions = build_regions(
+        [Style(weave, 2.0), Style(weave, 6.0), first, second], keep, sunset, size
+    )
     whole = sum(region.where for region in regions)
     assert (whole[..., :10, :] == 0).all()
     assert torch.allclose(whole[..., 10:, :], torch.ones(54, 96))

@@ -10,21 +10,21 @@ from PIL import Image
 
 import styletx.api.job_files as reports
 from styletx import Progress
-from styletx.api.job_files import FRAMES, Files
+from styletx.api.job_files import FRAMES, JobFiles
 from styletx.api.job_report import announced, described, report
 from styletx.recipe import read_recipe
 from tests.helpers.scripted import FACTS, PICTURE, SETTINGS, progress, result
 
 
 def facts(event, stopping=False, ahead=0, wait=None, late=False):
-    run = SimpleNamespace(id="abc", settings=SETTINGS, stopping=stopping, late=late)
+    run = SimpleNamespace(id="abc", settings=SETTINGS, stopping=stopping, timed_out=late)
     return report(run, event, ahead, wait)
 
 
 @pytest.fixture
 def told(files):
     """The files of a run that has just begun."""
-    return Files(files / "run", "cat-poppies", files / "photo.png", {"content": "ab" * 32})
+    return JobFiles(files / "run", "cat-poppies", files / "photo.png", {"content": "ab" * 32})
 
 
 @pytest.fixture

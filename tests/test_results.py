@@ -9,20 +9,20 @@ import pytest
 from PIL import Image
 
 import app as page
-from styletx.recipe import inputs_of, read_recipe
+from styletx.recipe import input_fingerprints, read_recipe
 from styletx.server.storage import folder_of
-from styletx.settings import ALLOWED, Settings
-from styletx.ui import strings as words
+from styletx.settings import FIELDS, Settings
+from styletx.ui import strings
 from styletx.ui.history import (
     MOST,
-    brought_back,
+    add_entry,
     caption_of,
-    collected,
     deleted,
-    found_again,
+    restore_entry,
+    restore_history,
     two_compared,
 )
-from styletx.ui.results import compared, seen
+from styletx.ui.results import comparison_html, finished_updates
 from tests.helpers.page import ask, both, build_app, upload
 from tests.helpers.scripted import progress, result
 from tests.helpers.settings import OTHER
@@ -40,9 +40,9 @@ def visit(painter, files):
 
         painter.stylize = scripted
         *_, last = ask(build_app(painter), "paint", **{**both(files), **given})
-        told = collected(last["run"], paint.visits, both(files)["content"])
+        told = add_entry(last["run"], paint.visits, both(files)["content"])
         paint.visits = told["visits"]
-        return last["run"], {**told, **seen(told["finished"])}
+        return last["run"], {**told, **finished_updates(told["finished"])}
 
     paint.visits = []
     return paint
@@ -54,7 +54,7 @@ def test_a_finished_picture_joins_those_of_the_visit_once(visit):
     with Image.open(told["strip"].value[0]["image"]["path"]) as thumbnail:
         assert max(thumbnail.size) <= 240
     assert not told["delete"].interactive  # none is chosen
-    assert collected(run, visit.visits, None) == {}
+    assert add_entry(run, visit.visits, None) == {}
     _, told = visit()
     assert captions(told) == [
         "photo-painting",
@@ -67,13 +67,13 @@ def captions(told):
 
 
 def test_a_run_without_a_picture_joins_nothing():
-    assert collected({}, [], None) == collected({"run_id": "ab" * 16}, [], None) == {}
+    assert add_entry({}, [], None) == add_entry({"run_id": "ab" * 16}, [], None) == {}
 
 
 def test_a_picture_of_another_photo_than_there_is_now_is_not_gone_on_from(visit, files):
     run, told = visit()
     assert "go_on" not in told
-    told = collected(run, [], upload(files, "painting"))
+    told = add_entry(run, [], upload(files, "painting"))
     assert told["go_on"] == ""
     assert not told["more"].interactive
 
@@ -94,14 +94,14 @@ def test_the_strip_holds_so_many_and_no_more(visit):
     visit()
     many = [{**visit.visits[0], "run_id": f"{k:032x}"} for k in range(MOST + 5)]
     run, _ = visit()
-    assert len(collected(run, many, None)["visits"]) == MOST
+    assert len(add_entry(run, many, None)["visits"]) == MOST
 
 
 def test_a_click_brings_back_picture_inputs_and_settings(visit, files):
     wanted = {name: value for name, value in OTHER.items() if name != "init"}
     run, _ = visit(**wanted, style_2=upload(files, "photo"), share_2=0.5)
     visit()
-    told = brought_back(visit.visits, 1, [])
+    told = restore_entry(visit.visits, 1, [])
     assert {name: told[name] for name in wanted} == wanted
     assert told["content"] == str(files / "photo.png")
     assert (told["style"], told["style_2"]) == (
@@ -123,14 +123,14 @@ def test_a_picture_that_is_not_the_one_shown_is_deleted_without_a_trace_on_the_p
 def test_an_upload_that_is_gone_meanwhile_is_named(visit, files):
     visit()
     (files / "painting.png").unlink()
-    told = brought_back(visit.visits, 0, [])
+    told = restore_entry(visit.visits, 0, [])
     assert told["style"] is None
     assert told["status"].endswith("its settings are back, but no longer here: painting.")
 
 
 def test_what_was_brushed_is_not_brought_back_and_that_is_said(visit, files):
     visit(keep=upload(files, "photo"))
-    told = brought_back(visit.visits, 0, [])
+    told = restore_entry(visit.visits, 0, [])
     assert told["status"].endswith("What was painted over the photo is not.")
     assert "keep" not in told
 
@@ -139,7 +139,7 @@ def test_a_picture_that_is_gone_says_so(visit):
     visit()
     deleted(visit.visits, [visit.visits[0]["run_id"]], "")
     with pytest.raises(gr.Error, match="That picture is no longer here: an hour has passed, or it"):
-        brought_back(visit.visits, 0, [])
+        restore_entry(visit.visits, 0, [])
 
 
 def test_the_last_two_that_were_clicked_are_compared(visit):
@@ -174,7 +174,7 @@ def test_only_a_picture_of_this_visit_can_be_deleted(visit):
 
 
 def test_the_slider_is_one_for_keyboards_and_screen_readers(tmp_path):
-    told = compared(tmp_path / "a b.jpg", tmp_path / 'c"d.png', "<b>x</b>")
+    told = comparison_html(tmp_path / "a b.jpg", tmp_path / 'c"d.png', "<b>x</b>")
     assert '<input type="range"' in told
     assert 'aria-label="How much of the left picture to see"' in told
     assert "a%20b.jpg" in told
@@ -183,7 +183,7 @@ def test_the_slider_is_one_for_keyboards_and_screen_readers(tmp_path):
 
 
 def test_a_caption_tells_what_was_not_left_at_its_default():
-    defaults = {name: getattr(Settings(), name) for name in ALLOWED}
+    defaults = {name: getattr(Settings(), name) for name in FIELDS}
     assert caption_of("cat-poppies", defaults) == "cat-poppies"
     assert (
         caption_of("a", {**defaults, "size": 300, "colors": "photo"})
@@ -196,7 +196,7 @@ def test_the_examples_were_painted_of_their_pictures_with_todays_defaults():
         recipe = read_recipe(page.painted_of(pair))
         assert recipe.settings == Settings()
         inputs = dict(zip(("content", "style"), page.files_of(pair), strict=True))
-        assert recipe.inputs == inputs_of(inputs, {})
+        assert recipe.inputs == input_fingerprints(inputs, {})
 
 
 def test_an_example_is_there_at_once():
@@ -221,7 +221,7 @@ def test_a_browser_that_was_away_finds_its_pictures_again(visit):
     newer, told = visit()
     kept = told["kept"]
     assert kept == [newer["run_id"], older["run_id"]]
-    again = found_again(kept, kept[0])
+    again = restore_history(kept, kept[0])
     assert (again["visits"], again["kept"]) == (told["visits"], kept)
     assert captions(again) == captions(told)
     assert "picture" not in again  # what is on the page is left alone
@@ -230,10 +230,10 @@ def test_a_browser_that_was_away_finds_its_pictures_again(visit):
 def test_what_was_finished_while_it_was_away_is_brought_back_whole(visit):
     older, _ = visit(size=300)
     newer, _ = visit()
-    again = found_again([older["run_id"]], newer["run_id"])
+    again = restore_history([older["run_id"]], newer["run_id"])
     assert len(again["visits"]) == 2
     assert Path(again["picture"]).parent == folder_of(newer["run_id"])
-    assert again["status"] == words.FINISHED_AWAY
+    assert again["status"] == strings.FINISHED_AWAY
     assert again["go_on"] == newer["run_id"]
 
 
@@ -241,7 +241,7 @@ def test_a_picture_whose_time_is_over_is_not_found_and_the_others_are(visit):
     older, _ = visit(size=300)
     newer, told = visit()
     shutil.rmtree(folder_of(newer["run_id"]))
-    assert found_again(told["kept"], newer["run_id"])["kept"] == [older["run_id"]]
+    assert restore_history(told["kept"], newer["run_id"])["kept"] == [older["run_id"]]
 
 
 @pytest.mark.parametrize(
@@ -255,4 +255,4 @@ def test_a_picture_whose_time_is_over_is_not_found_and_the_others_are(visit):
     ],
 )
 def test_what_a_browser_makes_up_finds_nothing(kept, latest):
-    assert found_again(kept, latest) == {}
+    assert restore_history(kept, latest) == {}

@@ -13,13 +13,13 @@ import pytest
 
 import styletx.runners.select as runners
 from styletx import Progress, Result, Settings, Style, StyletxError, stylize
-from styletx.config import Share
+from styletx.config import RayOptions
 from styletx.runners.local import Local
-from styletx.runners.queue import Painter
-from styletx.runners.ray.client import ClusterGone
-from styletx.runners.ray.driver import Dispatcher
+from styletx.runners.queue import JobQueue
+from styletx.runners.ray.client import ClusterUnavailable
+from styletx.runners.ray.driver import WorkerPool
 from styletx.runners.ray.runner import MOVES, Cluster, WorkerLost
-from styletx.runners.select import chosen
+from styletx.runners.select import get_runner
 from styletx.runners.zerogpu import duration
 from tests.helpers.paths import ROOT
 from tests.helpers.scripted import progress, result
@@ -78,9 +78,9 @@ def test_a_bug_is_no_sentence(given):
 
 @pytest.mark.slow
 def test_a_painter_stops_its_runs_and_keeps_their_pictures(given):
-    painter = Painter(Local())
+    painter = JobQueue(Local())
     try:
-        run = painter.start(ENDLESS, lambda over: given)
+        run = painter.submit(ENDLESS, lambda over: given)
         watching = run.watch()
         while not isinstance(event := next(watching), Progress) or event.step < 5:
             pass
@@ -89,25 +89,25 @@ def test_a_painter_stops_its_runs_and_keeps_their_pictures(given):
         assert isinstance(last, Result)
         assert last.stopped
         run.future.exception(60)
-        assert list(painter.start(QUICK, lambda over: given).watch())[-1].step == 6
+        assert list(painter.submit(QUICK, lambda over: given).watch())[-1].step == 6
     finally:
         painter.close()
 
 
 def test_a_runner_that_there_is_not_or_that_needs_a_package_is_a_sentence(monkeypatch):
     with pytest.raises(StyletxError, match="STYLETX_RUNNER is 'spark', but must be local, zerogpu"):
-        chosen({"STYLETX_RUNNER": "spark"})
+        get_runner({"STYLETX_RUNNER": "spark"})
     monkeypatch.setattr(runners, "find_spec", lambda name: None)
     with pytest.raises(StyletxError, match="needs a package that is not installed"):
-        chosen({"STYLETX_RUNNER": "ray"})
+        get_runner({"STYLETX_RUNNER": "ray"})
     with pytest.raises(StyletxError, match="STYLETX_RAY_CPUS is 'few', but must be a number"):
-        Share.of({"STYLETX_RAY_CPUS": "few"})
+        RayOptions.of({"STYLETX_RAY_CPUS": "few"})
 
 
 def test_this_process_paints_unless_something_else_is_said():
-    assert type(chosen({})) is Local
-    assert type(chosen({"STYLETX_RUNNER": "ray"})) is Cluster  # which is not begun by that
-    assert Share.of({}) == Share(cpus=2, gpus=0, fallback=0)
+    assert type(get_runner({})) is Local
+    assert type(get_runner({"STYLETX_RUNNER": "ray"})) is Cluster  # which is not begun by that
+    assert RayOptions.of({}) == RayOptions(cpus=2, gpus=0, fallback=0)
 
 
 # What follows is a cluster without Ray: what its workers tell is made up
@@ -115,10 +115,10 @@ def test_this_process_paints_unless_something_else_is_said():
 
 @pytest.mark.parametrize(("gpus", "places"), [(0.1, 10), (0.2, 5), (0.25, 4), (0.3, 3), (2, 0)])
 def test_parts_of_a_card_add_up(gpus, places):
-    dispatcher = Dispatcher(b"", cpus=0.1, gpus=gpus)
+    dispatcher = WorkerPool(b"", cpus=0.1, gpus=gpus)
     assert dispatcher.places_of({"CPU": 4.0, "GPU": 1.0}) == places
     assert dispatcher.places_of({"CPU": 4.0}) == 0
-    assert Dispatcher(b"", cpus=0.1, gpus=0).places_of({"CPU": 4.0}) == 40
+    assert WorkerPool(b"", cpus=0.1, gpus=0).places_of({"CPU": 4.0}) == 40
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def steps(runner):
 def test_a_run_goes_on_after_its_last_report_where_a_worker_was_lost(script):
     first, second = progress(1), progress(2)
     script.workers += [[first, WorkerLost()], [WorkerLost()], [second, result()]]
-    assert steps(Cluster(Share(), Local())) == [1, 2, 3]
+    assert steps(Cluster(RayOptions(), Local())) == [1, 2, 3]
     assert script.asked == [None, first, first]
 
 
@@ -152,24 +152,24 @@ def test_a_run_whose_workers_are_lost_again_and_again_is_a_sentence(script):
     script.workers += [[progress(1), WorkerLost("killed")]] * (MOVES + 1)
     sentence = rf"were lost {MOVES + 1} times \(killed\); please try again\."
     with pytest.raises(StyletxError, match=sentence):
-        steps(Cluster(Share(), Local()))
+        steps(Cluster(RayOptions(), Local()))
     assert not script.workers
 
 
 def test_a_worker_that_is_lost_after_its_result_is_not_missed(script):
     script.workers += [[progress(1), result(), WorkerLost()]]
-    assert steps(Cluster(Share(), Local())) == [1, 3]
+    assert steps(Cluster(RayOptions(), Local())) == [1, 3]
 
 
 def test_where_the_cluster_is_gone_this_machine_goes_on_or_a_sentence_comes(script):
     def here(**given):
         yield progress(given["after"].step + 1)
 
-    script.workers += [[progress(1), ClusterGone.since("it is gone.")]] * 2
-    assert steps(Cluster(Share(fallback=1), here)) == [1, 2]
+    script.workers += [[progress(1), ClusterUnavailable.because("it is gone.")]] * 2
+    assert steps(Cluster(RayOptions(fallback=1), here)) == [1, 2]
     sentence = r"The cluster that paints cannot be used: it is gone\. Try again in a while"
-    with pytest.raises(ClusterGone, match=sentence):
-        steps(Cluster(Share(fallback=0), here))
+    with pytest.raises(ClusterUnavailable, match=sentence):
+        steps(Cluster(RayOptions(fallback=0), here))
 
 
 def test_ray_is_tested_as_it_is_offered():
@@ -180,9 +180,9 @@ def test_ray_is_tested_as_it_is_offered():
 
 
 def test_off_the_platform_the_hubs_package_changes_nothing(given):
-    runner = chosen({"STYLETX_RUNNER": "zerogpu"})
+    runner = get_runner({"STYLETX_RUNNER": "zerogpu"})
     assert list(runner(**given, settings=QUICK))[-1].step == 6
-    assert type(chosen({"SPACES_ZERO_GPU": "true"})) is type(runner)
+    assert type(get_runner({"SPACES_ZERO_GPU": "true"})) is type(runner)
 
 
 def test_what_the_hub_refuses_is_said_in_its_words_and_it_knows_who_asks(monkeypatch, given):
@@ -200,9 +200,9 @@ def test_what_the_hub_refuses_is_said_in_its_words_and_it_knows_who_asks(monkeyp
         return lambda work: lent
 
     monkeypatch.setattr(spaces, "GPU", refusing)
-    painter = Painter(chosen({"STYLETX_RUNNER": "zerogpu"}))
+    painter = JobQueue(get_runner({"STYLETX_RUNNER": "zerogpu"}))
     asking.set("ann")
-    run = painter.start(QUICK, lambda over: given)
+    run = painter.submit(QUICK, lambda over: given)
     with pytest.raises(StyletxError, match="used up your quota"):
         list(run.watch())
     assert asked == ["ann"]

@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 
 import styletx.runners.queue as painters
-from styletx import metrics as figures
-from styletx.config import Allowance
+from styletx import metrics
+from styletx.config import ServerLimits
 from styletx.errors import Busy, StyletxError
 from styletx.events import Result, Style
-from styletx.runners.job import NOBODY, Visitor
+from styletx.runners.job import ANONYMOUS, Client
 from styletx.runners.local import Local
-from styletx.runners.queue import MANNERS, PATIENCE, Painter
+from styletx.runners.queue import ABANDON_AFTER_S, YIELD_AFTER_S, JobQueue
 from tests.helpers.scripted import PICTURE, SETTINGS, Clock, Script, progress, result
 from tests.helpers.waiting import until
 
@@ -30,7 +30,7 @@ def opened(clock):
     painters = []
 
     def make(runner=None, **allowance):
-        painters.append(Painter(runner, Allowance(**allowance), clock))
+        painters.append(JobQueue(runner, ServerLimits(**allowance), clock))
         return painters[-1]
 
     yield make
@@ -45,10 +45,10 @@ def painter(opened):
     return opened()
 
 
-def start(painter, script, visitor=NOBODY, settings=SETTINGS):
+def start(painter, script, visitor=ANONYMOUS, settings=SETTINGS):
     painter.stylize = script
     pictures = {"content": PICTURE, "styles": [Style(PICTURE)]}
-    return painter.start(settings, lambda over: pictures, visitor)
+    return painter.submit(settings, lambda over: pictures, visitor)
 
 
 def test_a_run_is_watched_to_its_result(painter):
@@ -107,8 +107,8 @@ def test_pictures_are_read_only_when_their_turn_comes(painter):
         before.append(busy.ended.is_set())
         return {"content": PICTURE, "styles": [Style(PICTURE)]}
 
-    run = painter.start(SETTINGS, pictures)
-    assert painter.next_run() is None
+    run = painter.submit(SETTINGS, pictures)
+    assert painter.next_job() is None
     busy.go_on()
     assert list(run.watch())[-1] == result()
     assert before == [True]
@@ -122,7 +122,7 @@ def test_a_run_that_is_stopped_while_its_pictures_are_read_is_none(painter):
         until(over)
         raise Busy("This run was stopped before it began.")
 
-    run = painter.start(SETTINGS, pictures)
+    run = painter.submit(SETTINGS, pictures)
     told = run.watch()
     assert next(told) is None
     until(reading.is_set)
@@ -167,7 +167,7 @@ class Places(Local):
 
 @pytest.fixture
 def spacious(opened, monkeypatch):
-    monkeypatch.setattr(painters, "LOOK", 0.01)
+    monkeypatch.setattr(painters, "POLL_S", 0.01)
     painter = opened(Places(2))
     painter.stylize = Script(progress(1), result())
     return painter
@@ -213,16 +213,16 @@ def test_who_waits_for_one_of_several_places_is_told_how_long(spacious):
     until(lambda: spacious.stylize.resting == 2)
     line = spacious.line()
     at_work, waiting = line[:2], line[2:]
-    assert [spacious.wait_of(run) for run in waiting] == [None, None]
+    assert [spacious.estimated_wait(run) for run in waiting] == [None, None]
     for run, left in zip(at_work, (10.0, 4.0), strict=True):
         run.latest = replace(progress(1), seconds=6.0, seconds_left=left)
     # 26 s of two runs: another takes 13 s, in the place that is free after 4 s, or after 10 s
-    assert [spacious.wait_of(run) for run in waiting] == [4.0, 10.0]
+    assert [spacious.estimated_wait(run) for run in waiting] == [4.0, 10.0]
 
 
 def test_a_run_that_has_just_ended_is_none_to_begin_with(opened, monkeypatch):
     """However late it is forgotten: all of many short ones begin."""
-    monkeypatch.setattr(painters, "LOOK", 0.01)
+    monkeypatch.setattr(painters, "POLL_S", 0.01)
     painter = opened(Places(4), queue=40, runs_per_address=40)
     forget, ended = painter.forget, []
     monkeypatch.setattr(painter, "forget", ended.append)
@@ -288,22 +288,24 @@ def test_closing_stops_everything(painter):
 def test_who_waits_is_told_how_long_as_far_as_that_is_known(painter):
     script = Script(replace(progress(1), seconds=10.0, seconds_left=6.0), result())
     first, *others = (start(painter, script) for _ in range(3))
-    assert painter.wait_of(first) is None  # it waits for nobody
+    assert painter.estimated_wait(first) is None  # it waits for nobody
     script.rest()
-    assert painter.wait_of(others[0]) == 6
-    assert painter.wait_of(others[1]) == pytest.approx(6 + 16)  # as long again as the first, in all
+    assert painter.estimated_wait(others[0]) == 6
+    assert painter.estimated_wait(others[1]) == pytest.approx(
+        6 + 16
+    )  # as long again as the first, in all
     smaller = start(painter, script, settings=replace(SETTINGS, size=256))
     larger = start(painter, script)
     for run in others:
         run.stop()
-    assert painter.wait_of(smaller) == 6
-    assert 6 + 3 < painter.wait_of(larger) < 6 + 12  # a quarter of the pixels, more or less
+    assert painter.estimated_wait(smaller) == 6
+    assert 6 + 3 < painter.estimated_wait(larger) < 6 + 12  # a quarter of the pixels, more or less
 
 
 ANN, ANNS_PHONE, BOB = (
-    Visitor("page", "1.1.1.1"),
-    Visitor("phone", "1.1.1.1"),
-    Visitor("b", "2.2.2.2"),
+    Client("page", "1.1.1.1"),
+    Client("phone", "1.1.1.1"),
+    Client("b", "2.2.2.2"),
 )
 
 
@@ -328,7 +330,7 @@ def test_an_address_has_so_many_runs_and_other_addresses_are_none_the_worse(stri
     start(strict, script, ANN)
     start(strict, script, ANNS_PHONE)
     with pytest.raises(Busy, match="2 pictures are being painted for your address already"):
-        start(strict, script, Visitor("tablet", "1.1.1.1"))
+        start(strict, script, Client("tablet", "1.1.1.1"))
     start(strict, script, BOB)
 
 
@@ -348,7 +350,7 @@ def test_fifty_at_once_are_served_or_refused_and_none_is_lost(strict):
 
     def visit(place):
         try:
-            told.append(list(start(strict, script, Visitor(str(place), str(place))).watch())[-1])
+            told.append(list(start(strict, script, Client(str(place), str(place))).watch())[-1])
         except Busy as error:
             told.append(error)
 
@@ -374,17 +376,17 @@ def test_a_run_ends_when_its_time_is_over_with_the_picture_so_far(opened, clock)
     script.go_on(1)
     *_, last = run.watch()
     assert last == result(step=1)
-    assert (last.stopped, run.late) == (True, True)
+    assert (last.stopped, run.timed_out) == (True, True)
     until(lambda: not painter.runs)
     assert run.outcome == "late"
 
 
 def test_addresses_take_turns_and_nobody_who_asks_for_one_picture_is_overtaken(painter):
     script = Script(progress(1), result())
-    many = [start(painter, script, Visitor(str(place), "1.1.1.1")) for place in range(4)]
+    many = [start(painter, script, Client(str(place), "1.1.1.1")) for place in range(4)]
     script.rest()
-    few = [start(painter, script, Visitor(name, name)) for name in ("ann", "bob")]
-    late = start(painter, script, Visitor("late", "1.1.1.2"))
+    few = [start(painter, script, Client(name, name)) for name in ("ann", "bob")]
+    late = start(painter, script, Client("late", "1.1.1.2"))
     assert painter.line() == [many[0], *few, late, *many[1:]]
     assert [painter.ahead_of(run) for run in (many[1], few[0])] == [4, 1]
     ends = []
@@ -400,10 +402,10 @@ def test_addresses_take_turns_and_nobody_who_asks_for_one_picture_is_overtaken(p
 def test_who_waits_behind_many_and_comes_again_is_served_in_between(painter):
     script, order = Script(result()), []
     hold = Script(progress(1), result())
-    first = start(painter, hold, Visitor("0", "1.1.1.1"))
+    first = start(painter, hold, Client("0", "1.1.1.1"))
     hold.rest()
-    many = [start(painter, script, Visitor(str(place), "1.1.1.1")) for place in (1, 2, 3)]
-    ann = Visitor("ann", "2.2.2.2")
+    many = [start(painter, script, Client(str(place), "1.1.1.1")) for place in (1, 2, 3)]
+    ann = Client("ann", "2.2.2.2")
 
     def ended(run):
         order.append(run.visitor.address)
@@ -429,31 +431,31 @@ def test_a_run_that_nobody_watches_any_more_is_given_up_and_nothing_of_it_kept(p
     watching = run.watch()
     next(watching)
     script.rest()
-    clock.pass_(PATIENCE)
+    clock.pass_(ABANDON_AFTER_S)
     script.go_on(1)
     script.rest()
-    assert not run.left
+    assert not run.abandoned
     clock.pass_(1)
     script.go_on(1)
     until(lambda: not painter.runs)
-    assert run.left
+    assert run.abandoned
     assert list(watching) == []
     assert run.outcome == "left"
 
 
 def begins(painter):
     """Whether a run is begun with, if one could be now."""
-    with painter.door:
-        return painter.next_run() is not None
+    with painter.lock:
+        return painter.next_job() is not None
 
 
 def test_a_run_is_begun_once_somebody_listens_and_whoever_listens_first_is_first(painter):
     painter.listeners = Counter()
     script = Script(progress(1), result()).go_on()
-    deaf = start(painter, script, Visitor("deaf", "1.1.1.1"))
-    ann = start(painter, script, Visitor("ann", "2.2.2.2"))
+    deaf = start(painter, script, Client("deaf", "1.1.1.1"))
+    ann = start(painter, script, Client("ann", "2.2.2.2"))
     assert not begins(painter)
-    with painter.door:
+    with painter.lock:
         painter.listeners["ann"] = 1
         assert painter.line() == [ann, deaf]
     assert isinstance(list(ann.watch())[-1], Result)
@@ -466,27 +468,27 @@ def test_a_run_is_begun_once_somebody_listens_and_whoever_listens_first_is_first
 def test_a_run_to_which_nobody_has_listened_for_long_is_given_up_unbegun(painter, clock):
     painter.listeners = Counter()
     script = Script(progress(1), result())
-    run = start(painter, script, Visitor("deaf", "1.1.1.1"))
-    clock.pass_(PATIENCE)
+    run = start(painter, script, Client("deaf", "1.1.1.1"))
+    clock.pass_(ABANDON_AFTER_S)
     assert not begins(painter)
     assert not run.over
     clock.pass_(1)
     until(lambda: not painter.runs)
-    assert run.left
+    assert run.abandoned
     assert not script.begun.is_set()
 
 
 def test_a_run_to_which_nobody_listens_any_more_gives_way_to_one_with_a_listener(painter, clock):
     painter.listeners = Counter({"gone": 1, "ann": 1})
     script, quick = Script(*AT_WORK), Script(progress(1), result()).go_on()
-    gone = start(painter, script, Visitor("gone", "1.1.1.1"))
+    gone = start(painter, script, Client("gone", "1.1.1.1"))
     script.rest()
-    unheard = start(painter, quick, Visitor("unheard", "1.1.1.2"))
+    unheard = start(painter, quick, Client("unheard", "1.1.1.2"))
     # Gradio asks for news of them, although nobody wants to know
     news = [run.watch(every=0) for run in (gone, unheard)]
     assert [next(one) for one in news] == [progress(1), None]
     del painter.listeners["gone"]
-    clock.pass_(MANNERS + 1)
+    clock.pass_(YIELD_AFTER_S + 1)
     assert [next(one) for one in news] == [progress(1), None]
     script.go_on(2)
     script.rest()
@@ -495,7 +497,7 @@ def test_a_run_to_which_nobody_listens_any_more_gives_way_to_one_with_a_listener
     assert painter.line() == [gone, ann, unheard]
     script.go_on(1)
     assert isinstance(list(ann.watch())[-1], Result)
-    assert gone.left
+    assert gone.abandoned
     assert not begins(painter)
     assert not unheard.over
 
@@ -503,16 +505,16 @@ def test_a_run_to_which_nobody_listens_any_more_gives_way_to_one_with_a_listener
 def test_a_run_to_which_nobody_listens_goes_on_where_there_is_another_place(painter, clock):
     painter.listeners = Counter({"gone": 1})
     script = Script(*AT_WORK)
-    gone = start(painter, script, Visitor("gone", "1.1.1.1"))
+    gone = start(painter, script, Client("gone", "1.1.1.1"))
     script.rest()
     painter.places = lambda: 2
     del painter.listeners["gone"]
     painter.listeners["ann"] = 1
     start(painter, script, ANN._replace(session="ann"))  # whose thread is still to begin
-    clock.pass_(MANNERS + 1)
-    assert not painter.unwanted(gone)
+    clock.pass_(YIELD_AFTER_S + 1)
+    assert not painter.should_yield(gone)
     painter.places = lambda: 1
-    assert painter.unwanted(gone)
+    assert painter.should_yield(gone)
 
 
 def test_where_the_line_is_full_who_has_not_been_listened_to_for_longest_makes_room(opened, clock):
@@ -520,40 +522,40 @@ def test_where_the_line_is_full_who_has_not_been_listened_to_for_longest_makes_r
     painter.listeners, script = Counter({"ann": 1}), Script(progress(1), result()).go_on()
     parked = []
     for name in ("a", "b", "c"):
-        parked.append(start(painter, script, Visitor(name, name)))
+        parked.append(start(painter, script, Client(name, name)))
         clock.pass_(0.1)
     with pytest.raises(Busy, match="3 pictures are in line"):
         start(painter, script, ANN._replace(session="ann"))  # they may be about to listen
-    clock.pass_(MANNERS)
+    clock.pass_(YIELD_AFTER_S)
     ann = start(painter, script, ANN._replace(session="ann"))
-    assert [run.left for run in parked] == [True, False, False]
+    assert [run.abandoned for run in parked] == [True, False, False]
     assert isinstance(list(ann.watch())[-1], Result)
 
 
 def test_who_was_parked_in_line_and_then_begins_does_not_let_others_overtake(painter):
     painter.listeners = Counter(dict.fromkeys("abcvx", 1))
     hold, quick = Script(progress(1), result()), Script(result())
-    parked = start(painter, quick, Visitor("parked", "parked"))
+    parked = start(painter, quick, Client("parked", "parked"))
     for name in "abc":
-        list(start(painter, quick, Visitor(name, name)).watch())
+        list(start(painter, quick, Client(name, name)).watch())
     painter.stylize = hold
     painter.listeners["parked"] = 1
     hold.rest()
-    waits = start(painter, hold, Visitor("v", "v"))
-    comes = start(painter, hold, Visitor("x", "x"))
+    waits = start(painter, hold, Client("v", "v"))
+    comes = start(painter, hold, Client("x", "x"))
     assert painter.line() == [parked, waits, comes]
 
 
 def test_who_listens_is_not_given_up_for_being_told_late(painter, clock):
     painter.listeners = Counter({"slow": 1, "ann": 1})
     script = Script(progress(1), progress(2), result())
-    slow = start(painter, script, Visitor("slow", "1.1.1.1"))
+    slow = start(painter, script, Client("slow", "1.1.1.1"))
     script.rest()
     ann = start(painter, Script(result()), ANN._replace(session="ann"))
-    clock.pass_(MANNERS + 1)  # in which nobody asks for news of it
+    clock.pass_(YIELD_AFTER_S + 1)  # in which nobody asks for news of it
     script.go_on(1)
     script.rest()
-    assert not slow.left
+    assert not slow.abandoned
     script.go_on()
     assert isinstance(list(slow.watch())[-1], Result)
     assert isinstance(list(ann.watch())[-1], Result)
@@ -563,9 +565,9 @@ def test_nobody_is_kept_in_line_for_whom_nobody_is_there(strict, clock):
     script = Script(progress(1), result())
     waiting = [start(strict, script) for _ in range(4)]
     script.rest()
-    clock.pass_(PATIENCE + 1)
+    clock.pass_(ABANDON_AFTER_S + 1)
     start(strict, script)
-    assert all(run.left for run in waiting)
+    assert all(run.abandoned for run in waiting)
 
 
 def test_what_becomes_of_each_run_is_counted_and_logged_in_a_line_that_tells_of_nobody(
@@ -578,13 +580,13 @@ def test_what_becomes_of_each_run_is_counted_and_logged_in_a_line_that_tells_of_
         "broken": [ZeroDivisionError("secret.png")],
     }
     for told, events in ends.items():
-        before = figures.counted[f'styletx_runs_total{{outcome="{told}"}}']
+        before = metrics.counted[f'styletx_runs_total{{outcome="{told}"}}']
         run = start(painter, Script(*events).go_on(), ANN)
         until(lambda: caplog.records)
         (record,) = caplog.records
         assert f"run {run.id[:8]} {told}: 512 pixels, " in record.getMessage()
         assert not any(secret in record.getMessage() for secret in (run.id, "secret", *ANN))
-        assert figures.counted[f'styletx_runs_total{{outcome="{told}"}}'] == before + 1
+        assert metrics.counted[f'styletx_runs_total{{outcome="{told}"}}'] == before + 1
         caplog.clear()
 
 
@@ -592,12 +594,12 @@ def test_closing_waits_for_those_who_are_told_and_says_whether_all_were(painter,
     script = Script(*AT_WORK)
     run = start(painter, script)
     script.rest()
-    run.told.wait = clock.pass_  # nobody tells of it
+    run.delivered.wait = clock.pass_  # nobody tells of it
     began = clock()
     assert not painter.close(patience=20)
     assert clock() - began == 20
-    del run.told.wait
-    run.told.set()
+    del run.delivered.wait
+    run.delivered.set()
     assert not painter.close()  # something is still at work
     script.go_on()
     assert painter.close(patience=30)

@@ -11,7 +11,7 @@ from gradio.server_messages import HeartbeatMessage
 from gradio.state_holder import SessionState, StateHolder
 
 import styletx.server.gradio_patches as sessions
-from styletx.server.gradio_patches import keep_news, remember_little
+from styletx.server.gradio_patches import patch_message_queues, patch_session_state
 
 CALLS = 20  # whose news are kept; there are more of them on a server
 
@@ -23,7 +23,7 @@ def page():
         for name in ("MAX_EVENTS", "CACHE_FREQUENCY"):
             patched.setenv(f"GRADIO_ANALYTICS_{name}", "")  # so that it is put back
         patched.setattr(BlocksConfig, "__copy__", BlocksConfig.__copy__)
-        remember_little()
+        patch_session_state()
         with gr.Blocks() as page:
             told = gr.Textbox("before", label="told")
             gr.Button("go").click(lambda: gr.Textbox("after"), None, told)
@@ -64,7 +64,7 @@ def known(page, monkeypatch):
     page._queue.pending_event_ids_session.clear()
     page._queue.event_queue_per_concurrency_id.clear()
     listeners = Counter()
-    keep_news(page, listeners)
+    patch_message_queues(page, listeners)
     return page._queue, listeners, page.state_holder.session_data
 
 

@@ -6,9 +6,9 @@ from dataclasses import fields, replace
 
 import pytest
 
-from styletx import ALLOWED, PRESETS, Settings, StyletxError
-from styletx.fields import Limits
-from styletx.settings import preset
+from styletx import FIELDS, PRESETS, Settings, StyletxError
+from styletx.fields import NumberField
+from styletx.settings import settings_from
 
 
 @pytest.mark.parametrize(
@@ -69,11 +69,11 @@ def test_layers_come_in_the_networks_order_however_they_are_written():
 
 
 def test_a_preset_fills_in_what_is_not_chosen_whatever_its_spelling():
-    assert preset("Fine detail", {"steps": 7}) == replace(PRESETS["Fine detail"], steps=7)
-    assert preset("fine-detail", {}) == PRESETS["Fine detail"]
-    assert preset("", {"size": 300}) == Settings(size=300)
+    assert settings_from("Fine detail", {"steps": 7}) == replace(PRESETS["Fine detail"], steps=7)
+    assert settings_from("fine-detail", {}) == PRESETS["Fine detail"]
+    assert settings_from("", {"size": 300}) == Settings(size=300)
     with pytest.raises(StyletxError, match="There is no preset 'Water'; there are Quick sketch"):
-        preset("Water", {})
+        settings_from("Water", {})
 
 
 def test_presets_differ_from_each_other_and_from_the_default():
@@ -88,9 +88,9 @@ def test_a_huge_value_does_not_make_a_huge_sentence():
         Settings(size=int("9" * 4000))
 
 
-@pytest.mark.parametrize("name", [n for n, a in ALLOWED.items() if isinstance(a, Limits)])
+@pytest.mark.parametrize("name", [n for n, a in FIELDS.items() if isinstance(a, NumberField)])
 def test_both_limits_themselves_are_allowed(name):
-    limits = ALLOWED[name]
+    limits = FIELDS[name]
     for value in (limits.low, limits.high):
         assert getattr(Settings(**{name: value}), name) == value
 
@@ -101,8 +101,8 @@ def test_whole_numbers_from_sliders_and_json_become_integers():
 
 
 def test_every_setting_says_what_it_does():
-    assert set(ALLOWED) == {field.name for field in fields(Settings)}
-    assert all(allowed.label and allowed.help for allowed in ALLOWED.values())
+    assert set(FIELDS) == {field.name for field in fields(Settings)}
+    assert all(allowed.label and allowed.help for allowed in FIELDS.values())
 
 
 def test_settings_travel_and_vary():

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 import styletx.cli.paint as command_line
-from styletx import ALLOWED
+from styletx import FIELDS
 from styletx.api.schema import DEFAULTS
 from styletx.ui.code_snippets import LANGUAGES, curl, python
 from tests.helpers.settings import OTHER
@@ -62,7 +62,7 @@ def test_what_is_at_its_default_is_left_out():
         "api_name": "/stylize",
     }
     given = parsed(LANGUAGES["command-line"](GIVEN, URL))
-    assert not [name for name in vars(given) if name in ALLOWED]
+    assert not [name for name in vars(given) if name in FIELDS]
     assert [str(path) for path in (given.photo, *given.paintings)] == ["my cat.jpg", "it's.png"]
 
 

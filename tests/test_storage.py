@@ -14,12 +14,12 @@ from styletx.server.storage import (
     KEPT,
     LOCK,
     OURS,
-    Room,
+    DiskBudget,
+    claim_cache,
     folder_of,
-    held,
+    is_locked,
     keep_sweeping,
-    move_in,
-    move_out,
+    release_cache,
     sweep,
 )
 from tests.helpers.waiting import until
@@ -102,7 +102,7 @@ def test_a_cache_that_is_not_there_yet_is_nothing_to_sweep(cache):
 def ours(cache):
     """The folder as a server leaves it that was killed: an upload, a run that came to a picture,
     and one that did not."""
-    lock = move_in()
+    lock = claim_cache()
     (cache / OURS / "upload").mkdir()
     (cache / OURS / "upload" / "photo.png").write_bytes(b"")
     made(folder_of("unfinished"), 0)
@@ -117,42 +117,42 @@ def left(folder):
 
 
 def test_what_a_killed_server_left_is_cleared_but_for_finished_pictures(ours):
-    lock = move_in()
+    lock = claim_cache()
     assert left(ours) == {"0-1.jpg", "thumbnail.jpg", "painted.png"}
     assert (folder_of("finished") / "painted.png").exists()
     assert not folder_of("unfinished").exists()
     assert len(list(ours.glob(f"*{LOCK}"))) == 1
-    move_out(lock)
+    release_cache(lock)
     assert not list(ours.glob(f"*{LOCK}"))
 
 
 def test_nothing_is_cleared_under_a_server_that_is_still_there(ours, cache, monkeypatch):
-    other = move_in()
+    other = claim_cache()
     before = left(ours)
     made(folder_of("at work"), 0)
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(cache))
-    lock = move_in()
+    lock = claim_cache()
     assert folder_of("at work").exists()
     assert left(ours) >= before
-    assert held(other.lock_file)
-    move_out(other)
-    move_out(lock)
+    assert is_locked(other.lock_file)
+    release_cache(other)
+    release_cache(lock)
 
 
 def test_what_is_not_in_our_folder_is_never_touched(cache):
     other = made(cache / "theirs", 3 * KEPT)
-    lock = move_in()
+    lock = claim_cache()
     sweep()
     assert other.exists()
-    move_out(lock)
+    release_cache(lock)
 
 
 def test_in_our_own_folder_uploads_go_as_well(ours):
-    lock = move_in()
+    lock = claim_cache()
     old, young = (made(ours / name, age) for name, age in (("old", KEPT + 5), ("young", 5)))
     sweep()
     assert (old.exists(), young.exists()) == (False, True)
-    move_out(lock)
+    release_cache(lock)
 
 
 def test_where_nothing_can_be_written_the_server_says_so(cache, monkeypatch):
@@ -161,7 +161,7 @@ def test_where_nothing_can_be_written_the_server_says_so(cache, monkeypatch):
     with pytest.raises(
         StyletxError, match="cannot be kept in .*: Not a directory. Set GRADIO_TEMP"
     ):
-        move_in()
+        claim_cache()
 
 
 def test_a_clock_that_was_set_back_deletes_nothing_and_forward_what_is_old(monkeypatch):
@@ -177,15 +177,15 @@ def test_a_clock_that_was_set_back_deletes_nothing_and_forward_what_is_old(monke
 def test_room_is_full_when_it_is_said_to_be_or_the_disk_is(cache, monkeypatch):
     (cache / "a" / "b").mkdir(parents=True)
     (cache / "a" / "b" / "much").write_bytes(bytes(2 * MEGA))
-    assert Room(1).full()
-    assert not Room(3).full()
-    assert Room(1).look() == 2 * MEGA
+    assert DiskBudget(1).full()
+    assert not DiskBudget(3).full()
+    assert DiskBudget(1).look() == 2 * MEGA
     usage = type("Usage", (), {"free": 0})
     monkeypatch.setattr(storage.shutil, "disk_usage", lambda _: usage)
-    assert Room(3).full()
+    assert DiskBudget(3).full()
 
 
 def test_a_folder_that_is_gone_has_room(cache):
     cache.rmdir()
-    assert not Room(1).full()
+    assert not DiskBudget(1).full()
     sweep()

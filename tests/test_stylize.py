@@ -11,9 +11,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import styletx.core.engine as engine
 import styletx.core.inputs as task
 import styletx.core.optimizers as descent
+import styletx.core.targets as targets
 import styletx.errors as errors
 from styletx import Result, Settings, Style, StyletxError, stylize
-from styletx.core.objective import RELATIVE, Known
+from styletx.core.objective import RELATIVE, StyleStatisticsCache
 from styletx.core.pyramid import plan
 from styletx.core.tensors import to_tensor
 from styletx.core.vgg import best_device, vgg19
@@ -112,10 +113,10 @@ def test_a_weight_twice_as_large_makes_its_loss_twice_as_large(
         settings = Settings(size=256, **{setting: value})
         chosen = plan(sunset.size, settings)[level]
         extractor = vgg19(torch.device("cpu"), eye, torch.float32)
-        _, task = engine.prepare(sunset, [Style(weave)], settings, None, None)
-        scene = task.at(chosen, extractor.device)
+        _, task = engine.prepare_inputs(sunset, [Style(weave)], settings, None, None)
+        scene = task.at_level(chosen, extractor.device)
         noise = torch.rand(1, 3, *chosen.size[::-1], generator=torch.Generator().manual_seed(1))
-        terms = engine.set_targets(torch.zeros_like(noise), chosen, scene, settings, extractor)
+        terms = engine.build_terms(torch.zeros_like(noise), chosen, scene, settings, extractor)
         return engine.evaluate(terms, noise, extractor)
 
     once, twice = losses(2.0), losses(4.0)
@@ -138,7 +139,7 @@ def test_each_level_goes_on_from_the_one_below(sunset, weave, eye):
 def test_the_finest_level_is_held_to_what_the_one_below_painted(sunset, weave, eye):
     def strayed(weight):
         monkey = pytest.MonkeyPatch()
-        monkey.setattr(task, "COMPOSITION", weight)
+        monkey.setattr(targets, "COMPOSITION", weight)
         events = paint(sunset, weave, eye, Settings(size=256, steps=12))
         monkey.undo()
         first = next(event for event in events[:-1] if event.level == 2).preview
@@ -236,7 +237,7 @@ def test_impossible_paintings_are_explained(sunset, weave, eye, shares, sentence
 def test_it_can_be_stopped(sunset, weave, eye):
     with closing(stylize(sunset, [Style(weave)], QUICK, weights=eye, report_every=0)) as events:
         assert next(events).step == 0
-        kept = Result.kept(next(events))
+        kept = Result.from_progress(next(events))
     assert kept.stopped
     assert kept.picture.size == (256, 171)
 
@@ -283,14 +284,14 @@ def learning_rates(monkeypatch):
 
 
 def test_a_gradient_that_breaks_is_not_followed(sunset, weave, eye, monkeypatch, caplog):
-    slope, count = engine.slope, [0]
+    slope, count = engine.losses_and_gradient, [0]
 
     def flaky(*asked):
         losses, gradient = slope(*asked)
         count[0] += 1
         return losses, gradient * (float("inf") if count[0] == 2 else 1)
 
-    monkeypatch.setattr(engine, "slope", flaky)
+    monkeypatch.setattr(engine, "losses_and_gradient", flaky)
     *progress, result = paint(sunset, weave, eye, ONE_LEVEL)
     assert "back to the last good canvas" in caplog.text
     assert result.step == 6
@@ -311,13 +312,13 @@ def test_a_step_that_breaks_is_taken_back_with_half_the_step_size(
 
 
 def test_steps_that_led_astray_unseen_are_taken_again(sunset, weave, eye, monkeypatch):
-    settings, counted, slope = Settings(size=64, steps=10), [0], engine.slope
+    settings, counted, slope = Settings(size=64, steps=10), [0], engine.losses_and_gradient
 
     def counting(*asked):
         counted[0] += 1
         return slope(*asked)
 
-    monkeypatch.setattr(engine, "slope", counting)
+    monkeypatch.setattr(engine, "losses_and_gradient", counting)
     break_steps(monkeypatch, {10})  # the last, where the canvas is looked at again
     seldom = stylize(sunset, [Style(weave)], settings, weights=eye, report_every=3600)
     begun, result = seldom
@@ -351,14 +352,14 @@ def test_when_it_stays_broken_the_last_good_picture_comes_before_the_error(
     ],
 )
 def test_running_out_of_memory_comes_with_a_size_that_fits(sunset, weave, eye, monkeypatch, error):
-    set_targets = engine.set_targets
+    build_terms = engine.build_terms
 
     def full(canvas, level, *asked):
         if max(level.size) > 200:
             raise error
-        return set_targets(canvas, level, *asked)
+        return build_terms(canvas, level, *asked)
 
-    monkeypatch.setattr(engine, "set_targets", full)
+    monkeypatch.setattr(engine, "build_terms", full)
     seen = []
     with pytest.raises(StyletxError, match="256x171 pixels do not fit.*A size of 128 did fit."):
         for event in stylize(sunset, [Style(weave)], replace(QUICK, steps=2), weights=eye):
@@ -366,18 +367,18 @@ def test_running_out_of_memory_comes_with_a_size_that_fits(sunset, weave, eye, m
     assert isinstance(seen[-1], Result)
 
 
-@pytest.mark.parametrize("where", ["set_targets", ""])
+@pytest.mark.parametrize("where", ["build_terms", ""])
 def test_where_the_last_picture_does_not_fit_either_it_is_the_same_sentence(
     sunset, weave, eye, monkeypatch, where
 ):
     def full(*_):
         raise MemoryError
 
-    monkeypatch.setattr(engine.Log, "result", full)
+    monkeypatch.setattr(engine.ProgressTracker, "result", full)
     if where:
-        set_targets = engine.set_targets
+        build_terms = engine.build_terms
         monkeypatch.setattr(
-            engine, where, lambda *a: full() if max(a[1].size) > 200 else set_targets(*a)
+            engine, where, lambda *a: full() if max(a[1].size) > 200 else build_terms(*a)
         )
     with pytest.raises(StyletxError, match="256x171 pixels do not fit.*A size of 128 did fit."):
         paint(sunset, weave, eye, replace(QUICK, steps=2))
@@ -392,7 +393,7 @@ def test_where_not_even_one_level_fits_half_is_worth_a_try(
     def full(*_):
         raise MemoryError
 
-    monkeypatch.setattr(engine, "set_targets", full)
+    monkeypatch.setattr(engine, "build_terms", full)
     with pytest.raises(StyletxError) as told:
         paint(sunset, weave, eye, Settings(size=size))
     assert str(told.value).endswith(advice)
@@ -402,7 +403,7 @@ def test_other_runtime_errors_are_bugs_and_stay_what_they_are(sunset, weave, eye
     def broken(*_):
         raise RuntimeError("shapes do not match")
 
-    monkeypatch.setattr(engine, "set_targets", broken)
+    monkeypatch.setattr(engine, "build_terms", broken)
     with pytest.raises(RuntimeError, match="shapes do not match"):
         paint(sunset, weave, eye)
 
@@ -489,13 +490,13 @@ def test_a_time_too_short_is_refused_before_anything_is_painted(sunset, weave, e
 @pytest.mark.slow
 def test_the_size_that_is_named_instead_is_painted_in_that_time(sunset, weave, eye, monkeypatch):
     """On a machine that takes as long for a step as there are pixels."""
-    clock, slope = slow_steps(monkeypatch, 0), engine.slope
+    clock, slope = slow_steps(monkeypatch, 0), engine.losses_and_gradient
 
     def step(canvas, aim):
         clock.pass_(canvas.numel() / 2e6)
         return slope(canvas, aim)
 
-    monkeypatch.setattr(engine, "slope", step)
+    monkeypatch.setattr(engine, "losses_and_gradient", step)
     with pytest.raises(StyletxError, match="In 1 s this machine cannot paint 2048") as refused:
         next(stylize(sunset, [Style(weave)], Settings(size=2048, seconds=1), weights=eye))
     size = int(str(refused.value).split("a size of ")[1].split(",")[0])
@@ -554,7 +555,7 @@ def test_a_painting_is_looked_at_once_by_runs_that_share_what_is_known(
         result = list(stylize(picture, [Style(weave)], chosen, known=known))[-1]
         return len(looks), result.picture.tobytes()
 
-    known = Known()
+    known = StyleStatisticsCache()
     alone, painted = run(sunset, None)
     assert run(sunset, known) == (alone, painted)
     assert run(sunset, known) == (alone - 2, painted)  # one for each size
@@ -574,8 +575,8 @@ def test_a_painting_is_looked_at_once_by_runs_that_share_what_is_known(
 
 def test_no_more_is_known_than_was_said(weave, eye):
     extractor = vgg19(torch.device("cpu"), eye, torch.float32)
-    known = Known(most=2)
+    known = StyleStatisticsCache(most=2)
     for side in (32, 48, 64, 32):
         painting = to_tensor(weave, (side, side), torch.device("cpu"))
-        known.of(painting, ("relu1_1",), RELATIVE, extractor)
+        known.get(painting, ("relu1_1",), RELATIVE, extractor)
     assert len(known.statistics) == 2

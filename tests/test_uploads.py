@@ -8,7 +8,7 @@ from PIL import Image
 
 import styletx.api.uploads as uploads
 from styletx import Settings, StyletxError
-from styletx.api.uploads import look_at, pictures, uploaded
+from styletx.api.uploads import check_upload, load_images, upload_path
 from styletx.errors import Busy, ImageError
 
 
@@ -28,19 +28,19 @@ def photo(tmp_path):
 @pytest.fixture
 def read(monkeypatch):
     """Which files were read, how large."""
-    asked, real = [], uploads.read
+    asked, real = [], uploads.read_image
 
     def noting(path, most):
         asked.append((path, most))
         return real(path, most)
 
-    monkeypatch.setattr(uploads, "read", noting)
+    monkeypatch.setattr(uploads, "read_image", noting)
     return asked
 
 
 def test_each_file_is_read_once_however_often_it_is_named(photo, read):
     paintings = [(photo, 1.0, photo), (photo, 2.0, None), (None, 1.0, None)]
-    given = pictures(photo, paintings, {"keep": photo, "begun": None}, Settings())
+    given = load_images(photo, paintings, {"keep": photo, "begun": None}, Settings())
     assert len(read) == 1
     assert [style.share for style in given["styles"]] == [1.0, 2.0]
     assert given["content"] is given["styles"][0].mask is given["keep"]
@@ -58,7 +58,7 @@ def test_each_file_is_read_once_however_often_it_is_named(photo, read):
     ],
 )
 def test_nothing_is_read_larger_than_is_of_use(photo, read, chosen, most):
-    pictures(photo, [(photo, 1.0, None)], {}, Settings(**chosen))
+    load_images(photo, [(photo, 1.0, None)], {}, Settings(**chosen))
     assert read == [(photo, most)]
 
 
@@ -66,27 +66,29 @@ def test_between_two_pictures_it_is_seen_whether_that_is_over(photo, tmp_path, r
     other = tmp_path / "other.png"
     other.write_bytes(photo.read_bytes())
     with pytest.raises(Busy, match="stopped before it began"):
-        pictures(photo, [(other, 1.0, None)], {}, Settings(), over=lambda: bool(read))
+        load_images(photo, [(other, 1.0, None)], {}, Settings(), over=lambda: bool(read))
     assert len(read) == 1
 
 
 def test_what_is_gone_when_its_turn_comes_is_asked_for_again(photo, tmp_path):
     with pytest.raises(StyletxError, match="no longer here; please upload it again") as refused:
-        pictures(photo, [(tmp_path / "gone.png", 1.0, None)], {}, Settings())
+        load_images(photo, [(tmp_path / "gone.png", 1.0, None)], {}, Settings())
     assert str(tmp_path) not in str(refused.value)
 
 
 def test_a_file_is_looked_at_once_as_long_as_it_is_the_same(photo, monkeypatch):
-    looked, real = [], uploads.check
-    monkeypatch.setattr(uploads, "check", lambda *given: looked.append(given) or real(*given))
-    uploads.trouble.cache_clear()
+    looked, real = [], uploads.check_header
+    monkeypatch.setattr(
+        uploads, "check_header", lambda *given: looked.append(given) or real(*given)
+    )
+    uploads.upload_problem.cache_clear()
     for _ in range(5):
-        look_at(photo)
+        check_upload(photo)
     assert len(looked) == 1
     photo.write_bytes(b"not a picture any more")
     for _ in range(5):
         with pytest.raises(ImageError, match="is not a picture that can be read here"):
-            look_at(photo)
+            check_upload(photo)
     assert len(looked) == 2
 
 
@@ -95,7 +97,7 @@ def data(content):
 
 
 def test_a_picture_as_data_is_kept_among_the_uploads(photo, cache):
-    path = uploaded(data(photo.read_bytes()), "photo")
+    path = upload_path(data(photo.read_bytes()), "photo")
     assert path.is_relative_to(cache)
     assert path.read_bytes() == photo.read_bytes()
 
@@ -103,7 +105,7 @@ def test_a_picture_as_data_is_kept_among_the_uploads(photo, cache):
 @pytest.mark.parametrize("content", [b"", b"<svg/>", bytes(5000)])
 def test_of_data_that_is_no_picture_nothing_stays(cache, content):
     with pytest.raises(ImageError):
-        uploaded(data(content), "photo")
+        upload_path(data(content), "photo")
     assert not [path for path in cache.rglob("*") if path.is_file()]
 
 
@@ -114,4 +116,4 @@ def test_data_is_not_kept_where_there_is_no_room(cache, monkeypatch):
     file = io.BytesIO()
     Image.new("RGB", (64, 64)).save(file, "PNG")
     with pytest.raises(Busy, match="no room for more pictures"):
-        uploaded(data(file.getvalue()), "photo")
+        upload_path(data(file.getvalue()), "photo")

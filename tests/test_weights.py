@@ -19,7 +19,7 @@ from safetensors.torch import save, save_file
 
 import styletx.core.weights as weights
 from styletx import StyletxError
-from styletx.core.weights import CHANNELS, load, recorded
+from styletx.core.weights import CHANNELS, load, source_label
 from tests.helpers import hub
 
 
@@ -143,10 +143,10 @@ def test_torchvisions_own_loader_is_asked_for_weights_only(monkeypatch, state):
 
 def test_the_keyword_goes_before_the_environment_and_that_before_the_default(monkeypatch):
     monkeypatch.delenv("STYLETX_WEIGHTS", raising=False)
-    assert weights.chosen() == "embedded"
+    assert weights.resolve_source() == "embedded"
     monkeypatch.setenv("STYLETX_WEIGHTS", "hub")
-    assert weights.chosen() == "hub"
-    assert weights.chosen("torchvision") == "torchvision"
+    assert weights.resolve_source() == "hub"
+    assert weights.resolve_source("torchvision") == "torchvision"
 
 
 class Hub(BaseHTTPRequestHandler):
@@ -291,5 +291,5 @@ def test_half_an_address_on_the_hub_is_explained():
 
 def test_of_a_file_a_picture_says_only_that_it_was_one():
     named = ("embedded", "torchvision", "hub", "hub:owner/repo/file@revision")
-    assert [recorded(source) for source in named] == list(named)
-    assert recorded("/home/me/vgg.pth") == recorded("vgg.safetensors") == "file"
+    assert [source_label(source) for source in named] == list(named)
+    assert source_label("/home/me/vgg.pth") == source_label("vgg.safetensors") == "file"

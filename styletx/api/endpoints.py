@@ -8,20 +8,20 @@ from typing import Any
 import gradio as gr
 
 from styletx.errors import StyletxError
-from styletx.fields import Limits, Options
+from styletx.fields import ChoiceField, NumberField
 from styletx.recipe import MASKS, read_recipe
-from styletx.runners.queue import Painter
-from styletx.server.errors import speaking_plainly
-from styletx.settings import ALLOWED
+from styletx.runners.queue import JobQueue
+from styletx.server.errors import as_gradio_errors
+from styletx.settings import FIELDS
 
-from .job_report import Told
-from .painting import LANE, LIGHT, exported, work
+from .job_report import StreamItem
+from .painting import LIGHT_EVENT, PAINT_EVENT, exported, paint_stream
 from .schema import DEFAULTS, argument
-from .uploads import Upload, uploaded
+from .uploads import Upload, upload_path
 
 
 def offer_endpoints(
-    painter: Painter, inputs: Mapping[str, gr.components.Component], picture: gr.Image
+    painter: JobQueue, inputs: Mapping[str, gr.components.Component], picture: gr.Image
 ) -> None:
     """Within `gr.Blocks`: /stylize with every setting and every picture by its name, and what
     belongs to it. `inputs` are the page's components; those it lacks are made, unseen."""
@@ -30,34 +30,37 @@ def offer_endpoints(
         MASKS[0]: gr.Image(label=MASKS[0], visible=False),
     }
     inputs = {**inputs, **unseen}
-    ordered = [describe(inputs[name], meaning(name)) for name in DEFAULTS]
+    ordered = [with_description(inputs[name], argument_help(name)) for name in DEFAULTS]
     outputs = [picture, gr.JSON(visible=False, label="report")]
-    offer(stylize_of(painter), ordered, outputs, api_name="stylize", **LANE)
+    register(stylize_of(painter), ordered, outputs, api_name="stylize", **PAINT_EVENT)
 
     def stop(run_id: str) -> dict[str, bool]:
         """Keep the picture so far as the result of a run. False if no such run is going on."""
         return {"stopped": painter.stop(run_id)}
 
-    run_id, stopped = asked("run_id"), gr.JSON(visible=False, label="stopped")
-    offer(stop, run_id, stopped, api_name="stop", queue=False)
-    file, kind = gr.File(visible=False, label="picture"), asked("kind", "png")
-    offer(export, [run_id, kind], file, api_name="export", **LIGHT)
-    painted = describe(gr.Image(visible=False, label="painted"), argument("painted"))
+    run_id, stopped = text_argument("run_id"), gr.JSON(visible=False, label="stopped")
+    register(stop, run_id, stopped, api_name="stop", queue=False)
+    file, kind = gr.File(visible=False, label="picture"), text_argument("kind", "png")
+    register(export, [run_id, kind], file, api_name="export", **LIGHT_EVENT)
+    painted = with_description(gr.Image(visible=False, label="painted"), argument("painted"))
     settings = gr.JSON(visible=False, label="settings")
-    offer(recipe, painted, settings, api_name="recipe", **LIGHT)
+    register(recipe, painted, settings, api_name="recipe", **LIGHT_EVENT)
 
 
-def offer(work: Callable[..., Any], inputs: Any, outputs: Any, **how: Any) -> None:
-    """Have programs call `work`; Gradio wants a button for it, which nobody sees. Agents, to whom
-    Gradio shows every endpoint that does not say it is something else, have a tool of their own."""
+def register(work: Callable[..., Any], inputs: Any, outputs: Any, **how: Any) -> None:
+    """Offer `work` to programs, behind a button that nobody sees, since Gradio wants one.
+
+    Gradio shows agents every endpoint that does not say it is something else; they have a tool of
+    their own.
+    """
     work._mcp_type = "endpoint"  # type: ignore[attr-defined]
     gr.Button(visible=False).click(work, inputs, outputs, **how)
 
 
-def stylize_of(painter: Painter) -> Callable[..., Iterator[Told]]:
+def stylize_of(painter: JobQueue) -> Callable[..., Iterator[StreamItem]]:
     """What /stylize does, with the arguments and the defaults of `DEFAULTS`."""
 
-    def endpoint(request: gr.Request, *given: Any) -> Iterator[Told]:
+    def endpoint(request: gr.Request, *given: Any) -> Iterator[StreamItem]:
         """Paint `content` in the manner of `style`.
 
         Streams the path of the picture so far and a report; the last picture is a PNG. Up to four
@@ -65,7 +68,7 @@ def stylize_of(painter: Painter) -> Callable[..., Iterator[Told]]:
         its default, so a default cannot be chosen beside it. `go_on` is the run_id of a finished
         run, whose picture is gone on with.
         """
-        yield from work(painter, dict(zip(DEFAULTS, given, strict=True)), request)
+        yield from paint_stream(painter, dict(zip(DEFAULTS, given, strict=True)), request)
 
     called = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [inspect.Parameter(n, called, default=v) for n, v in DEFAULTS.items()]
@@ -76,37 +79,39 @@ def stylize_of(painter: Painter) -> Callable[..., Iterator[Told]]:
 
 def export(run_id: str, kind: str) -> str:
     """The finished picture of a run as a PNG, JPEG or WebP, or the film of its making."""
-    with speaking_plainly():
+    with as_gradio_errors():
         return str(exported(run_id, kind))
 
 
 def recipe(painted: Upload) -> dict[str, Any]:
     """The settings in the recipe of a picture that was painted here, as /stylize takes them."""
-    with speaking_plainly():
-        path = uploaded(painted, "picture")
+    with as_gradio_errors():
+        path = upload_path(painted, "picture")
         if path is None:
             raise StyletxError("Please give a painted picture.")
         return asdict(read_recipe(path).settings)
 
 
-def asked(name: str, value: str = "") -> gr.components.Component:
+def text_argument(name: str, value: str = "") -> gr.components.Component:
     """An unseen text that a program gives."""
-    return describe(gr.Textbox(value=value, label=name, visible=False), argument(name))
+    return with_description(gr.Textbox(value=value, label=name, visible=False), argument(name))
 
 
-def meaning(name: str) -> str:
+def argument_help(name: str) -> str:
     """What an argument is and may be."""
-    allowed = ALLOWED.get(name)
+    allowed = FIELDS.get(name)
     if allowed is None:
         return argument(name)
-    if isinstance(allowed, Limits):
+    if isinstance(allowed, NumberField):
         return f"{allowed.help}: {allowed.low:g} to {allowed.high:.10g}."
-    if isinstance(allowed, Options):
-        return f"{allowed.help}: {'; '.join(f'{w}: {told}' for w, told in allowed.words.items())}."
+    if isinstance(allowed, ChoiceField):
+        return (
+            f"{allowed.help}: {'; '.join(f'{w}: {told}' for w, told in allowed.choices.items())}."
+        )
     return f"{allowed.help}."
 
 
-def describe(component: gr.components.Component, text: str) -> gr.components.Component:
+def with_description(component: gr.components.Component, text: str) -> gr.components.Component:
     """Have the API page say what is to be given here."""
     plain = component.api_info_as_input
     told = lambda: {**plain(), "additional_description": text}  # noqa: E731

@@ -11,18 +11,23 @@ from uuid import uuid4
 from PIL import Image, ImageOps
 
 from styletx.events import Event, Result
-from styletx.imaging.animation import make_film
-from styletx.imaging.files import note_in, opaque, read, save
-from styletx.recipe import Inputs, written
+from styletx.imaging.animation import save_animation
+from styletx.imaging.files import flatten_alpha, read_image, read_metadata, save
+from styletx.recipe import Inputs, to_json
 
 PREVIEW_SIDE, PREVIEW_EVERY, PREVIEWS_KEPT = 768, 0.5, 3  # pixels, seconds, files
 THUMBNAIL_SIDE = 240  # pixels
 FRAMES = 48  # previews at most that a film is made of
 BEFORE, THUMBNAIL, GIVEN = "before.jpg", "thumbnail.jpg", "given.json"
-KINDS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp", "film": "-film.webp"}  # to take away
+EXPORT_FORMATS = {
+    "png": ".png",
+    "jpeg": ".jpg",
+    "webp": ".webp",
+    "film": "-film.webp",
+}  # to take away
 
 
-class Files:
+class JobFiles:
     """The pictures of one run in a folder of its own: the finished one and a thumbnail; and in a
     folder within it, whose name nobody guesses who knows the address of the picture, what shows the
     photo: the photo itself, at the size of the result, the previews, the film, and what was given
@@ -60,8 +65,8 @@ class Files:
         comes last, so that where it is, all is."""
         save(small(result.picture, THUMBNAIL_SIDE), self.folder / THUMBNAIL, quality=85)
         path = self.folder / f"{self.name}.png"
-        with unseen(path) as wet:
-            save(result.picture, wet, note=written(result, self.inputs))
+        with atomic_write(path) as wet:
+            save(result.picture, wet, note=to_json(result, self.inputs))
         return path
 
     def begin(self, event: Event) -> None:
@@ -69,7 +74,7 @@ class Files:
         self.private.mkdir(parents=True)
         (self.private / GIVEN).write_text(json.dumps(self.given))
         size = (event.picture if isinstance(event, Result) else event.preview).size
-        photo = opaque(read(self.photo, max(size))).resize(size)
+        photo = flatten_alpha(read_image(self.photo, max(size))).resize(size)
         save(photo, self.private / BEFORE, quality=90)
 
     def remember(self, path: Path) -> None:
@@ -86,7 +91,7 @@ class Files:
 
 
 @contextmanager
-def unseen(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Where to write a file so that nobody finds half of it."""
     wet = path.parent / "wet" / f"{uuid4().hex}{path.suffix}"  # also if two want it at once
     wet.parent.mkdir(exist_ok=True)
@@ -112,18 +117,18 @@ def private_of(picture: Path) -> Path:
     return next(picture.parent.glob("private-*"))
 
 
-def taken_away(picture: Path, kind: str) -> Path:
-    """The finished `picture` of a run as one of `KINDS`, made the first time it is asked for."""
+def export(picture: Path, kind: str) -> Path:
+    """Return the finished `picture` in one of `EXPORT_FORMATS`, made at the first request."""
     folder = private_of(picture) if kind == "film" else picture.parent
-    path = folder / f"{picture.stem}{KINDS[kind]}"
+    path = folder / f"{picture.stem}{EXPORT_FORMATS[kind]}"
     if path.exists():
         return path
-    with unseen(path) as wet:
+    with atomic_write(path) as wet:
         if kind == "film":
             previews = sorted(
                 folder.glob("[0-9]*.jpg"), key=lambda path: int(path.stem.split("-")[0])
             )
-            make_film(folder / BEFORE, previews, picture, wet)
+            save_animation(folder / BEFORE, previews, picture, wet)
         else:
-            save(read(picture), wet, note=note_in(picture))
+            save(read_image(picture), wet, note=read_metadata(picture))
     return path

@@ -6,22 +6,22 @@ from dataclasses import asdict
 from typing import Any
 
 from styletx.events import Event, Result
-from styletx.runners.job import Run
-from styletx.runners.queue import Painter
+from styletx.runners.job import Job
+from styletx.runners.queue import JobQueue
 from styletx.text import count
 
-from .job_files import Files, finished
+from .job_files import JobFiles, finished
 
-Told = tuple[str | None, dict[str, Any]]  # the path of the picture so far, and how far it is
+StreamItem = tuple[str | None, dict[str, Any]]  # the path of the picture so far, and how far it is
 STARTING = "Starting …"
 
 
-def tell(painter: Painter, run: Run, files: Files) -> Iterator[Told]:
+def stream_job(painter: JobQueue, run: Job, files: JobFiles) -> Iterator[StreamItem]:
     """Tell of a run until it ends; leaving this generator stops the run. What was finished by then
     is kept for who comes back; of the others nothing stays."""
     try:
         for event in run.watch():
-            place = painter.ahead_of(run), painter.wait_of(run)
+            place = painter.ahead_of(run), painter.estimated_wait(run)
             yield files.show(event), report(run, event, *place)
     finally:
         run.stop()
@@ -31,11 +31,11 @@ def tell(painter: Painter, run: Run, files: Files) -> Iterator[Told]:
         finally:
             if finished(files.folder) is None:
                 shutil.rmtree(files.folder, ignore_errors=True)
-            run.told.set()
+            run.delivered.set()
 
 
 def report(
-    run: Run, event: Event | None, ahead: int = 0, wait: float | None = None
+    run: Job, event: Event | None, ahead: int = 0, wait: float | None = None
 ) -> dict[str, Any]:
     """A run in plain values, as the API tells it. `ahead` runs must end before this one begins, in
     about `wait` seconds, where that is known."""
@@ -49,7 +49,7 @@ def report(
         "losses": getattr(event, "losses", {}),
         "done": isinstance(event, Result) or (event is None and run.stopping),
         "stopped": event.stopped if isinstance(event, Result) else run.stopping,
-        "late": run.late,
+        "late": run.timed_out,
         "moved": getattr(event, "moved", 0),
         "settings": asdict(run.settings),
     }

@@ -8,15 +8,15 @@ import gradio as gr
 from gradio.route_utils import get_root_url
 
 from styletx.errors import StyletxError
-from styletx.imaging.files import opaque, read, save
-from styletx.runners.queue import Painter
-from styletx.server.errors import speaking_plainly
+from styletx.imaging.files import flatten_alpha, read_image, save
+from styletx.runners.queue import JobQueue
+from styletx.server.errors import as_gradio_errors
 from styletx.settings import PRESETS
 
-from .endpoints import meaning
+from .endpoints import argument_help
 from .job_files import small
 from .job_report import described
-from .painting import LANE, work
+from .painting import PAINT_EVENT, paint_stream
 from .schema import DEFAULTS, argument
 
 SIDE = 768  # pixels: what an agent looks at need not be larger
@@ -29,7 +29,7 @@ def can_serve() -> bool:
     return find_spec("mcp") is not None
 
 
-def offer_tool(painter: Painter) -> None:
+def offer_tool(painter: JobQueue) -> None:
     """Within `gr.Blocks`: the tool `paint`."""
 
     def paint(  # noqa: PLR0913
@@ -43,19 +43,19 @@ def offer_tool(painter: Painter) -> None:
     ) -> tuple[str, str]:
         told = dict(zip(ASKED, (content, style, preset, size, style_weight), strict=True))
         path = ""
-        for shown, report in work(painter, {**DEFAULTS, **told}, request):
+        for shown, report in paint_stream(painter, {**DEFAULTS, **told}, request):
             progress((report["step"], report["steps"]), desc=described(report))
             path = shown or path
-        with speaking_plainly():
+        with as_gradio_errors():
             if not path:
                 raise StyletxError(described(report))
-            picture = read(path)
+            picture = read_image(path)
             seen = path.removesuffix(".png") + "-small.jpg"
-            save(small(opaque(picture), SIDE), seen, quality=85)
+            save(small(flatten_alpha(picture), SIDE), seen, quality=85)
         width, height = picture.size
         return seen, f"{described(report)} In full, {width}x{height}: {address_of(path, request)}"
 
-    lines = (f"    {name}: {meaning(name)}" for name in ASKED)
+    lines = (f"    {name}: {argument_help(name)}" for name in ASKED)
     paint.__doc__ = "\n".join([argument("tool"), "", "Args:", *lines])
     inputs = [
         gr.Image(label="content", visible=False),
@@ -65,7 +65,9 @@ def offer_tool(painter: Painter) -> None:
         gr.Number(DEFAULTS["style_weight"], label="style_weight", visible=False),
     ]
     outputs = [gr.Image(visible=False, label="picture"), gr.Textbox(visible=False, label="told")]
-    gr.Button(visible=False).click(paint, inputs, outputs, api_name="paint_for_agents", **LANE)
+    gr.Button(visible=False).click(
+        paint, inputs, outputs, api_name="paint_for_agents", **PAINT_EVENT
+    )
 
 
 def address_of(path: str, request: gr.Request | None) -> str:

@@ -9,43 +9,49 @@ from urllib.parse import unquote
 
 import gradio as gr
 
-from styletx.config import Allowance
+from styletx.config import ServerLimits
 from styletx.core.regions import NO_PAINTING, check_styles
 from styletx.errors import Busy, SettingsError, StyletxError
-from styletx.recipe import MASKS, SHARES, STYLES, inputs_of
-from styletx.runners.job import NOBODY, Visitor
-from styletx.runners.queue import Painter
-from styletx.server.errors import speaking_plainly
+from styletx.recipe import MASKS, SHARES, STYLES, input_fingerprints
+from styletx.runners.job import ANONYMOUS, Client
+from styletx.runners.queue import JobQueue
+from styletx.server.errors import as_gradio_errors
 from styletx.server.request import address_of
-from styletx.server.storage import NO_ROOM, Room, folder_of, stay
-from styletx.settings import ALLOWED, Settings, preset
+from styletx.server.storage import NO_ROOM, DiskBudget, folder_of, touch
+from styletx.settings import FIELDS, Settings, settings_from
 from styletx.text import quote
 
-from .job_files import KINDS, Files, finished, taken_away
-from .job_report import Told, tell
+from .job_files import EXPORT_FORMATS, JobFiles, export, finished
+from .job_report import StreamItem, stream_job
 from .schema import DEFAULTS, NEEDED, NO_PHOTO, PICTURES, Given
-from .uploads import pictures, uploaded
+from .uploads import load_images, upload_path
 
 Components = dict[str, gr.components.Component]
 NAME = 30  # letters of a name, of up to 4 bytes each: files have room for 255 bytes
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-LIGHT: dict[str, Any] = {"concurrency_id": "light", "concurrency_limit": 2, "preprocess": False}
-LANE: dict[str, Any] = {  # Gradio is to hand on what it gets: we say what is wrong with it
+HIDDEN_EVENT: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+LIGHT_EVENT: dict[str, Any] = {
+    "concurrency_id": "light",
+    "concurrency_limit": 2,
+    "preprocess": False,
+}
+PAINT_EVENT: dict[str, Any] = {  # Gradio is to hand on what it gets: we say what is wrong with it
     "concurrency_id": "paint",
     "concurrency_limit": None,
     "preprocess": False,
 }
 
 
-def work(painter: Painter, given: Given, request: gr.Request | None = None) -> Iterator[Told]:
+def paint_stream(
+    painter: JobQueue, given: Given, request: gr.Request | None = None
+) -> Iterator[StreamItem]:
     """What page and API have in common: a run, told as it goes, in words for people."""
-    with speaking_plainly():
+    with as_gradio_errors():
         visitor = visitor_of(request, painter.allowance)
-        settings = wished(given)
+        settings = settings_from_arguments(given)
         painter.allowance.check(settings, painter.device)
-        if Room(painter.allowance.max_cache).full():
+        if DiskBudget(painter.allowance.max_cache).full():
             raise Busy(NO_ROOM)
-        paths = located(given)
+        paths = locate_images(given)
         content, shares = paths["content"], {name: given[name] for name in SHARES}
         if content is None:
             raise StyletxError(NO_PHOTO)
@@ -54,45 +60,45 @@ def work(painter: Painter, given: Given, request: gr.Request | None = None) -> I
             for style, share, mask in zip(STYLES, SHARES, MASKS, strict=True)
         ]
         check_styles(paintings)
-        inputs = inputs_of(paths, shares)
+        inputs = input_fingerprints(paths, shares)
         more = {name: paths[name] for name in ("keep", "begun")}
-        run = painter.start(
-            settings, partial(pictures, content, paintings, more, settings), visitor
+        run = painter.submit(
+            settings, partial(load_images, content, paintings, more, settings), visitor
         )
         names = [content, *(path for path, _, _ in paintings if path)][:2]
         name = "-".join(re.sub(r"[^\w.]+", "_", unquote(path.stem))[:NAME] for path in names)
-        files = Files(folder_of(run.id), name, content, inputs)
+        files = JobFiles(folder_of(run.id), name, content, inputs)
         files.given = given
-        for told in tell(painter, run, files):
+        for told in stream_job(painter, run, files):
             if told[1]["ahead"]:
-                stay(paths.values())
+                touch(paths.values())
             yield told
 
 
-def visitor_of(request: gr.Request | None, allowance: Allowance) -> Visitor:
+def visitor_of(request: gr.Request | None, allowance: ServerLimits) -> Client:
     """Who asks, as far as Gradio and the proxies know."""
     if request is None or request.request is None:
-        return NOBODY
+        return ANONYMOUS
     address = address_of(request.request.scope, allowance.proxies)
-    return Visitor(request.session_hash or "", address)
+    return Client(request.session_hash or "", address)
 
 
-def located(given: Given) -> dict[str, Path | None]:
+def locate_images(given: Given) -> dict[str, Path | None]:
     """Where each of the pictures lies, by its argument's name."""
-    paths = {name: uploaded(given[name], what) for name, what in PICTURES.items()}
-    return {**paths, "begun": begun(given)}
+    paths = {name: upload_path(given[name], what) for name, what in PICTURES.items()}
+    return {**paths, "begun": resolve_init_image(given)}
 
 
-def troubles(given: Given) -> dict[str, str]:
+def validate(given: Given) -> dict[str, str]:
     """What is wrong with each argument on its own, in a sentence, before anything waits in line."""
     found = {}
     for name, what in PICTURES.items():
         try:
-            if uploaded(given[name], what) is None and name in NEEDED:
+            if upload_path(given[name], what) is None and name in NEEDED:
                 found[name] = NEEDED[name]
         except StyletxError as error:
             found[name] = str(error)
-    for name, allowed in ALLOWED.items():
+    for name, allowed in FIELDS.items():
         try:
             allowed.check(name, given[name], type(DEFAULTS[name]))
         except SettingsError as error:
@@ -102,18 +108,18 @@ def troubles(given: Given) -> dict[str, str]:
     return found
 
 
-def wished(given: Given) -> Settings:
+def settings_from_arguments(given: Given) -> Settings:
     """The settings, with those of a preset where they were left at their defaults: Gradio does
     not tell what was left out from what was chosen to be the default."""
-    chosen = {name: given[name] for name in ALLOWED}
+    chosen = {name: given[name] for name in FIELDS}
     if given["preset"]:
         chosen = {name: value for name, value in chosen.items() if value != DEFAULTS[name]}
-    return preset(given["preset"], chosen)
+    return settings_from(given["preset"], chosen)
 
 
-def begun(given: Given) -> Path | None:
+def resolve_init_image(given: Given) -> Path | None:
     """The picture to go on with: an upload, or what came of an earlier run."""
-    picture, run_id = uploaded(given["begun"], PICTURES["begun"]), given["go_on"]
+    picture, run_id = upload_path(given["begun"], PICTURES["begun"]), given["go_on"]
     if not run_id:
         return picture
     if picture:
@@ -134,7 +140,7 @@ def picture_of(run_id: object) -> Path:
 
 def exported(run_id: object, kind: object) -> Path:
     """The finished picture of a run, or the film of its making, as a file of a kind."""
-    if not isinstance(kind, str) or kind not in KINDS:
-        *others, last = KINDS
+    if not isinstance(kind, str) or kind not in EXPORT_FORMATS:
+        *others, last = EXPORT_FORMATS
         raise StyletxError(f"kind is {quote(kind)}, but must be {', '.join(others)} or {last}.")
-    return taken_away(picture_of(run_id), kind)
+    return export(picture_of(run_id), kind)

@@ -10,19 +10,19 @@ from typing import Any
 
 from gradio.utils import get_upload_folder
 
-from styletx.config import MEGA, Allowance
-from styletx.core.pyramid import enough
+from styletx.config import MEGA, ServerLimits
+from styletx.core.pyramid import max_useful_side
 from styletx.errors import Busy, ImageError, StyletxError
 from styletx.events import Style
-from styletx.imaging.files import check, read
-from styletx.server.storage import NO_ROOM, Room
+from styletx.imaging.files import check_header, read_image
+from styletx.server.storage import NO_ROOM, DiskBudget
 from styletx.settings import Settings
 
 Upload = dict[str, Any] | None  # a file as Gradio describes it, which lies in its cache
 LOOKING = Semaphore(2)  # files that are looked at at a time
 
 
-def pictures(
+def load_images(
     content: Path,
     paintings: list[tuple[Path | None, Any, Path | None]],
     more: Mapping[str, Path | None],
@@ -38,14 +38,14 @@ def pictures(
             raise Busy("This run was stopped before it began.")
         if path is not None and not path.is_file():
             raise StyletxError("A picture of this run is no longer here; please upload it again.")
-        return None if path is None else read(path, enough(settings))
+        return None if path is None else read_image(path, max_useful_side(settings))
 
     styles = [Style(seen(path), share, seen(mask)) for path, share, mask in paintings if path]
     besides = {name: seen(path) for name, path in more.items() if path}
     return {"content": seen(content), "styles": styles, **besides}
 
 
-def uploaded(file: Upload, what: str) -> Path | None:
+def upload_path(file: Upload, what: str) -> Path | None:
     """Where an upload lies: Gradio lets through only what is in its cache or our assets.
 
     Raises `StyletxError` if it is plainly no picture, before it waits in line.
@@ -53,34 +53,34 @@ def uploaded(file: Upload, what: str) -> Path | None:
     if not file:
         return None
     if not file.get("path"):
-        return unpacked(file.get("url") or "", what)
+        return save_data_url(file.get("url") or "", what)
     path = Path(file["path"])
     if not path.is_file():
         raise StyletxError(f"The {what} is no longer here; please upload it again.")
-    look_at(path)
+    check_upload(path)
     return path
 
 
-def look_at(path: Path) -> None:
+def check_upload(path: Path) -> None:
     """Raises `ImageError` for what is plainly no picture that is taken here."""
-    most, known = Allowance.of().max_pixels * MEGA, path.stat()
+    most, known = ServerLimits.of().max_pixels * MEGA, path.stat()
     with LOOKING:
-        if told := trouble(path, known.st_mtime_ns, known.st_size, most):
+        if told := upload_problem(path, known.st_mtime_ns, known.st_size, most):
             raise ImageError(told)
 
 
 @lru_cache(maxsize=1000)
-def trouble(path: Path, written: int, size: int, most: float) -> str:
+def upload_problem(path: Path, written: int, size: int, most: float) -> str:
     """What is wrong with a file as it was `written`, in a sentence, if anything is. A call names a
     file more than once, and whoever wants to harm names it often."""
     try:
-        check(path, most)
+        check_header(path, most)
     except ImageError as error:
         return str(error)
     return ""
 
 
-def unpacked(url: str, what: str) -> Path | None:
+def save_data_url(url: str, what: str) -> Path | None:
     """A picture that came as a data: address, among the uploads; None if it is none."""
     if not url.startswith("data:"):
         return None
@@ -91,12 +91,12 @@ def unpacked(url: str, what: str) -> Path | None:
     folder = Path(get_upload_folder()) / hashlib.sha256(content).hexdigest()
     path = folder / what.replace(" ", "_")
     if not path.is_file():
-        if Room(Allowance.of().max_cache).full():
+        if DiskBudget(ServerLimits.of().max_cache).full():
             raise Busy(NO_ROOM)
         folder.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     try:
-        look_at(path)
+        check_upload(path)
     except ImageError:
         path.unlink(missing_ok=True)
         raise

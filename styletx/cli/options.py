@@ -4,8 +4,8 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from styletx.fields import Limits, Options
-from styletx.settings import ALLOWED, PRESETS, Settings
+from styletx.fields import ChoiceField, NumberField
+from styletx.settings import FIELDS, PRESETS, Settings
 
 
 def add_preset(parser: argparse.ArgumentParser) -> None:
@@ -24,27 +24,27 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
 
 def add_settings(parser: argparse.ArgumentParser, init_picture: bool = False) -> None:
     """An option for every setting; on request, `init` may be a picture as well."""
-    for name in ALLOWED:
+    for name in FIELDS:
         free = "; or a picture to go on with" if name == "init" and init_picture else ""
         parser.add_argument("--" + name.replace("_", "-"), **described(name, free))
 
 
 def settings_in(given: argparse.Namespace) -> dict[str, Any]:
     """The settings that were asked for, by name."""
-    return {name: value for name, value in vars(given).items() if name in ALLOWED}
+    return {name: value for name, value in vars(given).items() if name in FIELDS}
 
 
 def described(name: str, free: str = "") -> dict[str, Any]:
     """A setting in argparse's words, and what it may be `free` of these. Left out, it is what the
     preset or the default says."""
-    allowed, default = ALLOWED[name], getattr(Settings(), name)
+    allowed, default = FIELDS[name], getattr(Settings(), name)
     words: Sequence[str] | None = None
     among, more = "", ""
-    if isinstance(allowed, Limits):
+    if isinstance(allowed, NumberField):
         among = f"{allowed.low:g} to {allowed.high:.10g}, "
-    elif isinstance(allowed, Options):
-        words = list(allowed.words)
-        meanings = (f"{word}: {told}" for word, told in allowed.words.items())
+    elif isinstance(allowed, ChoiceField):
+        words = list(allowed.choices)
+        meanings = (f"{word}: {told}" for word, told in allowed.choices.items())
         more = f"; {', '.join(meanings)}"
     return {
         "type": type(default),

@@ -10,23 +10,23 @@ from typing import Any
 from tqdm import tqdm
 
 from styletx.core.engine import stylize
-from styletx.core.pyramid import enough
+from styletx.core.pyramid import max_useful_side
 from styletx.core.regions import check_styles
 from styletx.errors import StyletxError
 from styletx.events import Event, Events, Progress, Result, Style
-from styletx.imaging.files import check_can_save, read, save
+from styletx.imaging.files import check_can_save, read_image, save
 from styletx.recipe import (
     MASKS,
     SHARES,
     STYLES,
     Inputs,
     Recipe,
-    inputs_of,
-    missing,
+    differing_inputs,
+    input_fingerprints,
     read_recipe,
-    written,
+    to_json,
 )
-from styletx.settings import INITS, Settings, preset
+from styletx.settings import INITS, Settings, settings_from
 from styletx.text import count, input_name
 
 from .options import add_preset, add_settings, add_weights, settings_in
@@ -54,18 +54,21 @@ def paint(arguments: list[str]) -> int:
         others = (given.keep, begun_at, given.recipe)
         read_from = [given.photo, *given.paintings, *given.masks, *others]
         check_can_save(given.output, instead_of=[path for path in read_from if path])
-        most = enough(settings)
+        most = max_useful_side(settings)
         styles = [
-            Style(read(p, most), share, read(m, most) if m else None) for p, share, m in paintings
+            Style(read_image(p, most), share, read_image(m, most) if m else None)
+            for p, share, m in paintings
         ]
-        keep, begun = (read(path, most) if path else None for path in (given.keep, begun_at))
-        photo = read(given.photo, most)
+        keep, begun = (read_image(path, most) if path else None for path in (given.keep, begun_at))
+        photo = read_image(given.photo, most)
         events = stylize(photo, styles, settings, keep=keep, begun=begun, weights=given.weights)
-        inputs = inputs_of(named(given, begun_at), dict(zip(SHARES, shares, strict=False)))
-        for name in missing(recipe, inputs) if recipe else ():
+        inputs = input_fingerprints(
+            named_inputs(given, begun_at), dict(zip(SHARES, shares, strict=False))
+        )
+        for name in differing_inputs(recipe, inputs) if recipe else ():
             told = f"{input_name(name)} is not what {given.recipe.name} was painted with"
             sys.stderr.write(f"Note: {told}.\n")
-        follow(events, given.output, inputs)
+        show_progress(events, given.output, inputs)
     except StyletxError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -75,13 +78,13 @@ def paint(arguments: list[str]) -> int:
 def settings_of(recipe: Recipe | None, name: str | None, chosen: Mapping[str, Any]) -> Settings:
     """Those of the recipe or of the preset of that name, with what is `chosen` besides."""
     if recipe is None:
-        return preset(name, chosen)
+        return settings_from(name, chosen)
     if name:
         raise StyletxError("Please give either a preset or a recipe, not both.")
     return replace(recipe.settings, **chosen)
 
 
-def named(given: argparse.Namespace, begun: Path | None) -> dict[str, Path | None]:
+def named_inputs(given: argparse.Namespace, begun: Path | None) -> dict[str, Path | None]:
     """The pictures by the names that the API gives them."""
     styles, masks = (
         zip(n, p, strict=False) for n, p in ((STYLES, given.paintings), (MASKS, given.masks))
@@ -105,7 +108,7 @@ def is_picture(init: object) -> bool:
         return False
 
 
-def follow(events: Events, output: Path, inputs: Inputs) -> None:
+def show_progress(events: Events, output: Path, inputs: Inputs) -> None:
     """Show how far it is, and save the result with its recipe; on Ctrl-C, the picture so far."""
     latest: Event | None = None
     with tqdm(unit="step", disable=None) as bar:
@@ -114,14 +117,14 @@ def follow(events: Events, output: Path, inputs: Inputs) -> None:
                 bar.total = latest.steps
                 bar.update(latest.step - bar.n)
                 if isinstance(latest, Result):
-                    save(latest.picture, output, note=written(latest, inputs))
+                    save(latest.picture, output, note=to_json(latest, inputs))
                     width, height = latest.picture.size
                     name = str(output).encode(errors="replace").decode()  # whatever its bytes are
                     bar.write(f"{name}: {width}x{height} pixels in {latest.seconds:.0f} s")
         except KeyboardInterrupt as stop:
             if not isinstance(latest, Progress):
                 raise StyletxError("Stopped before anything was painted.") from stop
-            save(latest.preview, output, note=written(latest, inputs))
+            save(latest.preview, output, note=to_json(latest, inputs))
             raise StyletxError(
                 f"Stopped after {latest.step} of {latest.steps} steps; {output} holds the picture "
                 "so far."

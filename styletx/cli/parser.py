@@ -18,7 +18,7 @@ class Parser(argparse.ArgumentParser):
         super().error(shorten(message.rstrip("."), MOST) + ("." if len(message) <= MOST else ""))
 
 
-def ended(work: Callable[[], None]) -> int:
+def run_command(work: Callable[[], None]) -> int:
     """0 when the work was done; 1 with a sentence on stderr when it could not be."""
     try:
         work()

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-JUST_ABOVE_ZERO = 1e-5  # keeps the covariance of a grey or flat picture invertible
+COVARIANCE_EPSILON = 1e-5  # keeps the covariance of a grey or flat picture invertible
 # Oklab: from linear sRGB to the eye's cones, and from their cube roots to lightness and colour
 CONES = torch.tensor(
     [
@@ -32,7 +32,7 @@ def mean_and_covariance(image: Tensor, where: Tensor | None = None) -> tuple[Ten
         counts = in_double(where)
         mean = (colors * counts).sum(dim=1, keepdim=True) / counts.sum()
         covariance = ((colors - mean) * counts) @ (colors - mean).mT / counts.sum()
-    return mean, covariance + JUST_ABOVE_ZERO * torch.eye(3).to(covariance)
+    return mean, covariance + COVARIANCE_EPSILON * torch.eye(3).to(covariance)
 
 
 def recolor(
@@ -49,8 +49,8 @@ def recolor(
     """
     mean, covariance = mean_and_covariance(image, where)
     new_mean, wanted = mean_and_covariance(like, where_like)
-    root, inverse_root = power(covariance, 0.5), power(covariance, -0.5)
-    transport = inverse_root @ power(root @ wanted @ root, 0.5) @ inverse_root
+    root, inverse_root = matrix_power(covariance, 0.5), matrix_power(covariance, -0.5)
+    transport = inverse_root @ matrix_power(root @ wanted @ root, 0.5) @ inverse_root
     moved = transport @ (in_double(image) - mean) + new_mean
     return moved.view(image.shape).to(image)
 
@@ -60,7 +60,7 @@ def in_double(image: Tensor) -> Tensor:
     return image[0].flatten(1).cpu().double()
 
 
-def power(symmetric: Tensor, exponent: float) -> Tensor:
+def matrix_power(symmetric: Tensor, exponent: float) -> Tensor:
     """A positive definite matrix (N, N) to a power, by its eigenvalues."""
     values, vectors = torch.linalg.eigh(symmetric)
     powered: Tensor = vectors * values.clamp(min=1e-12) ** exponent @ vectors.mT
@@ -71,16 +71,18 @@ def to_oklab(image: Tensor) -> Tensor:
     """sRGB (1, 3, H, W) in [0, 1] -> lightness in [0, 1], green to red, blue to yellow: Ottosson's
     Oklab (2020), in which equal distances look equal, and the lightness alone looks right."""
     linear = torch.where(image <= 0.04045, image / 12.92, ((image + 0.055) / 1.055) ** 2.4)
-    return mixed(mixed(linear, CONES).clamp(min=0) ** (1 / 3), OPPONENTS)
+    return apply_matrix(apply_matrix(linear, CONES).clamp(min=0) ** (1 / 3), OPPONENTS)
 
 
 def from_oklab(lab: Tensor) -> Tensor:
     """The inverse of `to_oklab`; colours that no screen can show are clamped."""
-    linear = mixed(mixed(lab, OPPONENTS.inverse()) ** 3, CONES.inverse()).clamp(0, 1)
+    linear = apply_matrix(apply_matrix(lab, OPPONENTS.inverse()) ** 3, CONES.inverse()).clamp(0, 1)
     return torch.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
-def grey(image: Tensor, like: Tensor | None = None, where_like: Tensor | None = None) -> Tensor:
+def to_grayscale(
+    image: Tensor, like: Tensor | None = None, where_like: Tensor | None = None
+) -> Tensor:
     """What is left of `image` (1, 3, H, W) without its colours; if `like` is given, with the
     lightness moved to its mean and standard deviation, or those of its region `where_like`."""
     light = to_oklab(image)[:, :1]
@@ -89,7 +91,7 @@ def grey(image: Tensor, like: Tensor | None = None, where_like: Tensor | None = 
         counts = torch.ones_like(wanted) if where_like is None else where_like
         mean = (wanted * counts).sum() / counts.sum()
         spread = ((wanted - mean).square() * counts).sum().div(counts.sum()).sqrt()
-        light = (light - light.mean()) / (light.std() + JUST_ABOVE_ZERO) * spread
+        light = (light - light.mean()) / (light.std() + COVARIANCE_EPSILON) * spread
         light = (light + mean).clamp(0, 1)
     return from_oklab(torch.cat([light, torch.zeros_like(light), torch.zeros_like(light)], dim=1))
 
@@ -99,6 +101,6 @@ def with_colors(painted: Tensor, colors: Tensor) -> Tensor:
     return from_oklab(torch.cat([to_oklab(painted)[:, :1], colors], dim=1))
 
 
-def mixed(image: Tensor, matrix: Tensor) -> Tensor:
+def apply_matrix(image: Tensor, matrix: Tensor) -> Tensor:
     """Each pixel's channels (1, 3, H, W) times `matrix` (3, 3)."""
     return torch.einsum("ij,njhw->nihw", matrix.to(image), image)

@@ -15,26 +15,26 @@ from styletx.errors import Diverged, OutOfMemory, StyletxError
 from styletx.events import Events, Progress, Style
 from styletx.settings import Settings
 
-from .inputs import Scene, Task, longest_side, prepare, start
-from .memory import explaining_memory
-from .objective import Known, Term, evaluate
+from .inputs import LevelInputs, RunInputs, initial_canvas, longest_side, prepare_inputs
+from .memory import translate_out_of_memory
+from .objective import StyleStatisticsCache, Term, evaluate
 from .optimizers import optimizer_for
-from .progress import Log
+from .progress import ProgressTracker
 from .pyramid import Level
-from .targets import set_targets
-from .tensors import enlarge
-from .timing import REHEARSALS
+from .targets import build_terms
+from .tensors import resize_tensor
+from .timing import TIMED_STEPS
 from .vgg import FeatureExtractor, best_device, vgg19
 from .weights import Weights
 
 logger = logging.getLogger(__name__)
-RETRIES = 3  # times that a run may fall back to its last good canvas
+MAX_RESTARTS = 3  # times that a run may fall back to its last good canvas
 
 
-class Aim(NamedTuple):
+class LevelSetup(NamedTuple):
     """What the steps of a level go by: the pictures, the wishes, and eyes to see with."""
 
-    scene: Scene
+    scene: LevelInputs
     terms: Sequence[Term]
     extractor: FeatureExtractor
 
@@ -49,7 +49,7 @@ def stylize(  # noqa: PLR0913
     weights: str | Weights | None = None,
     report_every: float = 0.25,
     after: Progress | None = None,
-    known: Known | None = None,
+    known: StyleStatisticsCache | None = None,
 ) -> Events:
     """Paint `content` in the manner of `styles`; stop early by closing the generator.
 
@@ -61,85 +61,94 @@ def stylize(  # noqa: PLR0913
     `weights` are VGG19's, or name their source as in `weights.load`. Raises `StyletxError`; if
     painting had begun, the `Result` with the last good picture comes first.
     """
-    levels, task = prepare(content, styles, settings, keep, begun)
-    log, canvas = Log(levels, settings, report_every, task.show), None
+    levels, inputs = prepare_inputs(content, styles, settings, keep, begun)
+    tracker, canvas = ProgressTracker(levels, settings, report_every, inputs.render), None
     extractor = vgg19(best_device(), weights)
-    task = set_out(levels, task, extractor, log, after)
+    inputs = resume_or_check_time(levels, inputs, extractor, tracker, after)
     try:
-        for level in levels[log.done :]:
-            with explaining_memory(levels, level):
-                canvas, aim = take_aim(canvas, level, task, extractor, known)
-                log.begin(level)
-                yield from improvements(canvas, aim, settings, log)
+        for level in levels[tracker.done :]:
+            with translate_out_of_memory(levels, level):
+                canvas, setup = set_up_level(canvas, level, inputs, extractor, known)
+                tracker.start_level(level)
+                yield from run_level(canvas, setup, settings, tracker)
     except StyletxError:
         if canvas is not None:  # which may be more than fits as well
-            with suppress(OutOfMemory), explaining_memory(levels, level):
-                yield log.result(canvas)
+            with suppress(OutOfMemory), translate_out_of_memory(levels, level):
+                yield tracker.result(canvas)
         raise
     assert canvas is not None  # there is always a level
-    with explaining_memory(levels, level):
-        yield log.result(canvas)
+    with translate_out_of_memory(levels, level):
+        yield tracker.result(canvas)
 
 
-def set_out(
+def resume_or_check_time(
     levels: Sequence[Level],
-    task: Task,
+    inputs: RunInputs,
     extractor: FeatureExtractor,
-    log: Log,
+    tracker: ProgressTracker,
     after: Progress | None,
-) -> Task:
+) -> RunInputs:
     """What is left to do: all of it, if there is time enough, or what follows the last report."""
-    log.means = extractor.means
+    tracker.provenance = extractor.provenance
     if after is None:
-        check_time(levels, task, extractor, log)
-        return task
-    log.go_on(after)
-    return replace(task, begun=after.preview)
+        check_time_budget(levels, inputs, extractor, tracker)
+        return inputs
+    tracker.resume(after)
+    return replace(inputs, begun=after.preview)
 
 
-def take_aim(
+def set_up_level(
     painted: Tensor | None,
     level: Level,
-    task: Task,
+    inputs: RunInputs,
     extractor: FeatureExtractor,
-    known: Known | None = None,
-) -> tuple[Tensor, Aim]:
+    known: StyleStatisticsCache | None = None,
+) -> tuple[Tensor, LevelSetup]:
     """The canvas of a level, from what is `painted` so far, and what its steps go by."""
-    scene = task.at(level, extractor.device)
-    canvas = start(level, scene, task) if painted is None else enlarge(painted, level.size)
-    terms = set_targets(canvas, level, scene, task.settings, extractor, known)
-    return canvas, Aim(scene, terms, extractor)
+    scene = inputs.at_level(level, extractor.device)
+    canvas = (
+        initial_canvas(level, scene, inputs)
+        if painted is None
+        else resize_tensor(painted, level.size)
+    )
+    terms = build_terms(canvas, level, scene, inputs.settings, extractor, known)
+    return canvas, LevelSetup(scene, terms, extractor)
 
 
-def check_time(levels: Sequence[Level], task: Task, extractor: FeatureExtractor, log: Log) -> None:
+def check_time_budget(
+    levels: Sequence[Level],
+    inputs: RunInputs,
+    extractor: FeatureExtractor,
+    tracker: ProgressTracker,
+) -> None:
     """Where there is a time to keep, see whether it can be: a step at the first level is timed, as
     the best of a few, since the first wakes everything up and any may be disturbed."""
-    if not task.settings.seconds or not levels[0].steps or extractor.device.type != "cpu":
+    if not inputs.settings.seconds or not levels[0].steps or extractor.device.type != "cpu":
         return
     seconds = math.inf
-    with explaining_memory(levels, levels[0]):
-        canvas, aim = take_aim(None, levels[0], task, extractor)
-        for _ in range(REHEARSALS):
-            begun = log.seconds
-            slope(canvas, aim)
-            seconds = min(seconds, log.seconds - begun)
-    shape, begun_at = task.content.size, longest_side(task.begun)
-    log.pace.check(seconds, log.seconds, shape, task.settings, begun_at)
+    with translate_out_of_memory(levels, levels[0]):
+        canvas, setup = set_up_level(None, levels[0], inputs, extractor)
+        for _ in range(TIMED_STEPS):
+            begun = tracker.seconds
+            losses_and_gradient(canvas, setup)
+            seconds = min(seconds, tracker.seconds - begun)
+    shape, begun_at = inputs.content.size, longest_side(inputs.begun)
+    tracker.timer.check_budget(seconds, tracker.seconds, shape, inputs.settings, begun_at)
 
 
-def improvements(
-    canvas: Tensor, aim: Aim, settings: Settings, log: Log
+def run_level(
+    canvas: Tensor, setup: LevelSetup, settings: Settings, tracker: ProgressTracker
 ) -> Generator[Progress, None, None]:
     """Take the steps of a level on `canvas`, in place, and report when that is due."""
-    for step, losses in descend(canvas, aim, settings, log):
-        log.note(step, losses)
-        if log.due:
-            yield log.progress(canvas)
-    log.step = log.steps
+    for step, losses in optimize(canvas, setup, settings, tracker):
+        tracker.record(step, losses)
+        if tracker.report_due:
+            yield tracker.progress(canvas)
+    tracker.step = tracker.steps
 
 
-def descend(
-    canvas: Tensor, aim: Aim, settings: Settings, log: Log
+def optimize(
+    canvas: Tensor, setup: LevelSetup, settings: Settings, tracker: ProgressTracker
 ) -> Iterator[tuple[int, dict[str, Tensor]]]:
     """Improve `canvas` in place. When a report is due, after the first and before the last step,
     hand back control with the number of steps taken and the losses; only then does anything wait
@@ -149,19 +158,22 @@ def descend(
     as large steps; raises `Diverged` when that does not help.
     """
     learning_rate = settings.learning_rate
-    good, first, failures = canvas.clone(), log.step, 0
+    good, first, failures = canvas.clone(), tracker.step, 0
     optimizer, step, reached = optimizer_for(canvas, settings, learning_rate), first, first
-    while step < log.steps:
-        losses, gradient = slope(canvas, aim)
-        if log.due or step in (first + 1, log.steps - 1):
+    while step < tracker.steps:
+        losses, gradient = losses_and_gradient(canvas, setup)
+        if tracker.report_due or step in (first + 1, tracker.steps - 1):
             if not torch.isfinite(losses["total"] + gradient.sum()):
                 canvas.copy_(good)
                 step = reached
-                failures, learning_rate = failures + 1, halved(learning_rate, failures)
+                failures, learning_rate = (
+                    failures + 1,
+                    reduced_learning_rate(learning_rate, failures),
+                )
                 optimizer = optimizer_for(canvas, settings, learning_rate)
                 continue
             yield step, losses
-            if step == log.steps:  # there is less time than there was
+            if step == tracker.steps:  # there is less time than there was
                 return
             good.copy_(canvas)
             reached = step
@@ -169,9 +181,9 @@ def descend(
         step += 1
 
 
-def halved(learning_rate: float, failures: int) -> float:
+def reduced_learning_rate(learning_rate: float, failures: int) -> float:
     """The learning rate for another attempt after so many before; raises `Diverged` after a few."""
-    if failures == RETRIES:
+    if failures == MAX_RESTARTS:
         raise Diverged(
             f"The numbers became infinite {failures + 1} times, the last time with a learning rate "
             f"of {learning_rate:.2g}. Try a much smaller one; this is the last good picture."
@@ -183,9 +195,9 @@ def halved(learning_rate: float, failures: int) -> float:
 
 
 @torch.enable_grad()
-def slope(canvas: Tensor, aim: Aim) -> tuple[dict[str, Tensor], Tensor]:
+def losses_and_gradient(canvas: Tensor, setup: LevelSetup) -> tuple[dict[str, Tensor], Tensor]:
     """The losses of the canvas, and the gradient of their total with respect to its pixels."""
     painted = canvas.detach().requires_grad_()
-    losses = evaluate(aim.terms, aim.scene.around(painted), aim.extractor)
+    losses = evaluate(setup.terms, setup.scene.around(painted), setup.extractor)
     (gradient,) = torch.autograd.grad(losses["total"], painted)
     return {name: loss.detach() for name, loss in losses.items()}, gradient

@@ -11,33 +11,43 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from styletx.events import Style
-from styletx.imaging.files import solid, tidy
+from styletx.imaging.files import drop_alpha, normalize
 from styletx.settings import Settings
 
-from .color import grey, recolor, to_oklab, with_colors
-from .pyramid import Level, brush_size, plan
-from .regions import Region, check_regions, divide, ready, resized, visible, within
-from .tensors import enlarge, to_picture, to_tensor
+from .color import recolor, to_grayscale, to_oklab, with_colors
+from .pyramid import Level, plan, style_image_size
+from .regions import (
+    Region,
+    alpha_mask,
+    build_regions,
+    check_regions,
+    intersect,
+    prepared_styles,
+    resized,
+)
+from .tensors import resize_tensor, to_picture, to_tensor
 
-GRAIN = 8  # pixels of noise: finer than that, it would stay as speckle where nothing is painted
-Seen = Sequence[tuple[Tensor, float]]  # paintings (1, 3, H, W), and their shares
+NOISE_GRAIN_PX = (
+    8  # pixels of noise: finer than that, it would stay as speckle where nothing is painted
+)
+WeightedImages = Sequence[tuple[Tensor, float]]  # paintings (1, 3, H, W), and their shares
 
 
-class Scene(NamedTuple):
+class LevelInputs(NamedTuple):
     """The pictures as large as one level is painted: the photo (1, 3, H, W), how far each pixel is
     painted at all (1, 1, H, W), None for wholly, and the regions with the paintings they follow."""
 
     photo: Tensor
-    painted: Tensor | None
-    regions: Sequence[tuple[Tensor | None, Seen]]
+    painted_mask: Tensor | None
+    regions: Sequence[tuple[Tensor | None, WeightedImages]]
 
     def around(self, canvas: Tensor) -> Tensor:
         """What there is to see: the canvas, and the photo where nothing is painted."""
-        return canvas if self.painted is None else self.photo.lerp(canvas, self.painted)
+        return canvas if self.painted_mask is None else self.photo.lerp(canvas, self.painted_mask)
 
 
 @dataclass(frozen=True)
-class Task:
+class RunInputs:
     """A tidy photo, the regions of a picture of (width, height) `size`, and what is wished for.
 
     `begun` is the picture to go on with, if there is one.
@@ -49,41 +59,45 @@ class Task:
     settings: Settings
     size: tuple[int, int]
 
-    def at(self, level: Level, device: torch.device) -> Scene:
+    def at_level(self, level: Level, device: torch.device) -> LevelInputs:
         """The pictures as they are seen at this level."""
         photo = to_tensor(self.content, level.size, device)
         if self.settings.colors == "luminance":
-            photo = grey(photo)
+            photo = to_grayscale(photo)
         regions = []
         for region in self.regions:
-            part = within(region.where, self.shows)
+            part = intersect(region.where, self.visible_mask)
             where = None if part is None else resized(part, level.size, device)
-            paintings = [(self.seen(s, level, photo, where), s.share) for s in region.styles]
+            paintings = [(self.style_image(s, level, photo, where), s.share) for s in region.styles]
             regions.append((where, paintings))
-        painted = None if self.painted is None else resized(self.painted, level.size, device)
-        return Scene(photo, painted, regions)
+        painted = (
+            None if self.painted_mask is None else resized(self.painted_mask, level.size, device)
+        )
+        return LevelInputs(photo, painted, regions)
 
-    def seen(self, style: Style, level: Level, photo: Tensor, where: Tensor | None) -> Tensor:
+    def style_image(
+        self, style: Style, level: Level, photo: Tensor, where: Tensor | None
+    ) -> Tensor:
         """The painting (1, 3, H, W) as large as it is looked at beside a canvas of this level, in
         the colours that it is to teach."""
-        size = brush_size(style.picture.size, level, self.settings.style_scale)
+        size = style_image_size(style.picture.size, level, self.settings.style_scale)
         painting = to_tensor(style.picture, size, photo.device)
         if self.settings.colors == "photo":
             return recolor(painting, photo, where_like=where).clamp(0, 1)
         if self.settings.colors == "luminance":
-            return grey(painting, photo, where)
+            return to_grayscale(painting, photo, where)
         return painting
 
     @cached_property
-    def painted(self) -> Tensor | None:
+    def painted_mask(self) -> Tensor | None:
         """How far each pixel of the result is painted; None: all of them are."""
         parts = [region.where for region in self.regions if region.where is not None]
         return torch.stack(parts).sum(dim=0) if parts else None
 
     @cached_property
-    def shows(self) -> Tensor | None:
+    def visible_mask(self) -> Tensor | None:
         """1 where the photo is to be seen at all; None: everywhere."""
-        return visible(self.content, self.size)
+        return alpha_mask(self.content, self.size)
 
     @cached_property
     def photo(self) -> Tensor:
@@ -95,35 +109,35 @@ class Task:
         """Oklab's two colours of the photo (1, 2, H, W)."""
         return to_oklab(self.photo)[:, 1:]
 
-    def show(self, canvas: Tensor) -> Image.Image:
+    def render(self, canvas: Tensor) -> Image.Image:
         """The canvas of any level as a picture of the final size, with all that is kept of the
         photo: its colours, its unpainted parts, its transparency."""
-        image = enlarge(canvas, self.size)
+        image = resize_tensor(canvas, self.size)
         if self.settings.colors == "luminance":
             image = with_colors(image.cpu(), self.colors)
-        if self.painted is not None:
-            image = self.photo.lerp(image.cpu(), self.painted)
+        if self.painted_mask is not None:
+            image = self.photo.lerp(image.cpu(), self.painted_mask)
         picture = to_picture(image)
         if self.content.mode == "RGBA":
             picture.putalpha(self.content.getchannel("A").resize(self.size))
         return picture
 
 
-def prepare(
+def prepare_inputs(
     content: Image.Image,
     styles: Sequence[Style],
     settings: Settings,
     keep: Image.Image | None,
     begun: Image.Image | None,
-) -> tuple[Sequence[Level], Task]:
+) -> tuple[Sequence[Level], RunInputs]:
     """The plan and the pictures of a run. Raises `StyletxError` where they do not go together."""
-    content, styles = tidy(content), ready(styles)
+    content, styles = normalize(content), prepared_styles(styles)
     if begun is not None:
-        begun = solid(tidy(begun, "The picture to go on with"))
+        begun = drop_alpha(normalize(begun, "The picture to go on with"))
     levels = plan(content.size, settings, longest_side(begun))
     size = levels[-1].size
-    task = Task(content, divide(styles, keep, content, size), begun, settings, size)
-    check_regions(task.regions, task.shows)
+    task = RunInputs(content, build_regions(styles, keep, content, size), begun, settings, size)
+    check_regions(task.regions, task.visible_mask)
     return levels, task
 
 
@@ -132,24 +146,24 @@ def longest_side(begun: Image.Image | None) -> int:
     return 0 if begun is None else max(begun.size)
 
 
-def start(level: Level, scene: Scene, task: Task) -> Tensor:
+def initial_canvas(level: Level, scene: LevelInputs, task: RunInputs) -> Tensor:
     """The first canvas: what was begun already, the photo, or the photo or noise in the paintings'
     colours, as far as the style is wanted. Where no steps follow, the photo in these colours."""
     settings, first = task.settings, scene.photo
     if settings.paints and task.begun is not None:
         fitted = ImageOps.fit(task.begun, level.size, Image.Resampling.LANCZOS)
         begun = to_tensor(fitted, level.size, first.device)
-        return grey(begun) if settings.colors == "luminance" else begun
+        return to_grayscale(begun) if settings.colors == "luminance" else begun
     if settings.paints and settings.init == "photo":
         return first.clone()
     if settings.paints and settings.init == "noise":
         if settings.method == "gatys":
             return noise(first, settings.seed, grain=1)
-        first = noise(first, settings.seed, GRAIN)
-    return first.lerp(in_their_colors(first, scene), min(1.0, settings.style_weight)).clamp(0, 1)
+        first = noise(first, settings.seed, NOISE_GRAIN_PX)
+    return first.lerp(recolor_by_region(first, scene), min(1.0, settings.style_weight)).clamp(0, 1)
 
 
-def in_their_colors(image: Tensor, scene: Scene) -> Tensor:
+def recolor_by_region(image: Tensor, scene: LevelInputs) -> Tensor:
     """`image` (1, 3, H, W) with the colours of the paintings of each region. Values may leave
     [0, 1]."""
     recolored, claimed = torch.zeros_like(image), torch.zeros_like(image[:, :1])
@@ -167,4 +181,4 @@ def noise(like: Tensor, seed: int, grain: int) -> Tensor:
     """As large as the picture `like`, with so many pixels to a grain."""
     generator, (height, width) = torch.Generator().manual_seed(seed), like.shape[2:]
     grains = torch.rand(1, 3, -(-height // grain), -(-width // grain), generator=generator)
-    return enlarge(grains, (width, height)).to(like)
+    return resize_tensor(grains, (width, height)).to(like)

@@ -9,7 +9,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.functional import avg_pool2d
 
 AT_A_TIME = 256  # positions summed in the features' own precision; their sums are added in float32
-NEXT_TO_NOTHING = 1e-8  # a target of zeros, such as the variance of a flat colour, divides by this
+EPSILON = 1e-8  # a target of zeros, such as the variance of a flat colour, divides by this
 
 
 def relative_error(found: Tensor, target: Tensor) -> Tensor:
@@ -18,7 +18,7 @@ def relative_error(found: Tensor, target: Tensor) -> Tensor:
     Gatys et al. (2016) take the plain squared error, so that every layer and every painting needs
     its own weight.
     """
-    return (found - target).square().sum() / (target.square().sum() + NEXT_TO_NOTHING)
+    return (found - target).square().sum() / (target.square().sum() + EPSILON)
 
 
 def gram(features: Tensor, where: Tensor | None = None) -> Tensor:
@@ -89,13 +89,13 @@ class Moments(Function):
         return (gradient if counts is None else gradient.mul_(counts)), None
 
 
-def roughness(image: Tensor) -> Tensor:
+def total_variation(image: Tensor) -> Tensor:
     """Mean squared difference between neighbouring pixels (total variation, L2)."""
     across = (image[..., :, 1:] - image[..., :, :-1]).square().mean()
     down = (image[..., 1:, :] - image[..., :-1, :]).square().mean()
     return across + down
 
 
-def blurred(image: Tensor) -> Tensor:
+def downsampled(image: Tensor) -> Tensor:
     """(1, C, H, W) -> (1, C, H/4, W/4): what is left of a picture seen from a distance."""
     return avg_pool2d(image, 4)

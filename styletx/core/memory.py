@@ -8,11 +8,11 @@ import torch
 
 from styletx.errors import OutOfMemory
 
-from .pyramid import COARSEST, Level
+from .pyramid import COARSEST_SIDE, Level
 
 
 @contextmanager
-def explaining_memory(levels: Sequence[Level], level: Level) -> Iterator[None]:
+def translate_out_of_memory(levels: Sequence[Level], level: Level) -> Iterator[None]:
     """Turn the one failure that people can act on into advice."""
     try:
         yield
@@ -33,7 +33,7 @@ def size_that_fits(levels: Sequence[Level], level: Level) -> str:
     if below:
         return f"A size of {max(below[-1].size)} did fit."
     half = max(level.size) // 2
-    if half >= COARSEST // 2:
+    if half >= COARSEST_SIDE // 2:
         return f"Try a size of {half}."
     return "Close other programs or use a larger machine."
 

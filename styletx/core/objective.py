@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from styletx.layers import Weighted, names, shrunk
+from styletx.layers import LayerWeights, layer_names, stride
 
-from .losses import blurred, gram, moments, relative_error, roughness
+from .losses import downsampled, gram, moments, relative_error, total_variation
 from .vgg import FeatureExtractor, Features
 
 Measure = Callable[[Tensor, Features], Tensor]
@@ -39,7 +39,7 @@ class Comparison(NamedTuple):
     content_error: Callable[[Tensor, Tensor], Tensor]
     style_error: Callable[[Tensor, Tensor], Tensor]
 
-    def of(
+    def per_layer(
         self, features: Features, region: Mapping[str, Tensor] = MappingProxyType({})
     ) -> Statistics:
         """The statistics of all layers; of a region only, if it is given layer by layer."""
@@ -59,7 +59,7 @@ CLASSIC = Comparison(
 )
 
 
-class Known:
+class StyleStatisticsCache:
     """The statistics of paintings that were looked at lately, for runs that share paintings. They
     are those of one network: what another saw is forgotten. It is no cache that anybody finds
     there: whoever wants it hands it to each run."""
@@ -70,7 +70,7 @@ class Known:
         self.seen_by: FeatureExtractor | None = None
         self.statistics: dict[tuple[bytes, tuple[str, ...], Comparison], Statistics] = {}
 
-    def of(
+    def get(
         self,
         painting: Tensor,
         layers: tuple[str, ...],
@@ -84,34 +84,34 @@ class Known:
         numbers = blake2b(str(painting.shape).encode())
         numbers.update(painting.cpu().numpy().tobytes())
         key = numbers.digest(), layers, compared
-        found = self.statistics.pop(key, None) or compared.of(extractor(painting, layers))
+        found = self.statistics.pop(key, None) or compared.per_layer(extractor(painting, layers))
         self.statistics[key] = found  # the latest last
         if len(self.statistics) > self.most:
             del self.statistics[next(iter(self.statistics))]
         return found
 
 
-def look(
+def style_statistics(
     painting: Tensor,
     layers: tuple[str, ...],
     compared: Comparison,
     extractor: FeatureExtractor,
-    known: Known | None,
+    known: StyleStatisticsCache | None,
 ) -> Statistics:
     """The statistics of a painting (1, 3, H, W), unless they are known."""
     if known is not None:
-        return known.of(painting, layers, compared, extractor)
-    return compared.of(extractor(painting, layers))
+        return known.get(painting, layers, compared, extractor)
+    return compared.per_layer(extractor(painting, layers))
 
 
-def keep_content(
-    content: Features, layers: Weighted, weight: float, compared: Comparison = RELATIVE
+def content_term(
+    content: Features, layers: LayerWeights, weight: float, compared: Comparison = RELATIVE
 ) -> Term:
     """Show what the photo shows: its features at each of the layers."""
-    targets = {layer: content[layer].float() for layer in names(layers)}
+    targets = {layer: content[layer].float() for layer in layer_names(layers)}
 
     def measure(_: Tensor, features: Features) -> Tensor:
-        return mean(
+        return weighted_mean(
             (compared.content_error(features[layer].float(), targets[layer]), counts)
             for layer, counts in layers
         )
@@ -119,41 +119,41 @@ def keep_content(
     return Term("content", weight, tuple(targets), measure)
 
 
-def follow_style(
+def style_term(
     targets: Sequence[tuple[Statistics, float]],
-    layers: Weighted,
+    layers: LayerWeights,
     weight: float,
     where: Tensor | None = None,
     compared: Comparison = RELATIVE,
 ) -> Term:
     """Have the paintings' statistics, of each as much as the share beside it; in a region only, if
     `where` (1, 1, H, W) says how much of each pixel, from 0 to 1, belongs to it."""
-    region = by_layer(where, names(layers))
+    region = mask_per_layer(where, layer_names(layers))
 
     def measure(_: Tensor, features: Features) -> Tensor:
-        found = compared.of({name: features[name] for name in names(layers)}, region)
+        found = compared.per_layer({name: features[name] for name in layer_names(layers)}, region)
 
         def error(target: Statistics, name: str) -> Tensor:
-            return total(map(compared.style_error, found[name], target[name]))
+            return total_loss(map(compared.style_error, found[name], target[name]))
 
-        return mean(
-            (mean((error(target, name), counts) for name, counts in layers), share)
+        return weighted_mean(
+            (weighted_mean((error(target, name), counts) for name, counts in layers), share)
             for target, share in targets
         )
 
-    return Term("style", weight, names(layers), measure)
+    return Term("style", weight, layer_names(layers), measure)
 
 
-def by_layer(where: Tensor | None, layers: Iterable[str]) -> dict[str, Tensor]:
+def mask_per_layer(where: Tensor | None, layers: Iterable[str]) -> dict[str, Tensor]:
     """A region (1, 1, H, W) as large as the activations of each layer; nothing of None."""
     if where is None:
         return {}
     height, width = where.shape[2:]
-    sizes = {layer: (height // shrunk(layer), width // shrunk(layer)) for layer in layers}
+    sizes = {layer: (height // stride(layer), width // stride(layer)) for layer in layers}
     return {layer: interpolate(where, size, mode="area") for layer, size in sizes.items()}
 
 
-def between(near: Statistics, far: Statistics, part: float) -> Statistics:
+def interpolate_statistics(near: Statistics, far: Statistics, part: float) -> Statistics:
     """From one to the other, as far as `part` of the way."""
     return {
         layer: tuple(n.lerp(f, part) for n, f in zip(near[layer], far[layer], strict=True))
@@ -161,19 +161,19 @@ def between(near: Statistics, far: Statistics, part: float) -> Statistics:
     }
 
 
-def keep_composition(coarse: Tensor, weight: float) -> Term:
+def composition_term(coarse: Tensor, weight: float) -> Term:
     """Stay, seen from a distance, what the coarser level painted: `coarse` is (1, 3, H, W)."""
-    target = blurred(coarse)
+    target = downsampled(coarse)
 
     def measure(image: Tensor, _: Features) -> Tensor:
-        return (blurred(image) - target).square().mean()
+        return (downsampled(image) - target).square().mean()
 
     return Term("composition", weight, (), measure)
 
 
-def stay_smooth(weight: float) -> Term:
+def smoothness_term(weight: float) -> Term:
     """Let neighbouring pixels differ little."""
-    return Term("smoothness", weight, (), lambda image, _: roughness(image))
+    return Term("smoothness", weight, (), lambda image, _: total_variation(image))
 
 
 def evaluate(
@@ -185,16 +185,16 @@ def evaluate(
     for term in terms:
         loss = term.weight * term.measure(image, features)
         losses[term.name] = losses[term.name] + loss if term.name in losses else loss
-    losses["total"] = total(losses.values())
+    losses["total"] = total_loss(losses.values())
     return losses
 
 
-def total(losses: Iterable[Tensor]) -> Tensor:
+def total_loss(losses: Iterable[Tensor]) -> Tensor:
     return torch.stack(list(losses)).sum()
 
 
-def mean(losses: Iterable[tuple[Tensor, float]]) -> Tensor:
+def weighted_mean(losses: Iterable[tuple[Tensor, float]]) -> Tensor:
     """The mean of losses, each counting for as much as is said beside it."""
     values, counts = zip(*losses, strict=True)
-    weighed: Tensor = total(map(mul, counts, values)) / sum(counts)
+    weighed: Tensor = total_loss(map(mul, counts, values)) / sum(counts)
     return weighed

@@ -12,12 +12,12 @@ from styletx.events import Progress, Result
 from styletx.settings import Settings
 
 from .pyramid import Level
-from .timing import Pace
+from .timing import StepTimer
 
-PAINTING = 5  # times as long as showing what is painted
+PREVIEW_COST_FACTOR = 5  # times as long as showing what is painted
 
 
-class Log:
+class ProgressTracker:
     """Where a run stands, when that is reported, and how."""
 
     def __init__(
@@ -30,14 +30,14 @@ class Log:
         """`show` makes a picture of the final size of a canvas of any level."""
         self.levels, self.settings, self.report_every = levels, settings, report_every
         self.show = show
-        self.pace = Pace(levels, settings.seconds)
-        self.means: dict[str, str] = {}  # which weights paint, and on what device
+        self.timer = StepTimer(levels, settings.seconds)
+        self.provenance: dict[str, str] = {}  # which weights paint, and on what device
         self.step = 0  # of this level
         self.done = self.first = 0  # levels, and steps of the next one, that were painted elsewhere
         self.moved = 0  # times
         self.losses: dict[str, Tensor] = {}
         self.started, self.reported = monotonic(), -math.inf
-        self.pause = report_every  # until the next report
+        self.report_interval = report_every  # until the next report
 
     @property
     def seconds(self) -> float:
@@ -45,44 +45,46 @@ class Log:
         return monotonic() - self.started
 
     @property
-    def due(self) -> bool:
+    def report_due(self) -> bool:
         """Whether it is time for a report."""
-        return self.seconds - self.reported >= self.pause
+        return self.seconds - self.reported >= self.report_interval
 
     @property
     def steps(self) -> int:
         """How many steps this level is to take, as far as is known now."""
-        return self.pace.steps[self.pace.at]
+        return self.timer.steps[self.timer.level_index]
 
-    def go_on(self, after: Progress) -> None:
+    def resume(self, after: Progress) -> None:
         """Count on from the last report of this run, which broke off somewhere else."""
         self.started -= after.seconds
         self.done, self.moved = after.level - 1, after.moved + 1
-        self.first = self.pace.go_on(self.done, after.step)
+        self.first = self.timer.resume(self.done, after.step)
 
-    def begin(self, level: Level) -> None:
+    def start_level(self, level: Level) -> None:
         self.step, self.first = self.first, 0
-        self.pace.begin(level, self.seconds)
+        self.timer.start_level(level, self.seconds)
 
-    def note(self, step: int, losses: dict[str, Tensor]) -> None:
+    def record(self, step: int, losses: dict[str, Tensor]) -> None:
         """After `step` steps of this level: what the canvas is worth."""
         self.step, self.losses = step, losses
-        self.pace.see(step, self.seconds)
+        self.timer.observe(step, self.seconds)
 
     def progress(self, canvas: Tensor) -> Progress:
-        facts, begun = self.facts(), self.seconds
+        facts, begun = self.snapshot(), self.seconds
         preview = self.show(canvas)
         self.reported = self.seconds
         if self.report_every:  # a preview of a large print takes a while itself
-            self.pause = max(self.report_every, PAINTING * (self.reported - begun))
-        return Progress(**facts, preview=preview, seconds_left=self.pace.left(self.step))
+            self.report_interval = max(
+                self.report_every, PREVIEW_COST_FACTOR * (self.reported - begun)
+            )
+        return Progress(**facts, preview=preview, seconds_left=self.timer.seconds_left(self.step))
 
     def result(self, canvas: Tensor) -> Result:
         picture = self.show(canvas)
-        return Result(**self.facts(), picture=picture)
+        return Result(**self.snapshot(), picture=picture)
 
-    def facts(self) -> dict[str, Any]:
-        at, steps = self.pace.at, self.pace.steps
+    def snapshot(self) -> dict[str, Any]:
+        at, steps = self.timer.level_index, self.timer.steps
         return {
             "level": at + 1,
             "levels": len(self.levels),
@@ -92,5 +94,5 @@ class Log:
             "seconds": self.seconds,
             "settings": self.settings,
             "moved": self.moved,
-            **self.means,
+            **self.provenance,
         }

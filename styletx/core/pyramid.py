@@ -3,19 +3,21 @@
 from dataclasses import dataclass
 
 from styletx.errors import SettingsError
-from styletx.layers import Weighted, block, deepest, fine, names, parse
-from styletx.settings import LARGEST, Settings
+from styletx.layers import LayerWeights, block, deepest, layer_names, parse_layers, shallow_layers
+from styletx.settings import MAX_SIZE, Settings
 
-COARSEST = 128  # longest side of the first level, or up to twice that
+COARSEST_SIDE = 128  # longest side of the first level, or up to twice that
 DEEPEST = 640  # longest side up to which levels are seen with all layers: beyond, they see no more
 SHAPELY = 2048  # longest side at which rounded sides are those of any shape
-NARROWEST = 16  # four poolings leave one row, the least that relu5_1 can see
+MIN_SIDE = 16  # four poolings leave one row, the least that relu5_1 can see
 # Time of a step per pixel, by the block of the deepest layer seen, and the pixels' worth of time
 # that a step takes however small it is: as measured on two cores
-SECONDS = (0.25, 0.4, 0.4, 0.75, 1.0)
+COST_PER_PIXEL = (0.25, 0.4, 0.4, 0.75, 1.0)
 LEAST_WORK = 4000
-AT_ONCE = 3_000_000  # pixels of a picture; larger ones are looked at in bands of half as many
-LOOKING_TWICE = 1.3  # times as long as at once: once for what is seen, once more for its gradient
+MAX_UNTILED_PIXELS = (
+    3_000_000  # pixels of a picture; larger ones are looked at in bands of half as many
+)
+TILING_COST = 1.3  # times as long as at once: once for what is seen, once more for its gradient
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +31,22 @@ class Level:
     size: tuple[int, int]
     steps: int
     refines: bool
-    style_layers: Weighted
-    content_layers: Weighted
+    style_layers: LayerWeights
+    content_layers: LayerWeights
 
     @property
     def cost(self) -> float:
         """Relative time of one step."""
         width, height = self.size
-        seen = deepest(names(self.style_layers + self.content_layers))
-        twice = LOOKING_TWICE if width * height > AT_ONCE else 1
-        return (width * height + LEAST_WORK) * SECONDS[block(seen) - 1] * twice
+        seen = deepest(layer_names(self.style_layers + self.content_layers))
+        twice = TILING_COST if width * height > MAX_UNTILED_PIXELS else 1
+        return (width * height + LEAST_WORK) * COST_PER_PIXEL[block(seen) - 1] * twice
 
 
 def plan(shape: tuple[int, int], settings: Settings, begun: int = 0) -> tuple[Level, ...]:
     """The levels for a picture of (width, height) `shape`, coarse first.
 
-    Sizes halve from the final one down to `COARSEST`; all levels get the same number of steps.
+    Sizes halve from the final one down to `COARSEST_SIDE`; all levels get the same number of steps.
     With fewer steps than levels the coarsest are left out, unless `seconds` decide how many steps
     there will be. Where a picture of `begun` pixels on its longest side is to be gone on with, only
     larger levels come, or the final one alone. The method of Gatys et al. knows one size only.
@@ -71,8 +73,8 @@ def sizes_for(shape: tuple[int, int], settings: Settings, begun: int) -> list[in
     most = settings.size if settings.seconds else settings.steps  # as many levels as there can be
     if settings.method == "gatys" or not settings.paints:
         most = 1
-    while len(sizes) < most and sizes[0] // 2 >= max(COARSEST, begun + 1):
-        if min(fit(shape, sizes[0] // 2)) < NARROWEST:
+    while len(sizes) < most and sizes[0] // 2 >= max(COARSEST_SIDE, begun + 1):
+        if min(fit(shape, sizes[0] // 2)) < MIN_SIDE:
             break
         sizes.insert(0, sizes[0] // 2)
     return sizes
@@ -80,12 +82,16 @@ def sizes_for(shape: tuple[int, int], settings: Settings, begun: int) -> list[in
 
 def level_of(size: tuple[int, int], steps: int, settings: Settings, stands: bool) -> Level:
     """A level of (width, height) `size`; `stands` says whether there is a composition already."""
-    style, content = (parse("", text) for text in (settings.style_layers, settings.content_layers))
+    style, content = (
+        parse_layers("", text) for text in (settings.style_layers, settings.content_layers)
+    )
     large = max(size) > DEEPEST or max(size) == settings.size
     refines = stands and large and settings.method != "gatys"
     if refines:
-        content = fine(content) or fine(style)[-1:] or content  # edges, in what is seen already
-        style = fine(style) or style
+        content = (
+            shallow_layers(content) or shallow_layers(style)[-1:] or content
+        )  # edges, in what is seen already
+        style = shallow_layers(style) or style
     return Level(size, steps, refines, style, content)
 
 
@@ -97,32 +103,32 @@ def fit(shape: tuple[int, int], longest: int) -> tuple[int, int]:
 
 def check_width(shape: tuple[int, int], size: int) -> None:
     short = min(fit(shape, size))
-    if short >= NARROWEST:
+    if short >= MIN_SIDE:
         return
-    needed = -(-NARROWEST * max(shape) // min(shape))
+    needed = -(-MIN_SIDE * max(shape) // min(shape))
     advice = (
         f"Choose a size of at least {needed}."
-        if needed <= LARGEST
+        if needed <= MAX_SIZE
         else "Cut it to a less extreme shape."
     )
     raise SettingsError(
         f"At size {size} this picture of {shape[0]}x{shape[1]} pixels would be {short} pixels "
-        f"wide on its short side, and the network needs {NARROWEST}. {advice}"
+        f"wide on its short side, and the network needs {MIN_SIDE}. {advice}"
     )
 
 
-def enough(settings: Settings) -> int:
+def max_useful_side(settings: Settings) -> int:
     """The longest side at which any picture need be read: twice what is looked at, which cannot be
     told from more; and not so small that the shape would be rounded."""
     wanted = round(2 * settings.size * max(1, settings.style_scale))
-    return min(LARGEST, max(SHAPELY, wanted))
+    return min(MAX_SIZE, max(SHAPELY, wanted))
 
 
-def brush_size(shape: tuple[int, int], level: Level, scale: float = 1) -> tuple[int, int]:
+def style_image_size(shape: tuple[int, int], level: Level, scale: float = 1) -> tuple[int, int]:
     """At which (width, height) a painting is looked at: as large as the level, so that strokes
     keep their size relative to the picture, but not enlarged, which would teach blur; that times
     `scale`, for strokes of another size."""
-    wide_enough = 2 * NARROWEST * max(shape) / min(shape)
+    wide_enough = 2 * MIN_SIDE * max(shape) / min(shape)
     longest = max(shape)
     side = min(longest, max(*level.size, wide_enough)) * scale
-    return fit(shape, round(min(max(side, wide_enough), max(longest, LARGEST))))
+    return fit(shape, round(min(max(side, wide_enough), max(longest, MAX_SIZE))))

@@ -11,13 +11,13 @@ from torch.nn.functional import interpolate
 
 from styletx.errors import StyletxError
 from styletx.events import MOST_PAINTINGS, SHARE, Style
-from styletx.imaging.files import opaque, tidy
+from styletx.imaging.files import flatten_alpha, normalize
 
 from .tensors import to_tensor
 
 NO_PAINTING = "Please choose at least one painting."
-NOTHING = 1e-4  # of the picture: less than this is no region
-ALIKE = 0.02  # how far two shapes that count as the same may differ
+MIN_REGION_AREA = 1e-4  # of the picture: less than this is no region
+MAX_ASPECT_ERROR = 0.02  # how far two shapes that count as the same may differ
 CPU = torch.device("cpu")
 
 
@@ -49,17 +49,17 @@ def check_styles(given: Sequence[tuple[object, object, object]]) -> None:
         raise StyletxError("Every painting has a share of 0; please raise at least one.")
 
 
-def ready(styles: Sequence[Style]) -> list[Style]:
+def prepared_styles(styles: Sequence[Style]) -> list[Style]:
     """The styles that have a share, with tidy pictures. Raises `StyletxError`."""
     check_styles([(style.picture, style.share, style.mask) for style in styles])
     return [
-        replace(style, picture=opaque(tidy(style.picture)))
+        replace(style, picture=flatten_alpha(normalize(style.picture)))
         for style in styles
         if style.picture is not None and style.share
     ]
 
 
-def divide(
+def build_regions(
     styles: Sequence[Style], keep: Image.Image | None, photo: Image.Image, size: tuple[int, int]
 ) -> list[Region]:
     """The regions of a picture of (width, height) `size`: one for each painting with a mask, and
@@ -71,46 +71,46 @@ def divide(
     own = [style for style in styles if style.mask is not None]
     shared = [style for style in styles if style.mask is None]
     if keep is None and not own:
-        return [Region(None, shares(shared))]
+        return [Region(None, normalized_shares(shared))]
     free = torch.ones(1, 1, *size[::-1])
     if keep is not None:
         free = 1 - mask_tensor(keep, photo.size, size)
     masks = [mask_tensor(style.mask, photo.size, size) for style in own if style.mask is not None]
     claimed = sum(masks, torch.zeros_like(free))
     regions = [
-        Region(free * mask / claimed.clamp(min=1), shares([style]))
+        Region(free * mask / claimed.clamp(min=1), normalized_shares([style]))
         for style, mask in zip(own, masks, strict=True)
     ]
     if shared:
-        regions.append(Region(free * (1 - claimed).clamp(min=0), shares(shared)))
+        regions.append(Region(free * (1 - claimed).clamp(min=0), normalized_shares(shared)))
     return regions
 
 
 def check_regions(regions: Sequence[Region], shows: Tensor | None) -> None:
     """Raises `StyletxError` where one of the regions is nowhere, or is nowhere to be seen."""
-    parts = [within(region.where, shows) for region in regions]
-    if any(part is not None and part.mean() < NOTHING for part in parts):
+    parts = [intersect(region.where, shows) for region in regions]
+    if any(part is not None and part.mean() < MIN_REGION_AREA for part in parts):
         raise StyletxError(
             "Nothing is left to do for one of the paintings: a mask must be white somewhere, and "
             "neither what is kept as a photo nor what is transparent in it may cover all of it."
         )
 
 
-def within(where: Tensor | None, shows: Tensor | None) -> Tensor | None:
+def intersect(where: Tensor | None, shows: Tensor | None) -> Tensor | None:
     """What of a region is to be seen; None: everything is."""
     if where is None or shows is None:
         return shows if where is None else where
     return where * shows
 
 
-def visible(photo: Image.Image, size: tuple[int, int]) -> Tensor | None:
+def alpha_mask(photo: Image.Image, size: tuple[int, int]) -> Tensor | None:
     """1 for each pixel (1, 1, H, W) that shows, however faintly, else 0; None where all do."""
     if photo.mode == "RGB":
         return None
     return to_tensor(photo.getchannel("A").convert("RGB"), size, CPU)[:, :1].gt(0).float()
 
 
-def shares(styles: Sequence[Style]) -> list[Style]:
+def normalized_shares(styles: Sequence[Style]) -> list[Style]:
     """The styles with shares that add up to 1."""
     whole = sum(style.share for style in styles)
     return [replace(style, share=style.share / whole) for style in styles]
@@ -118,14 +118,14 @@ def shares(styles: Sequence[Style]) -> list[Style]:
 
 def mask_tensor(mask: Image.Image, shape: tuple[int, int], size: tuple[int, int]) -> Tensor:
     """(1, 1, H, W) from 0, black or transparent, to 1, white, at another (width, height) `size`."""
-    tidied = tidy(mask, "The mask")
+    tidied = normalize(mask, "The mask")
     (width, height), (mask_width, mask_height) = shape, tidied.size
-    if abs(mask_width * height - width * mask_height) > ALIKE * mask_width * height:
+    if abs(mask_width * height - width * mask_height) > MAX_ASPECT_ERROR * mask_width * height:
         raise StyletxError(
             f"A mask is {mask_width}x{mask_height} pixels, the photo {width}x{height}: they need "
             "the same shape."
         )
-    grey = opaque(tidied, behind="black").convert("L").convert("RGB")
+    grey = flatten_alpha(tidied, behind="black").convert("L").convert("RGB")
     return to_tensor(grey, size, CPU)[:, :1]
 
 

@@ -2,22 +2,22 @@
 
 from torch import Tensor
 
-from styletx.layers import names
-from styletx.settings import STRONGEST, Settings
+from styletx.layers import layer_names
+from styletx.settings import MAX_STYLE_WEIGHT, Settings
 
-from .inputs import Scene
+from .inputs import LevelInputs
 from .objective import (
     CLASSIC,
     RELATIVE,
-    Known,
+    StyleStatisticsCache,
     Term,
-    between,
-    by_layer,
-    follow_style,
-    keep_composition,
-    keep_content,
-    look,
-    stay_smooth,
+    composition_term,
+    content_term,
+    interpolate_statistics,
+    mask_per_layer,
+    smoothness_term,
+    style_statistics,
+    style_term,
 )
 from .pyramid import Level
 from .vgg import FeatureExtractor
@@ -26,46 +26,49 @@ CONTENT, DETAIL, COMPOSITION, SMOOTHNESS = 0.3, 0.05, 5.0, 1.0  # what a weight 
 ALPHA, ROUGH = 1e-3, 1e3  # … in the method of Gatys et al.: α/β, and smoothness for each number
 
 
-def set_targets(  # noqa: PLR0913
+def build_terms(  # noqa: PLR0913
     canvas: Tensor,
     level: Level,
-    scene: Scene,
+    scene: LevelInputs,
     settings: Settings,
     extractor: FeatureExtractor,
-    known: Known | None = None,
+    known: StyleStatisticsCache | None = None,
 ) -> list[Term]:
     """L = α·L_content + β·L_style at this level, with everything that does not change computed
     once. Where a level refines, content is the photo's details, and the coarse composition is kept
     as well."""
-    alpha, beta, toward = balance(settings)
+    alpha, beta, toward = term_weights(settings)
     compared = CLASSIC if settings.method == "gatys" else RELATIVE
     if level.refines:
         alpha *= DETAIL * settings.detail
     elif settings.method != "gatys":
         alpha *= CONTENT
-    layers = names(level.style_layers)
-    wanted = {*names(level.content_layers), *(layers if toward < 1 else ())}
+    layers = layer_names(level.style_layers)
+    wanted = {*layer_names(level.content_layers), *(layers if toward < 1 else ())}
     photo = extractor(scene.photo, wanted)
-    terms = [keep_content(photo, level.content_layers, alpha, compared)]
+    terms = [content_term(photo, level.content_layers, alpha, compared)]
     if level.refines:
-        terms.append(keep_composition(scene.around(canvas), COMPOSITION))
+        terms.append(composition_term(scene.around(canvas), COMPOSITION))
     for where, paintings in scene.regions:
         targets = [
-            (look(one, layers, compared, extractor, known), share) for one, share in paintings
+            (style_statistics(one, layers, compared, extractor, known), share)
+            for one, share in paintings
         ]
         if toward < 1:
             features = {layer: photo[layer] for layer in layers}
-            own = compared.of(features, by_layer(where, layers))
-            targets = [(between(own, target, toward), share) for target, share in targets]
+            own = compared.per_layer(features, mask_per_layer(where, layers))
+            targets = [
+                (interpolate_statistics(own, target, toward), share) for target, share in targets
+            ]
         area = 1.0 if where is None else where.mean().item()  # so that each pixel feels the same
-        terms.append(follow_style(targets, level.style_layers, beta * area, where, compared))
+        terms.append(style_term(targets, level.style_layers, beta * area, where, compared))
     if settings.smoothness:
         per_pixel = ROUGH * scene.photo.numel() if settings.method == "gatys" else SMOOTHNESS
-        terms.append(stay_smooth(per_pixel * settings.smoothness))
+        terms.append(smoothness_term(per_pixel * settings.smoothness))
     return terms
 
 
-def balance(settings: Settings) -> tuple[float, float, float]:
+def term_weights(settings: Settings) -> tuple[float, float, float]:
     """α, β, and how far the style that is wanted lies from the photo's own towards the paintings'.
 
     A strength below 1 wants less of a style, and not, as a smaller β would, the whole of it less
@@ -74,5 +77,5 @@ def balance(settings: Settings) -> tuple[float, float, float]:
     alpha, strength = settings.content_weight, settings.style_weight
     if settings.method == "gatys":
         return alpha * ALPHA, strength, 1.0
-    fading = min(1.0, (STRONGEST - strength) / (STRONGEST - 1))
+    fading = min(1.0, (MAX_STYLE_WEIGHT - strength) / (MAX_STYLE_WEIGHT - 1))
     return alpha * fading, max(1.0, strength), min(1.0, strength)

@@ -6,12 +6,12 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from styletx.imaging.files import solid
+from styletx.imaging.files import drop_alpha
 
 
 def to_tensor(picture: Image.Image, size: tuple[int, int], device: torch.device) -> Tensor:
-    """(1, 3, height, width) in [0, 1]; what is transparent, as `solid`."""
-    resized = solid(picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0))
+    """(1, 3, height, width) in [0, 1]; what is transparent, as `drop_alpha`."""
+    resized = drop_alpha(picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0))
     pixels = np.asarray(resized, dtype=np.float32) / 255
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].to(device)
 
@@ -22,7 +22,7 @@ def to_picture(image: Tensor) -> Image.Image:
     return Image.fromarray(pixels[0].permute(1, 2, 0).cpu().numpy())
 
 
-def enlarge(image: Tensor, size: tuple[int, int]) -> Tensor:
+def resize_tensor(image: Tensor, size: tuple[int, int]) -> Tensor:
     """(1, 3, H, W) in [0, 1] at another (width, height), by bicubic interpolation."""
     width, height = size
     if image.shape[2:] == (height, width):

@@ -8,11 +8,11 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from styletx.layers import LAYERS, shrunk
+from styletx.layers import LAYERS, stride
 
-from .pyramid import AT_ONCE
+from .pyramid import MAX_UNTILED_PIXELS
 
-Look = Callable[[Tensor, Collection[str]], Mapping[str, Tensor]]  # a picture's layers by name
+Forward = Callable[[Tensor, Collection[str]], Mapping[str, Tensor]]  # a picture's layers by name
 
 
 class Band(NamedTuple):
@@ -24,11 +24,11 @@ class Band(NamedTuple):
     start: int
     stop: int
 
-    def of(self, activation: Tensor, side: int) -> Tensor:
+    def crop_full(self, activation: Tensor, side: int) -> Tensor:
         """Its own rows in a whole activation, which has a row for `side` of the picture's."""
         return activation[:, :, self.top // side : self.bottom // side]
 
-    def own(self, activation: Tensor, side: int) -> Tensor:
+    def crop_own(self, activation: Tensor, side: int) -> Tensor:
         """Its own rows in an activation of nothing but the band."""
         return activation[
             :, :, (self.top - self.start) // side : (self.bottom - self.start) // side
@@ -38,10 +38,10 @@ class Band(NamedTuple):
 def bands(height: int, width: int, layer: str) -> list[Band]:
     """The bands in which a large picture is looked at as deep as `layer`."""
     before = LAYERS[: LAYERS.index(layer) + 1]
-    side = shrunk(layer)
-    reach = sum(shrunk(name) // (2 if name.startswith("pool") else 1) for name in before)
+    side = stride(layer)
+    reach = sum(stride(name) // (2 if name.startswith("pool") else 1) for name in before)
     reach = -(-reach // side) * side
-    rows = max(1, AT_ONCE // 2 // width // side) * side
+    rows = max(1, MAX_UNTILED_PIXELS // 2 // width // side) * side
     return [
         Band(
             top,
@@ -53,24 +53,26 @@ def bands(height: int, width: int, layer: str) -> list[Band]:
     ]
 
 
-class Banded(Function):
+class TiledFeatures(Function):
     """Activations seen a band at a time, and once more for their gradient: the same numbers in
     less memory and a third more time."""
 
     @staticmethod
-    def forward(ctx: Any, image: Tensor, look: Look, layers: Sequence[str]) -> tuple[Tensor, ...]:
+    def forward(
+        ctx: Any, image: Tensor, look: Forward, layers: Sequence[str]
+    ) -> tuple[Tensor, ...]:
         ctx.save_for_backward(image)
-        ctx.look, ctx.layers = look, layers
+        ctx.forward, ctx.layers = look, layers
         height, width = image.shape[2:]
         whole: dict[str, Tensor] = {}
         for band in bands(height, width, layers[-1]):
             seen = look(image[:, :, band.start : band.stop], layers)
             for layer, activation in seen.items():
-                side = shrunk(layer)
+                side = stride(layer)
                 if layer not in whole:
                     shape = (1, activation.shape[1], height // side, width // side)
                     whole[layer] = activation.new_empty(shape).to(memory_format=torch.channels_last)
-                band.of(whole[layer], side).copy_(band.own(activation, side))
+                band.crop_full(whole[layer], side).copy_(band.crop_own(activation, side))
         return tuple(whole[layer] for layer in layers)
 
     @staticmethod
@@ -81,10 +83,10 @@ class Banded(Function):
         for band in bands(height, width, ctx.layers[-1]):
             part = image[:, :, band.start : band.stop].detach().requires_grad_()
             with torch.enable_grad():
-                seen = ctx.look(part, ctx.layers)
-                own = [band.own(seen[n], shrunk(n)) for n in ctx.layers]
+                seen = ctx.forward(part, ctx.layers)
+                own = [band.crop_own(seen[n], stride(n)) for n in ctx.layers]
             wanted = [
-                band.of(gradient, shrunk(n))
+                band.crop_full(gradient, stride(n))
                 for n, gradient in zip(ctx.layers, gradients, strict=True)
             ]
             of_image[:, :, band.start : band.stop] += torch.autograd.grad(own, part, wanted)[0]

@@ -14,12 +14,12 @@ from torch.nn.functional import conv2d, conv_transpose2d, max_pool2d, pad
 
 from styletx.layers import LAYERS
 
-from .pyramid import AT_ONCE
-from .tiling import Banded
-from .weights import Weights, chosen, load
+from .pyramid import MAX_UNTILED_PIXELS
+from .tiling import TiledFeatures
+from .weights import Weights, load, resolve_source
 
 Features = Mapping[str, Tensor]
-WORTH_IT = 1.3  # how much faster bfloat16 must be, so that a noisy measurement decides nothing
+MIN_SPEEDUP = 1.3  # how much faster bfloat16 must be, so that a noisy measurement decides nothing
 
 
 class FeatureExtractor(nn.Module):
@@ -52,7 +52,7 @@ class FeatureExtractor(nn.Module):
         return self.relu1_1_kernel.dtype
 
     @property
-    def means(self) -> dict[str, str]:
+    def provenance(self) -> dict[str, str]:
         """Whose weights, and where and how precisely they are used, in words."""
         precision = str(self.precision).removeprefix("torch.")
         return {"weights": self.source, "device": f"{self.device.type}, {precision}"}
@@ -62,12 +62,14 @@ class FeatureExtractor(nn.Module):
         unknown = set(wanted) - set(LAYERS)
         if unknown:
             raise KeyError(f"no layer {sorted(unknown)}; there are {', '.join(LAYERS)}")
-        if image.shape[2] * image.shape[3] <= AT_ONCE:
-            return self.look(image, wanted)
+        if image.shape[2] * image.shape[3] <= MAX_UNTILED_PIXELS:
+            return self.forward_untiled(image, wanted)
         layers = [name for name in LAYERS if name in wanted]
-        return dict(zip(layers, Banded.apply(image, self.look, layers), strict=True))
+        return dict(
+            zip(layers, TiledFeatures.apply(image, self.forward_untiled, layers), strict=True)
+        )
 
-    def look(self, image: Tensor, wanted: Collection[str]) -> Features:
+    def forward_untiled(self, image: Tensor, wanted: Collection[str]) -> Features:
         """The same, the whole picture at once."""
         found: dict[str, Tensor] = {}
         activation = ((image - self.mean) / self.std).to(
@@ -85,11 +87,11 @@ class FeatureExtractor(nn.Module):
         if name.startswith("pool"):
             return max_pool2d(activation, 2)
         kernel, bias = self.get_buffer(f"{name}_kernel"), self.get_buffer(f"{name}_bias")
-        seen: Tensor = Seen.apply(activation, kernel, bias)
+        seen: Tensor = ConvReLU.apply(activation, kernel, bias)
         return seen
 
 
-class Seen(Function):
+class ConvReLU(Function):
     """A convolution and its ReLU, with the border repeated.
 
     VGG was trained with zeros beyond the border. Statistics see them as a dark frame, and paint
@@ -132,7 +134,7 @@ def vgg19(
         precision = precision or fastest_precision(device)
         if isinstance(weights, Weights):
             return FeatureExtractor(weights, precision).to(device)
-        return _vgg19(device, chosen(weights), precision)
+        return _vgg19(device, resolve_source(weights), precision)
 
 
 @cache
@@ -140,7 +142,7 @@ def _vgg19(device: torch.device, source: str, precision: torch.dtype) -> Feature
     return FeatureExtractor(load(source), precision).to(device)
 
 
-def loaded() -> bool:
+def is_loaded() -> bool:
     """Whether a network has been loaded already."""
     return _vgg19.cache_info().currsize > 0
 
@@ -162,7 +164,7 @@ def fastest_precision(device: torch.device) -> torch.dtype:
         precision: time_convolution(device, precision)
         for precision in (torch.float32, torch.bfloat16)
     }
-    worth_it = seconds[torch.float32] > WORTH_IT * seconds[torch.bfloat16]
+    worth_it = seconds[torch.float32] > MIN_SPEEDUP * seconds[torch.bfloat16]
     return torch.bfloat16 if worth_it else torch.float32
 
 

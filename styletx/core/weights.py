@@ -20,7 +20,7 @@ from styletx.errors import WeightsError
 from styletx.layers import DEPTHS
 
 DEFAULT = "embedded"
-CHOOSE = "STYLETX_WEIGHTS"  # the environment variable that names another source
+WEIGHTS_VARIABLE = "STYLETX_WEIGHTS"  # the environment variable that names another source
 CHANNELS = (64, 64, 128, 128, *[256] * 4, *[512] * 8)  # of these sixteen convolutions
 EMBEDDED = "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
 EMBEDDED_SHA256 = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
@@ -50,12 +50,12 @@ class Weights:
     source: str = "given"
 
 
-def chosen(source: str | None = None) -> str:
+def resolve_source(source: str | None = None) -> str:
     """The source to load from: as asked, else by the environment, else the embedded copy."""
-    return source or os.environ.get(CHOOSE) or DEFAULT
+    return source or os.environ.get(WEIGHTS_VARIABLE) or DEFAULT
 
 
-def recorded(source: str) -> str:
+def source_label(source: str) -> str:
     """What a picture says of the source that painted it: of a file, only that it was one."""
     named = source in (DEFAULT, "torchvision", "hub") or source.startswith("hub:")
     return source if named else "file"
@@ -90,7 +90,7 @@ def load(source: str) -> Weights:
         raise WeightsError(
             f"VGG19's weights could not be read from {source[:200]!r}: {reason[:300]}. {advice}."
         ) from error
-    return replace(found, source=recorded(source))
+    return replace(found, source=source_label(source))
 
 
 def read_embedded() -> State:

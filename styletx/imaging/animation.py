@@ -7,14 +7,14 @@ from PIL import Image, ImageOps
 
 from styletx.errors import Unwritable
 
-from .files import opaque, read
+from .files import flatten_alpha, read_image
 
 LONGEST = 512  # pixels on the longer side
 FRAME, FIRST, LAST = 150, 800, 2500  # milliseconds that each is to be seen
 QUALITY, EFFORT = 75, 0  # of WebP; more effort saves a sixth of the bytes and takes twice as long
 
 
-def make_film(photo: Path, previews: Sequence[Path], picture: Path, film: Path) -> None:
+def save_animation(photo: Path, previews: Sequence[Path], picture: Path, film: Path) -> None:
     """An animated WebP in the file `film`, of the result's shape. Raises `ImageError`."""
     last = frame(picture)
     frames = [frame(path).resize(last.size) for path in (photo, *previews)]
@@ -35,6 +35,6 @@ def make_film(photo: Path, previews: Sequence[Path], picture: Path, film: Path) 
 
 def frame(path: Path) -> Image.Image:
     """A picture at the film's size."""
-    picture = opaque(read(path, LONGEST))
+    picture = flatten_alpha(read_image(path, LONGEST))
     side = min(LONGEST, max(picture.size))
     return ImageOps.contain(picture, (side, side))

@@ -6,7 +6,7 @@ import logging
 import numpy as np
 from PIL import ExifTags, Image, ImageCms
 
-from .guards import DAMAGED
+from .guards import PILLOW_ERRORS
 
 logger = logging.getLogger(__name__)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
@@ -41,7 +41,7 @@ def turned(picture: Image.Image) -> Image.Image:
     """Upright, if EXIF says how the camera was held; EXIF that says nothing is no fault."""
     try:
         way = TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
-    except DAMAGED as error:
+    except PILLOW_ERRORS as error:
         logger.info("EXIF ignored: %s", error)
         return picture
     return picture if way is None else picture.transpose(way)

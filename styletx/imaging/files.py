@@ -13,8 +13,15 @@ from styletx.errors import ImageError, Unwritable
 from styletx.text import display_name
 
 from .convert import SRGB, resizable, to_eight_bits, to_srgb, turned
-from .guards import DAMAGED, MOST_PIECES, MOST_READS, Bomb, Meter, check_scans
-from .metadata import ASCII, NOTE, noted
+from .guards import (
+    MOST_PIECES,
+    MOST_READS,
+    PILLOW_ERRORS,
+    DecompressionBomb,
+    MeteredFile,
+    check_scans,
+)
+from .metadata import ASCII, NOTE, metadata_for
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
@@ -26,20 +33,20 @@ SMALLEST_SIDE = 32  # less holds nothing to show and no brush stroke to learn
 DATED = slice(24, 36)  # when a profile was made: now, so that no two files would be the same
 
 
-def read(path: Path | str, longest: int | None = None) -> Image.Image:
-    """The first picture in a file, `tidy`; larger ones are reduced to `longest` pixels on their
-    longer side. Raises `ImageError`."""
-    with opened(Path(path)) as picture:
+def read_image(path: Path | str, longest: int | None = None) -> Image.Image:
+    """Return the first picture in a file, as `normalize` leaves it, reduced to `longest` pixels on
+    the longer side if it is larger. Raises `ImageError`."""
+    with open_checked(Path(path)) as picture:
         if longest:
             picture.draft(picture.mode, (longest, longest))  # a JPEG need not be decoded in full
         picture.load()
         large = longest and picture.width * picture.height > MANY_PIXELS
         if large:  # before its colours, for which there would be no room
-            picture = reduce(resizable(picture), longest)
-        return reduce(tidy(picture, Path(path).name), longest)
+            picture = limit_size(resizable(picture), longest)
+        return limit_size(normalize(picture, Path(path).name), longest)
 
 
-def reduce(picture: Image.Image, longest: int | None) -> Image.Image:
+def limit_size(picture: Image.Image, longest: int | None) -> Image.Image:
     """The picture itself, not longer than that unless it would become too narrow."""
     if longest:
         short, long = sorted(picture.size)
@@ -48,21 +55,21 @@ def reduce(picture: Image.Image, longest: int | None) -> Image.Image:
     return picture
 
 
-def check(path: Path, most: float = MOST_PIXELS) -> None:
-    """Look at a file's header only. Raises `ImageError` where `read` is sure to, or where there are
-    more than so many pixels."""
-    with opened(path) as picture:
+def check_header(path: Path, most: float = MOST_PIXELS) -> None:
+    """Look at a file's header only. Raises `ImageError` where `read_image` is sure to, or where
+    there are more than `most` pixels."""
+    with open_checked(path) as picture:
         check_size(picture, path.name, min(most, MOST_PIXELS))
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Image.Image]:
+def open_checked(path: Path) -> Iterator[Image.Image]:
     """A picture of acceptable size, not decoded yet. What goes wrong with it is an `ImageError`."""
     try:
         if path.stat().st_size == 0:
             raise ImageError(f"{display_name(path.name)} is empty.")
         with path.open("rb") as file:
-            meter = Meter(file, MOST_PIECES)
+            meter = MeteredFile(file, MOST_PIECES)
             with Image.open(cast(IO[bytes], meter), formats=FORMATS) as picture:
                 check_size(picture, path.name)
                 check_scans(path, picture)
@@ -78,9 +85,9 @@ def opened(path: Path) -> Iterator[Image.Image]:
             f"{display_name(path.name)} has far more pixels than the {MOST_PIXELS // 10**6} "
             "million that can be used. Please make it smaller first."
         ) from error
-    except Bomb as error:
+    except DecompressionBomb as error:
         raise ImageError(f"{display_name(path.name)} {error}") from error
-    except DAMAGED as error:
+    except PILLOW_ERRORS as error:
         raise ImageError(explain(path, error)) from error
 
 
@@ -111,7 +118,7 @@ def check_size(picture: Image.Image, name: str, most: float = MOST_PIXELS) -> No
         )
 
 
-def tidy(picture: Image.Image, name: str = "This picture") -> Image.Image:
+def normalize(picture: Image.Image, name: str = "This picture") -> Image.Image:
     """Upright 8-bit sRGB, with an alpha channel only where something shows through: what every
     later step may rely on. Raises `ImageError`, which calls the picture by its name."""
     check_size(picture, name)
@@ -128,7 +135,7 @@ def tidy(picture: Image.Image, name: str = "This picture") -> Image.Image:
     return colors
 
 
-def opaque(picture: Image.Image, behind: str = "white") -> Image.Image:
+def flatten_alpha(picture: Image.Image, behind: str = "white") -> Image.Image:
     """A tidy picture as RGB, with `behind` where it is transparent."""
     if picture.mode == "RGB":
         return picture
@@ -137,7 +144,7 @@ def opaque(picture: Image.Image, behind: str = "white") -> Image.Image:
     )
 
 
-def solid(picture: Image.Image) -> Image.Image:
+def drop_alpha(picture: Image.Image) -> Image.Image:
     """A tidy picture as RGB in its own colours, however little they show; white where they show
     nothing."""
     if picture.mode == "RGB":
@@ -161,23 +168,23 @@ def check_can_save(path: Path, instead_of: Sequence[Path] = ()) -> None:
 
 def save(picture: Image.Image, path: Path | str, quality: int = 95, note: str = "") -> None:
     """Write a picture with the sRGB profile, in the format that the name's ending says; on white
-    where that format knows no transparency. An ASCII `note` goes with it, as `note_in` finds it."""
+    where that format knows no transparency. An ASCII `note` goes with it, for `read_metadata`."""
     try:
         if Path(path).suffix.lower() in (".jpg", ".jpeg"):
-            picture = opaque(picture)
+            picture = flatten_alpha(picture)
         profile = bytearray(SRGB.tobytes())
         profile[DATED] = bytes(12)
-        about = noted(note, Path(path).suffix.lower()) if note else {}
+        about = metadata_for(note, Path(path).suffix.lower()) if note else {}
         picture.save(path, icc_profile=bytes(profile), quality=quality, **about)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise Unwritable(f"{path} cannot be written: {reason}.") from error
 
 
-def note_in(path: Path) -> str:
+def read_metadata(path: Path) -> str:
     """What `save` wrote beside the picture in a file; nothing if there is no such note. Raises
     `ImageError` if it is no picture."""
-    with opened(path) as picture:
+    with open_checked(path) as picture:
         text = picture.info.get(NOTE)
         if isinstance(text, str):
             return text

@@ -13,7 +13,7 @@ MOST_SCANS = 50  # programs write 10 to 20; each passes over all pixels, however
 MOST_PIECES, MOST_READS = 10_000, 100_000  # of a file up to its pixels, and with them
 MOST_STRIPS = 20_000
 PLACES = (273, 324)  # the entries of a TIFF that say where its strips and tiles are
-DAMAGED = (  # what Pillow raises for a file that is not whole
+PILLOW_ERRORS = (  # what Pillow raises for a file that is not whole
     OSError,
     SyntaxError,
     ValueError,
@@ -36,11 +36,11 @@ SCAN, END = b"\xda", b"\xd9"
 SCAN_BEGINS = b"\xff" + SCAN
 
 
-class Bomb(Exception):
+class DecompressionBomb(Exception):
     """A file that is not to be read. The text goes on where a name began a sentence."""
 
 
-class Meter:
+class MeteredFile:
     """A file that is read in so many pieces and bytes at most: thousands of comments, or a
     directory whose entries all mean the same megabyte, are no part of any honest picture."""
 
@@ -52,7 +52,7 @@ class Meter:
         self.pieces -= 1
         self.size -= len(content)
         if self.pieces < 0 or self.size < 0:
-            raise Bomb(PIECES)
+            raise DecompressionBomb(PIECES)
         return content
 
     def __getattr__(self, name: str) -> Any:
@@ -60,7 +60,7 @@ class Meter:
 
 
 def check_scans(path: Path, picture: Image.Image) -> None:
-    """Raises `Bomb` for a JPEG that passes over its pixels hundreds of times."""
+    """Raises `DecompressionBomb` for a JPEG that passes over its pixels hundreds of times."""
     if picture.format not in ("JPEG", "MPO"):
         return
     content = path.read_bytes()
@@ -75,7 +75,7 @@ def check_scans(path: Path, picture: Image.Image) -> None:
         if scans > MOST_SCANS:
             break
         position = marker.end() + struct.unpack_from(">H", content, marker.end())[0]
-    raise Bomb(
+    raise DecompressionBomb(
         f"is a JPEG in more than {MOST_SCANS} scans, which takes too long to read. Please save it "
         "anew, not progressive."
     )
@@ -84,20 +84,20 @@ def check_scans(path: Path, picture: Image.Image) -> None:
 load_directory = TiffImagePlugin.ImageFileDirectory_v2.load
 
 
-def guard_pillow() -> None:
+def install_pillow_guards() -> None:
     """Have Pillow, in all of this process, read no more of a TIFF's directory than the file holds.
 
-    EXIF is read as soon as a file is opened, and in a buffer of its own, where no `Meter` around
-    the file counts. A directory's entries lie beside each other, and so hold no more than the file
-    does; twice as much is for those that share a value.
+    EXIF is read as soon as a file is opened, and in a buffer of its own, where no `MeteredFile`
+    around the file counts. A directory's entries lie beside each other, and so hold no more
+    than the file does; twice as much is for those that share a value.
     """
-    TiffImagePlugin.ImageFileDirectory_v2.load = load_honest  # type: ignore[assignment, method-assign]
+    TiffImagePlugin.ImageFileDirectory_v2.load = load_ifd_limited  # type: ignore[assignment, method-assign]
 
 
-def load_honest(directory: TiffImagePlugin.ImageFileDirectory_v2, file: IO[bytes]) -> None:
+def load_ifd_limited(directory: TiffImagePlugin.ImageFileDirectory_v2, file: IO[bytes]) -> None:
     here = file.tell()
     size = file.seek(0, io.SEEK_END)
     file.seek(here)
-    load_directory(directory, cast(IO[bytes], Meter(file, MOST_PIECES, 2 * size)))
+    load_directory(directory, cast(IO[bytes], MeteredFile(file, MOST_PIECES, 2 * size)))
     if any(len(directory._tagdata.get(tag, b"")) > 4 * MOST_STRIPS for tag in PLACES):
-        raise Bomb(PIECES)
+        raise DecompressionBomb(PIECES)

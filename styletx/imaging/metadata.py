@@ -8,7 +8,7 @@ NOTE = "styletx"  # the name of the text in a PNG that says how it was made
 ASCII = b"ASCII\0\0\0"  # how such a text begins where it is EXIF's user comment
 
 
-def noted(note: str, ending: str) -> dict[str, Any]:
+def metadata_for(note: str, ending: str) -> dict[str, Any]:
     """What has Pillow write a note into a file of that format: a text of its own in a PNG, a
     description in a TIFF, in the others EXIF's comment, which no gallery takes for a caption."""
     text, exif = PngImagePlugin.PngInfo(), Image.Exif()

@@ -3,8 +3,8 @@
 from typing import Any
 
 from styletx.core.engine import stylize
-from styletx.core.objective import Known
-from styletx.core.vgg import best_device, loaded, vgg19
+from styletx.core.objective import StyleStatisticsCache
+from styletx.core.vgg import best_device, is_loaded, vgg19
 from styletx.events import Events
 
 
@@ -14,7 +14,7 @@ class Local:
     most = 1
 
     def __init__(self) -> None:
-        self.device, self.known = best_device().type, Known()
+        self.device, self.known = best_device().type, StyleStatisticsCache()
 
     def __call__(self, *given: Any, **more: Any) -> Events:
         return stylize(*given, **more, known=self.known)
@@ -26,7 +26,7 @@ class Local:
         vgg19(best_device())
 
     def ready(self) -> bool:
-        return loaded()
+        return is_loaded()
 
     def close(self) -> None:
         pass

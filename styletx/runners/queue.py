@@ -9,24 +9,27 @@ from heapq import heapreplace
 from threading import Condition
 from typing import Any
 
-from styletx.config import Allowance
-from styletx.core.timing import effort
+from styletx.config import ServerLimits
+from styletx.core.timing import estimated_cost
 from styletx.errors import Busy
 from styletx.events import Events, Progress
 from styletx.settings import Settings
 
 from .base import Runner
-from .job import NOBODY, Run, Visitor
+from .job import ANONYMOUS, Client, Job
 from .local import Local
 
 # "content", "styles", … as `stylize` names them, for who says whether that is over meanwhile
 Pictures = Callable[[Callable[[], bool]], Mapping[str, Any]]
-PATIENCE = 30  # seconds without anybody there for it after which a run is given up
-MANNERS = 1  # the same for one to which nobody listens, where others want its place
-LOOK, SOON = 1, 0.05  # seconds between two looks at how many places there are, and who listens
+ABANDON_AFTER_S = 30  # seconds without anybody there for it after which a run is given up
+YIELD_AFTER_S = 1  # the same for one to which nobody listens, where others want its place
+POLL_S, POLL_FAST_S = (
+    1,
+    0.05,
+)  # seconds between two looks at how many places there are, and who listens
 
 
-class Painter:
+class JobQueue:
     """Paints as many runs at a time as its runner has places, here one: no place is ever shared,
     whatever becomes of those who watch.
 
@@ -38,7 +41,7 @@ class Painter:
     def __init__(
         self,
         runner: Runner | None = None,
-        allowance: Allowance = Allowance(),
+        allowance: ServerLimits = ServerLimits(),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """The runner does the work, by default in this process; visitors have their `allowance`.
@@ -48,53 +51,56 @@ class Painter:
         self.clock = clock
         self.places, self.device, self.allowance = runner.places, runner.device, allowance
         self.threads = ThreadPoolExecutor(runner.most, thread_name_prefix="painter")
-        self.runs: dict[str, Run] = {}  # in order of arrival
+        self.runs: dict[str, Job] = {}  # in order of arrival
         self.turn = 0  # of the run that began last
         self.turns: dict[str, int] = {}  # the same for each address, where it still matters
         self.listeners: Counter[str] | None = None  # to what sessions are told, if counted
-        self.door, self.closing = Condition(), False
+        self.lock, self.closing = Condition(), False
 
-    def start(self, settings: Settings, pictures: Pictures, visitor: Visitor = NOBODY) -> Run:
+    def submit(self, settings: Settings, pictures: Pictures, visitor: Client = ANONYMOUS) -> Job:
         """Put a run in line. `pictures` gives what there is to look at when its turn comes: those
         who wait hold none in memory. Raises `Busy`."""
-        run = Run(
+        run = Job(
             lambda over: self.stylize(**pictures(over), settings=settings),
             settings,
             visitor,
-            self.hears,
+            self.has_listener,
             self.clock,
         )
         run.future.add_done_callback(lambda _: self.forget(run))
-        with self.door:
+        with self.lock:
             self.admit(visitor)
-            last = [self.turns.get(visitor.address, -1), *(one.turn for one in self.near(visitor))]
-            run.turn = max(self.turn, max(last) + 1)
+            last = [
+                self.turns.get(visitor.address, -1),
+                *(one.priority for one in self.jobs_from(visitor)),
+            ]
+            run.priority = max(self.turn, max(last) + 1)
             self.runs[run.id] = run
         with suppress(RuntimeError):  # for a moment after `close`, which stops the run
-            self.threads.submit(self.paint)
+            self.threads.submit(self.run_next)
         return run
 
-    def paint(self) -> None:
+    def run_next(self) -> None:
         """Paint the next of those who wait, once there is a place and somebody listens, unless none
         is left."""
-        with self.door:
-            while (run := self.next_run()) is None and self.waiting():
-                self.door.wait(LOOK if self.full() else SOON)
+        with self.lock:
+            while (run := self.next_job()) is None and self.waiting():
+                self.lock.wait(POLL_S if self.full() else POLL_FAST_S)
         if run is None:
             return
         try:
-            run.context.run(run.paint, self.allowance.max_seconds, self.unwanted)
+            run.context.run(run.execute, self.allowance.max_seconds, self.should_yield)
         except BaseException as error:  # noqa: BLE001
             run.future.set_exception(error)
             del run  # which the error holds, and which holds the error
         else:
             run.future.set_result(None)
 
-    def next_run(self) -> Run | None:
+    def next_job(self) -> Job | None:
         """The run that is begun with now, if there is a place for one to which somebody listens."""
-        return None if self.full() else next(filter(self.begins, self.waiting()), None)
+        return None if self.full() else next(filter(self.try_start, self.waiting()), None)
 
-    def waiting(self) -> list[Run]:
+    def waiting(self) -> list[Job]:
         """The runs that have not begun, the next one first."""
         return [run for run in self.line() if not (run.future.running() or run.future.done())]
 
@@ -102,31 +108,35 @@ class Painter:
         """Whether a run is at work in every place that there is now."""
         return sum(run.future.running() for run in self.line()) >= self.places()
 
-    def begins(self, run: Run) -> bool:
+    def try_start(self, run: Job) -> bool:
         """Begin with a run, unless nobody wants it yet, or any more."""
-        if self.unwanted(run):
-            run.leave()
-        begun = self.hears(run.visitor) and run.future.set_running_or_notify_cancel()
+        if self.should_yield(run):
+            run.abandon()
+        begun = self.has_listener(run.visitor) and run.future.set_running_or_notify_cancel()
         if begun:
-            self.turn = max(self.turn, run.turn)
-            turns = {**self.turns, run.visitor.address: run.turn}
+            self.turn = max(self.turn, run.priority)
+            turns = {**self.turns, run.visitor.address: run.priority}
             self.turns = {address: turn for address, turn in turns.items() if turn >= self.turn}
         return begun
 
-    def admit(self, visitor: Visitor) -> None:
+    def admit(self, visitor: Client) -> None:
         """Make room for a run of this visitor: runs that are given up go, and of a full line the
         one to which nobody listens for longest. Raises `Busy`, and then none of them goes."""
         live = [run for run in self.line() if not run.over]
-        staying = [run for run in live if run.silence <= PATIENCE]
-        unheard = [run for run in staying if not self.hears(run.visitor) and run.silence > MANNERS]
+        staying = [run for run in live if run.idle_seconds <= ABANDON_AFTER_S]
+        unheard = [
+            run
+            for run in staying
+            if not self.has_listener(run.visitor) and run.idle_seconds > YIELD_AFTER_S
+        ]
         if len(staying) == self.allowance.queue and unheard:
-            staying.remove(max(unheard, key=lambda run: run.silence))
+            staying.remove(max(unheard, key=lambda run: run.idle_seconds))
         self.check_admission(visitor, staying)
         for run in live:
             if run not in staying:
-                run.leave()
+                run.abandon()
 
-    def check_admission(self, visitor: Visitor, live: Sequence[Run]) -> None:
+    def check_admission(self, visitor: Client, live: Sequence[Job]) -> None:
         """Raises `Busy` where beside these runs there is no room for one of this visitor, and says
         when there may be."""
         if self.closing:
@@ -145,55 +155,59 @@ class Painter:
                 "may be: wait for one of them, or stop it."
             )
 
-    def near(self, visitor: Visitor) -> list[Run]:
+    def jobs_from(self, visitor: Client) -> list[Job]:
         """What is to be painted for the visitor's address."""
         runs = list(self.runs.values())
         return [run for run in runs if run.visitor.address == visitor.address and not run.over]
 
-    def hears(self, visitor: Visitor) -> bool:
+    def has_listener(self, visitor: Client) -> bool:
         """Whether somebody listens to what this visitor is told, as far as that is known."""
         if self.listeners is None or not visitor.session:
             return True
         return visitor.session in self.listeners
 
-    def unwanted(self, run: Run) -> bool:
+    def should_yield(self, run: Job) -> bool:
         """Whether it is time that a run to which nobody listens gives way."""
-        if run.silence > PATIENCE:
+        if run.idle_seconds > ABANDON_AFTER_S:
             return True
-        if run.silence < MANNERS or self.hears(run.visitor):
+        if run.idle_seconds < YIELD_AFTER_S or self.has_listener(run.visitor):
             return False
         waiting = [other for other in self.waiting() if not other.over]
-        return self.full() and any(self.hears(other.visitor) for other in waiting)
+        return self.full() and any(self.has_listener(other.visitor) for other in waiting)
 
-    def forget(self, run: Run) -> None:
-        with self.door:
+    def forget(self, run: Job) -> None:
+        with self.lock:
             self.runs.pop(run.id, None)
-            self.door.notify_all()
+            self.lock.notify_all()
         run.announce()
         run.log()
 
-    def line(self) -> list[Run]:
+    def line(self) -> list[Job]:
         """The runs at work, then those that wait, the next one first."""
         runs = list(self.runs.values())
         return sorted(
             runs,
-            key=lambda run: (not run.future.running(), not self.hears(run.visitor), run.turn),
+            key=lambda run: (
+                not run.future.running(),
+                not self.has_listener(run.visitor),
+                run.priority,
+            ),
         )
 
-    def ahead_of(self, run: Run) -> int:
+    def ahead_of(self, run: Job) -> int:
         """How many runs must end before this one begins."""
         return max(0, len(self.before(run)) + 1 - self.places())
 
-    def wait_of(self, run: Run) -> float | None:
+    def estimated_wait(self, run: Job) -> float | None:
         """About how many seconds until a run begins, if those at work know how long they will
         take."""
         return self.wait_after(self.before(run))
 
-    def before(self, run: Run) -> list[Run]:
+    def before(self, run: Job) -> list[Job]:
         line = self.line()
         return line[: line.index(run)] if run in line else []
 
-    def wait_after(self, line: Sequence[Run]) -> float | None:
+    def wait_after(self, line: Sequence[Job]) -> float | None:
         """The same after these runs, of which the first are at work: the others are reckoned by
         their settings to take as long for as much work, each in the place that is free first."""
         at_work = [run.latest for run in line if run.future.running()]
@@ -202,9 +216,9 @@ class Painter:
         if len(left) < max(len(at_work), self.places()):  # or there is a free place
             return None
         whole = sum(one.seconds for one in known) + sum(left)
-        pace = whole / sum(effort(one.settings) for one in known)
+        pace = whole / sum(estimated_cost(one.settings) for one in known)
         for other in line[len(left) :]:
-            heapreplace(left, left[0] + pace * effort(other.settings))
+            heapreplace(left, left[0] + pace * estimated_cost(other.settings))
         return left[0]
 
     def stop(self, run_id: str) -> bool:
@@ -218,12 +232,12 @@ class Painter:
         """Stop every run and take no more. Within `patience` seconds, wait until those who watch
         have their pictures, and nothing is at work: whether that was so."""
         deadline = self.clock() + patience
-        with self.door:
+        with self.lock:
             self.closing, runs = True, list(self.runs.values())
         self.threads.shutdown(wait=False)
         for run in runs:
             run.stop()
-        told = [run.told.wait(max(0, deadline - self.clock())) for run in runs]
-        with self.door:
-            ended = self.door.wait_for(lambda: not self.runs, max(0, deadline - self.clock()))
+        told = [run.delivered.wait(max(0, deadline - self.clock())) for run in runs]
+        with self.lock:
+            ended = self.lock.wait_for(lambda: not self.runs, max(0, deadline - self.clock()))
         return all(told) and ended

@@ -4,37 +4,39 @@ import os
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 
-from styletx.config import Share
+from styletx.config import RayOptions
 from styletx.errors import SettingsError
 from styletx.runners.ray.runner import Cluster
+from styletx.text import quote
 
 from .base import PACKAGES, Runner
 from .local import Local
 from .zerogpu import ZeroGPU
 
-CHOOSE = "STYLETX_RUNNER"  # the environment variable that names another one
+RUNNER_VARIABLE = "STYLETX_RUNNER"  # the environment variable that names another one
 ZERO_GPU = ("SPACES_ZERO_GPU", ("1", "true"))  # what a Space with such hardware says
 
 
-def chosen(environment: Mapping[str, str] = os.environ) -> Runner:
+def get_runner(environment: Mapping[str, str] = os.environ) -> Runner:
     """The runner that STYLETX_RUNNER names, by default this process or, on a Space that has it,
     ZeroGPU. Raises `SettingsError` where there is no such runner, or not what it needs."""
     variable, values = ZERO_GPU
     default = "zerogpu" if environment.get(variable, "").lower() in values else "local"
-    name = environment.get(CHOOSE) or default
+    name = environment.get(RUNNER_VARIABLE) or default
     runners: Mapping[str, Callable[[], Runner]] = {
         "local": Local,
         "zerogpu": ZeroGPU,
-        "ray": lambda: Cluster(Share.of(environment), Local()),
+        "ray": lambda: Cluster(RayOptions.of(environment), Local()),
     }
     if name not in runners:
+        *others, last = runners
         raise SettingsError(
-            f"{CHOOSE} is {name[:40]!r}, but must be {', '.join(list(runners)[:-1])} or ray."
+            f"{RUNNER_VARIABLE} is {quote(name)}, but must be {', '.join(others)} or {last}."
         )
     for package in PACKAGES.get(name, ()):
         if find_spec(package) is None:
             raise SettingsError(
-                f"{CHOOSE} is {name}, which needs a package that is not installed: pip install "
-                f"{package}."
+                f"{RUNNER_VARIABLE} is {name}, which needs a package that is not installed: "
+                f"pip install {package}."
             )
     return runners[name]()

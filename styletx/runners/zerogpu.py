@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from styletx.core.engine import stylize
-from styletx.core.timing import effort
+from styletx.core.timing import estimated_cost
 from styletx.errors import StyletxError
 from styletx.events import Events
 from styletx.settings import Settings
@@ -45,5 +45,5 @@ class ZeroGPU(Local):
 def duration(content: Any, styles: Any, settings: Settings = Settings(), **more: Any) -> int:
     """For how many seconds to ask for a card: the shorter, the sooner it is had. The arguments are
     those of `stylize`."""
-    seconds = settings.seconds or effort(settings) / SPEED
+    seconds = settings.seconds or estimated_cost(settings) / SPEED
     return round(min(LONG, max(BRIEF, BEGINNING + seconds)))

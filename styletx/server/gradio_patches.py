@@ -22,10 +22,10 @@ from styletx.config import MEGA
 from styletx.errors import StyletxError
 
 from .call_validation import UNCLEAR
-from .errors import speaking_plainly
+from .errors import as_gradio_errors
 
 
-def explain_failures() -> None:
+def patch_error_payload() -> None:
     """Have Gradio say something of calls whose arguments it cannot even read: by itself it answers
     them with null."""
 
@@ -41,7 +41,7 @@ CALLS = 2000  # sessions, the latest, whose news are kept while nobody listens
 NOTHING: dict[str, Any] = {}
 
 
-def remember_little() -> None:
+def patch_session_state() -> None:
     """Before the page is built: have Gradio describe no session and count no calls.
 
     By itself it describes every part of the page anew for each visitor and each call, a quarter of
@@ -63,13 +63,13 @@ def remember_little() -> None:
     BlocksConfig.__copy__ = undescribed  # type: ignore[method-assign]
 
 
-def keep_news(page: gr.Blocks, listeners: Counter[str]) -> None:
+def patch_message_queues(page: gr.Blocks, listeners: Counter[str]) -> None:
     """Once it is built: have it keep the news of those among the `listeners`, however many others
     there are."""
-    page._queue.pending_messages_per_session = NewsOf(page, listeners)  # type: ignore[assignment]
+    page._queue.pending_messages_per_session = SessionMessages(page, listeners)  # type: ignore[assignment]
 
 
-class NewsOf(OrderedDict[str, News[Any]]):
+class SessionMessages(OrderedDict[str, News[Any]]):
     """What sessions are still to be told. Gradio's own forgets the oldest of 2000 also while
     somebody listens, whose run then ends, and keeps the rest of what it knows of them for good."""
 
@@ -116,7 +116,7 @@ AT_ONCE, ROOM = 200, 100 * MEGA  # photos that are being painted over, and bytes
 EDITED = 1024  # pixels on the longest side of the photo that is painted over
 
 
-def guard_brush() -> None:
+def patch_image_editor() -> None:
     """Have Gradio take no more from a brush than one can paint. By itself it makes as many layers
     as it is told to, and decodes whatever is sent as one."""
     take, decode = gr.ImageEditor.accept_blobs, gr.ImageEditor.preprocess
@@ -133,7 +133,7 @@ def guard_brush() -> None:
 
     @wraps(decode)
     def decode_little(self: gr.ImageEditor, payload: EditorData | None) -> Any:
-        with speaking_plainly():
+        with as_gradio_errors():
             if payload is not None:
                 check_layers(payload)
                 if payload.id is not None and payload.id not in self.blob_storage:

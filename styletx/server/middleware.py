@@ -6,37 +6,40 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
-from styletx.config import MEGA, Allowance
+from styletx.config import MEGA, ServerLimits
 from styletx.errors import StyletxError
 
 from .call_validation import CALLS, check_call
-from .errors import Refused, answer, explained
+from .errors import Refusal, to_refusal, to_response
 from .gradio_patches import forget_state
-from .rate_limit import Bucket
+from .rate_limit import TokenBucket
 from .request import (
     HEALTH,
     UPLOAD,
     Message,
     address_of,
     called,
-    closed,
     event_of,
-    lets_in,
-    listener,
+    is_authorized,
+    is_blocked,
+    listening_session,
     path_of,
-    waiting,
-    weight,
+    queued_addresses,
+    request_cost,
 )
-from .storage import NO_ROOM, Room
+from .storage import NO_ROOM, DiskBudget
 
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 AT_ONCE, HOUR = 50, 3600  # seconds' worth of requests at once; what uploads are counted by
-SLOW, TARRY = 30, 1  # seconds to wait for more of a body, and before an answer to a flood
+SLOW, FLOOD_DELAY_S = 30, 1  # seconds to wait for more of a body, and before an answer to a flood
 ASKED = 2048  # letters after the question mark; Gradio keeps some of them for good
 PART, PARTS = b"content-disposition", 16  # what begins a part of a body, each of them an open file
-SIGNS, MOST_SIGNS = (b"{", b"[", b","), 20_000  # of JSON, which is read while all else waits
+JSON_PUNCTUATION, MOST_SIGNS = (
+    (b"{", b"[", b","),
+    20_000,
+)  # of JSON, which is read while all else waits
 TOO_MUCH, DRAINED = 413, 64 * MEGA  # the status, and bytes that are read in vain for its sake
 FRAMES = "'self' https://huggingface.co https://*.huggingface.co https://*.hf.space"
 HEADERS = {
@@ -46,16 +49,16 @@ HEADERS = {
 }
 
 
-class Door:
+class RequestGuard:
     """An ASGI application around another."""
 
-    def __init__(self, app: App, allowance: Allowance, listeners: Counter[str]) -> None:
+    def __init__(self, app: App, allowance: ServerLimits, listeners: Counter[str]) -> None:
         """`listeners` is kept up to date: how many listen to what each session is told."""
-        self.app, self.allowance, self.room = app, allowance, Room(allowance.max_cache)
+        self.app, self.allowance, self.room = app, allowance, DiskBudget(allowance.max_cache)
         self.listeners = listeners
         rate = allowance.requests_per_second
-        self.requests = Bucket(AT_ONCE * rate, rate)
-        self.sent = Bucket(allowance.uploads_per_hour, allowance.uploads_per_hour / HOUR)
+        self.requests = TokenBucket(AT_ONCE * rate, rate)
+        self.sent = TokenBucket(allowance.uploads_per_hour, allowance.uploads_per_hour / HOUR)
         self.inside: Counter[str] = Counter()  # requests of each address
         self.coming = 0  # bytes of uploads that are not yet there
 
@@ -78,30 +81,30 @@ class Door:
         self.inside[address] += 1
         try:
             await self.check(scope, address)
-            with self.listening(scope), self.expecting(scope):
-                await self.app(scope, await body.looked_at(scope), with_headers)
+            with self.track_listener(scope), self.reserve_space(scope):
+                await self.app(scope, await body.checked_receive(scope), with_headers)
         except Exception as error:  # noqa: BLE001
-            told = explained(error, path_of(scope))
+            told = to_refusal(error, path_of(scope))
             if told.status == TOO_MUCH:  # who is cut off while sending does not hear why
                 await body.drain()
             if begun:  # too late for a sentence, but not for an end
                 await send({"type": "http.response.body", "body": b""})
             else:
-                await answer(told)(scope, receive, with_headers)
+                await to_response(told)(scope, receive, with_headers)
         finally:
             self.inside[address] -= 1
             self.inside += Counter()  # keeps what is more than nothing
 
     async def check(self, scope: Message, address: str) -> None:
-        """Raises `Refused` before anything of the body is read."""
+        """Raises `Refusal` before anything of the body is read."""
         path = path_of(scope)
         if path == HEALTH:
             return
         if self.inside[address] > self.allowance.connections:
-            raise Refused(429, "connections", "Too many requests at a time from your address.")
-        if not self.requests.takes(address, weight(path)):
-            await asyncio.sleep(TARRY)
-            raise Refused(429, "rate", "Too many requests from your address; please wait a bit.")
+            raise Refusal(429, "connections", "Too many requests at a time from your address.")
+        if not self.requests.try_acquire(address, request_cost(path)):
+            await asyncio.sleep(FLOOD_DELAY_S)
+            raise Refusal(429, "rate", "Too many requests from your address; please wait a bit.")
         self.check_asked(scope, path)
         if scope["method"] != "POST":
             return
@@ -110,34 +113,34 @@ class Door:
         if path != UPLOAD:
             return
         if await asyncio.to_thread(self.room.full, self.coming + self.length_of(scope)):
-            raise Refused(507, "room", NO_ROOM)
+            raise Refusal(507, "room", NO_ROOM)
 
     def check_line(self, scope: Message, address: str) -> None:
-        """Raises `Refused` for a call where too many wait, of this address or in all."""
-        line = waiting(scope, self.allowance.proxies)
+        """Raises `Refusal` for a call where too many wait, of this address or in all."""
+        line = queued_addresses(scope, self.allowance.proxies)
         if line.count(address) >= self.allowance.calls_per_address:
-            raise Refused(
+            raise Refusal(
                 429, "line", f"{line.count(address)} calls from your address wait already."
             )
         if len(line) >= self.allowance.calls:
-            raise Refused(503, "line", f"{len(line)} calls wait already; please try again soon.")
+            raise Refusal(503, "line", f"{len(line)} calls wait already; please try again soon.")
 
     def check_asked(self, scope: Message, path: str) -> None:
-        """Raises `Refused` for what nobody may ask, or not this one, or not so much of."""
-        if closed(path):
-            raise Refused(404, "closed", "There is nothing here.")
-        if not lets_in(scope):
-            raise Refused(401, "password", "This page asks for a name and a password.")
+        """Raises `Refusal` for what nobody may ask, or not this one, or not so much of."""
+        if is_blocked(path):
+            raise Refusal(404, "closed", "There is nothing here.")
+        if not is_authorized(scope):
+            raise Refusal(401, "password", "This page asks for a name and a password.")
         length = dict(scope["headers"]).get(b"content-length", b"0")
         if length.isdigit():  # if not, the server counts as it comes
             self.check_size(path, int(length))
         if len(scope["query_string"]) > ASKED:
-            raise Refused(414, "size", f"At most {ASKED} letters may follow the question mark.")
+            raise Refusal(414, "size", f"At most {ASKED} letters may follow the question mark.")
 
     @contextmanager
-    def listening(self, scope: Message) -> Iterator[None]:
+    def track_listener(self, scope: Message) -> Iterator[None]:
         """While a request is answered, count who listens through it."""
-        session = listener(scope)
+        session = listening_session(scope)
         self.listeners[session] += 1
         try:
             yield
@@ -149,7 +152,7 @@ class Door:
                 forget_state(scope["app"].state_holder, event_of(scope))
 
     @contextmanager
-    def expecting(self, scope: Message) -> Iterator[None]:
+    def reserve_space(self, scope: Message) -> Iterator[None]:
         """While an upload comes in, keep room for it."""
         coming = self.length_of(scope) if path_of(scope) == UPLOAD else 0
         self.coming += coming
@@ -164,35 +167,35 @@ class Door:
         return int(length) if length.isdigit() else int(self.allowance.max_upload * MEGA)
 
     def check_size(self, path: str, size: int) -> None:
-        """Raises `Refused` for a body of more bytes than such a request may have."""
+        """Raises `Refusal` for a body of more bytes than such a request may have."""
         upload = path == UPLOAD
         most = self.allowance.max_upload if upload else self.allowance.max_body
         if size > (most + upload) * MEGA:  # with room for what surrounds the file
-            raise Refused(TOO_MUCH, "size", f"That is too much at once: {most:g} MB are the most.")
+            raise Refusal(TOO_MUCH, "size", f"That is too much at once: {most:g} MB are the most.")
 
 
 class Body:
     """The body of a request as it comes in, which is counted."""
 
-    def __init__(self, door: Door, scope: Message, address: str, receive: Receive) -> None:
-        self.door, self.path, self.address, self.receive = door, path_of(scope), address, receive
+    def __init__(self, guard: RequestGuard, scope: Message, address: str, receive: Receive) -> None:
+        self.guard, self.path, self.address, self.receive = guard, path_of(scope), address, receive
         self.size, self.complete = 0, False
         self.parts, self.tail, self.signs = 0, b"", 0
         kind = dict(scope["headers"]).get(b"content-type", b"")
         self.has_files = kind.startswith(b"multipart/") and not self.path.startswith(CALLS)
 
-    async def looked_at(self, scope: Message) -> Receive:
-        """How it is to be read on; that of a call has been read and checked. Raises `Refused`."""
+    async def checked_receive(self, scope: Message) -> Receive:
+        """How it is to be read on; that of a call has been read and checked. Raises `Refusal`."""
         if scope["method"] != "POST" or not self.path.startswith(CALLS):
-            return self.more
+            return self.receive_more
         parts = []
         while not self.complete:
-            parts.append((await self.more()).get("body", b""))
+            parts.append((await self.receive_more()).get("body", b""))
         whole = b"".join(parts)
         try:
-            await asyncio.to_thread(check_call, whole, self.door.allowance.max_data)
+            await asyncio.to_thread(check_call, whole, self.guard.allowance.max_data)
         except StyletxError as error:
-            raise Refused(422, "call", str(error)) from error
+            raise Refusal(422, "call", str(error)) from error
         again = [{"type": "http.request", "body": whole, "more_body": False}]
 
         async def replayed() -> Message:
@@ -200,37 +203,37 @@ class Body:
 
         return replayed
 
-    async def more(self) -> Message:
-        """The next part. Raises `Refused` for too much, or too slow."""
+    async def receive_more(self) -> Message:
+        """The next part. Raises `Refusal` for too much, or too slow."""
         if self.complete:  # what comes now is that the other side has gone
             return await self.receive()
         try:
             message = await asyncio.wait_for(self.receive(), SLOW)
         except asyncio.TimeoutError:
-            raise Refused(408, "slow", "The rest of this request did not come.") from None
+            raise Refusal(408, "slow", "The rest of this request did not come.") from None
         part = len(body := message.get("body", b""))
         self.size += part
         self.complete = not message.get("more_body", False)
-        self.door.check_size(self.path, self.size)
+        self.guard.check_size(self.path, self.size)
         self.count_parts(body)
         self.count_signs(body)
-        if part and not self.door.sent.takes(self.address, part / MEGA):
-            raise Refused(429, "uploads", "Your address has sent as much as it may in an hour.")
+        if part and not self.guard.sent.try_acquire(self.address, part / MEGA):
+            raise Refusal(429, "uploads", "Your address has sent as much as it may in an hour.")
         return message
 
     def count_parts(self, body: bytes) -> None:
-        """Raises `Refused` for so many files at once that others could open none."""
+        """Raises `Refusal` for so many files at once that others could open none."""
         seen = self.tail + body.lower()
         self.parts, self.tail = self.parts + seen.count(PART), seen[1 - len(PART) :]
         if self.parts > PARTS:
-            raise Refused(TOO_MUCH, "size", f"At most {PARTS} files are taken at once.")
+            raise Refusal(TOO_MUCH, "size", f"At most {PARTS} files are taken at once.")
 
     def count_signs(self, body: bytes) -> None:
-        """Raises `Refused` for JSON of so many parts that others would wait until it is read."""
-        self.signs += 0 if self.has_files else sum(map(body.count, SIGNS))
+        """Raises `Refusal` for JSON of so many parts that others would wait until it is read."""
+        self.signs += 0 if self.has_files else sum(map(body.count, JSON_PUNCTUATION))
         if self.signs > MOST_SIGNS:
             told = f"At most {MOST_SIGNS} brackets and commas are taken at once."
-            raise Refused(TOO_MUCH, "size", told)
+            raise Refusal(TOO_MUCH, "size", told)
 
     async def drain(self) -> None:
         """Read on to the end, unless it is far away, and forget it."""

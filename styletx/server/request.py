@@ -42,13 +42,13 @@ def path_of(scope: Message) -> str:
     return get_route_path(scope)
 
 
-def closed(path: str) -> bool:
+def is_blocked(path: str) -> bool:
     """Whether it is not for anybody."""
     icon = path.startswith(ICON) and path.removeprefix(ICON) not in ICONS
     return icon or path.startswith(CLOSED_BELOW)
 
 
-def weight(path: str) -> float:
+def request_cost(path: str) -> float:
     """How many requests one for this counts as: a page needs a hundred files, and one call."""
     if path.startswith(OPEN_BELOW):
         return LITTLE
@@ -65,7 +65,7 @@ def event_of(scope: Message) -> str:
     return path_of(scope).rstrip("/").rsplit("/", 1)[1]
 
 
-def listener(scope: Message) -> str:
+def listening_session(scope: Message) -> str:
     """The session whose news a request asks for, or ""."""
     path = path_of(scope).rstrip("/")
     if scope["method"] == "GET" and path == LISTENED:
@@ -77,7 +77,7 @@ def listener(scope: Message) -> str:
     return ""
 
 
-def waiting(scope: Message, proxies: int) -> list[str]:
+def queued_addresses(scope: Message, proxies: int) -> list[str]:
     """The addresses of the calls that wait in Gradio's lines: not of runs, which have one of their
     own and pass through at once."""
     lanes = scope["app"].get_blocks()._queue.event_queue_per_concurrency_id.values()
@@ -89,11 +89,11 @@ def address_of(scope: Message, proxies: int) -> str:
     """Who asks, as far as the nearest of so many `proxies` knows; else who is connected."""
     told = dict(scope["headers"]).get(b"x-forwarded-for", b"").decode("latin-1").split(",")
     if proxies and len(told) >= proxies and told[-proxies].strip():
-        return home_of(told[-proxies].strip())
-    return home_of(str((scope.get("client") or [""])[0]))
+        return client_network(told[-proxies].strip())
+    return client_network(str((scope.get("client") or [""])[0]))
 
 
-def home_of(address: str) -> str:
+def client_network(address: str) -> str:
     """The address, but of IPv6 the network: one visitor has 2**64 addresses there."""
     try:
         ip = ip_address(address.split("%")[0])
@@ -104,19 +104,19 @@ def home_of(address: str) -> str:
     return str(ip.ipv4_mapped or ip_network((ip, NETWORK), strict=False))
 
 
-def lets_in(scope: Message) -> bool:
+def is_authorized(scope: Message) -> bool:
     """Whether no password is asked for, or it was given, or this is needed to ask for it."""
     gradio, path = scope["app"], path_of(scope)
     if getattr(gradio, "auth", None) is None or path in OPEN or path.startswith(OPEN_BELOW):
         return True
-    if from_elsewhere(scope):
+    if is_cross_site(scope):
         return False
     cookies = HTTPConnection(scope).cookies
     names = (f"access-token-{kind}{gradio.cookie_id}" for kind in ("", "unsecure-"))
     return any(cookies.get(name) in gradio.tokens for name in names if cookies.get(name))
 
 
-def from_elsewhere(scope: Message) -> bool:
+def is_cross_site(scope: Message) -> bool:
     """Whether a browser asks for another page than ours, which shall not make use of who has given
     us a password: Gradio lets every page read its answers. To follow a link here is no such use."""
     told = HTTPConnection(scope).headers

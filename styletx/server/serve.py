@@ -17,43 +17,51 @@ from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
-from styletx import metrics as figures
-from styletx.config import Allowance
-from styletx.imaging.guards import guard_pillow
+from styletx import metrics
+from styletx.config import ServerLimits
+from styletx.imaging.guards import install_pillow_guards
 from styletx.runners.base import Runner
-from styletx.runners.queue import Painter
+from styletx.runners.queue import JobQueue
 
-from .gradio_patches import PAGES, explain_failures, guard_brush, keep_news, remember_little
-from .middleware import Door
+from .gradio_patches import (
+    PAGES,
+    patch_error_payload,
+    patch_image_editor,
+    patch_message_queues,
+    patch_session_state,
+)
+from .middleware import RequestGuard
 from .request import HEALTH
-from .storage import Room, keep_sweeping, move_in, move_out
-from .url_fetch import guard_fetches
+from .storage import DiskBudget, claim_cache, keep_sweeping, release_cache
+from .url_fetch import patch_url_download
 
 PATIENCE = 2  # seconds that pictures are waited for when the server is to end
 FETCHING = 0.5  # seconds in which who was told of a picture then may fetch it
 
 
-def serve(build: Callable[[], gr.Blocks], painter: Painter, runner: Runner, **options: Any) -> None:
+def serve(
+    build: Callable[[], gr.Blocks], painter: JobQueue, runner: Runner, **options: Any
+) -> None:
     """Serve the page that `build` makes until the process is interrupted or terminated: then every
     run is stopped, and its picture so far given to who waits for it; and the runner is let go of.
     `options` are `launch`'s.
     Raises `StyletxError` where files cannot be kept, `OSError` where the port is taken."""
-    lock, over = move_in(), Event()
+    lock, over = claim_cache(), Event()
     for sent in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sent, lambda *_: over.set())
     try:
-        guard(painter.allowance)
+        apply_patches(painter.allowance)
         painter.listeners = Counter()
         keep_sweeping(until=over)
         app = build()
-        keep_news(app, painter.listeners)
+        patch_message_queues(app, painter.listeners)
         app.launch(
             prevent_thread_lock=True,
             state_session_capacity=PAGES,
             max_file_size=f"{painter.allowance.max_upload}mb",
             app_kwargs={
-                "middleware": [Middleware(Door, painter.allowance, painter.listeners)],
-                "routes": watch(painter, runner, over),
+                "middleware": [Middleware(RequestGuard, painter.allowance, painter.listeners)],
+                "routes": health_routes(painter, runner, over),
             },
             enable_monitoring=False,
             **options,
@@ -69,11 +77,11 @@ def serve(build: Callable[[], gr.Blocks], painter: Painter, runner: Runner, **op
     finally:
         over.set()
         runner.close()
-        move_out(lock)
-    leave()
+        release_cache(lock)
+    exit_now()
 
 
-def leave() -> NoReturn:
+def exit_now() -> NoReturn:
     """End at once. Python itself would wait for threads that cannot be left in the middle of what
     they do: a step of a large picture, a look at a large file."""
     for tunnel in tunneling.CURRENT_TUNNELS:  # of a public link
@@ -82,31 +90,31 @@ def leave() -> NoReturn:
     os._exit(0)
 
 
-def guard(allowance: Allowance) -> None:
+def apply_patches(allowance: ServerLimits) -> None:
     """Mend what Gradio, Uvicorn and Pillow leave open to everybody."""
-    guard_pillow()
-    guard_fetches(allowance)
-    explain_failures()
-    guard_brush()
-    remember_little()
+    install_pillow_guards()
+    patch_url_download(allowance)
+    patch_error_payload()
+    patch_image_editor()
+    patch_session_state()
     os.environ.setdefault("FORWARDED_ALLOW_IPS", "")  # whom to believe is for `proxies` to say
 
 
-def watch(painter: Painter, runner: Runner, over: Event) -> list[Route]:
+def health_routes(painter: JobQueue, runner: Runner, over: Event) -> list[Route]:
     """What those ask who watch over a server: whether it can paint, and what it has done."""
-    room = Room(painter.allowance.max_cache)
+    room = DiskBudget(painter.allowance.max_cache)
 
     async def health(_: Any) -> JSONResponse:
         ready = await asyncio.to_thread(runner.ready) and not over.is_set()
         return JSONResponse({"ready": ready}, 200 if ready else 503)
 
-    async def metrics(_: Any) -> PlainTextResponse:
+    async def figures(_: Any) -> PlainTextResponse:
         runs = list(painter.runs.values())
         now = {
             "line": sum(not run.over for run in runs),
             "at_work": sum(run.future.running() for run in runs),
             "cache_bytes": await asyncio.to_thread(room.look),
         }
-        return PlainTextResponse(figures.as_text(**now))
+        return PlainTextResponse(metrics.as_text(**now))
 
-    return [Route(HEALTH, health), Route("/metrics", metrics)]
+    return [Route(HEALTH, health), Route("/metrics", figures)]

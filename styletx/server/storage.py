@@ -36,7 +36,7 @@ def folder_of(run_id: str) -> Path:
     return runs() / hashlib.sha256(run_id.encode()).hexdigest()[:32]
 
 
-def move_in() -> FileLock:
+def claim_cache() -> FileLock:
     """Take a folder of ours in Gradio's, for all that this server will keep, and hold its lock.
 
     What servers that are gone have left there is removed, but for finished pictures, which stay
@@ -47,7 +47,9 @@ def move_in() -> FileLock:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / f"{uuid4().hex}{LOCK}")
         lock.acquire()
-        if not any(held(path) for path in folder.glob(f"*{LOCK}") if str(path) != lock.lock_file):
+        if not any(
+            is_locked(path) for path in folder.glob(f"*{LOCK}") if str(path) != lock.lock_file
+        ):
             clear(folder)
     except OSError as error:
         raise StyletxError(
@@ -59,14 +61,14 @@ def move_in() -> FileLock:
     return lock
 
 
-def move_out(lock: FileLock) -> None:
+def release_cache(lock: FileLock) -> None:
     """Let go of the folder: the next server may clear it."""
     tempfile.tempdir = None
     lock.release()
     Path(lock.lock_file).unlink(missing_ok=True)
 
 
-def held(path: Path) -> bool:
+def is_locked(path: Path) -> bool:
     """Whether a server that is still there has this lock; if not, it goes."""
     try:
         with FileLock(path, timeout=0):
@@ -108,7 +110,7 @@ def sweep() -> None:
             continue
 
 
-def stay(paths: Iterable[Path | None]) -> None:
+def touch(paths: Iterable[Path | None]) -> None:
     """Have uploads stay as long as if they had come now, since a run waits for them."""
     for path in paths:
         if path and path.is_relative_to(get_upload_folder()):
@@ -136,7 +138,7 @@ def keep_sweeping(until: Event) -> None:
     Thread(target=work, name="sweeper", daemon=True).start()
 
 
-class Room:
+class DiskBudget:
     """How much room there is for pictures, looked up anew every few seconds."""
 
     def __init__(self, most: float) -> None:

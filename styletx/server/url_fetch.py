@@ -14,10 +14,10 @@ import gradio as gr
 import httpx
 from gradio import processing_utils
 
-from styletx import metrics as figures
-from styletx.config import MEGA, Allowance
+from styletx import metrics
+from styletx.config import MEGA, ServerLimits
 
-from .storage import Room
+from .storage import DiskBudget
 
 SECONDS, HOPS, NAME = 15, 5, 60  # for all of a fetch, redirects in it, and letters of a file's name
 PLAIN = "identity"  # as it is: little that is compressed can be too much to hold
@@ -25,17 +25,17 @@ AT_ONCE = 32  # fetches, which hold little; the others wait
 SHOWN = 80  # letters of an address in a sentence
 
 
-def guard_fetches(allowance: Allowance) -> None:
+def patch_url_download(allowance: ServerLimits) -> None:
     """Have Gradio fetch as below: by itself it knows no limit of size or time, and says of what it
     refuses only that something went wrong."""
 
-    room, gate = Room(allowance.max_cache), asyncio.Semaphore(AT_ONCE)
+    room, gate = DiskBudget(allowance.max_cache), asyncio.Semaphore(AT_ONCE)
 
     async def in_turn(url: str, folder: Path) -> Path:
         async with gate:
             if await asyncio.to_thread(room.full):
                 raise ValueError("there is no room for more pictures now")
-            return await asyncio.wait_for(fetched(url, folder, allowance), SECONDS)
+            return await asyncio.wait_for(download(url, folder, allowance), SECONDS)
 
     async def fetch(url: str, cache_dir: str) -> str:
         shown = f"{url[:SHOWN]}…" if len(url) > SHOWN else url
@@ -47,13 +47,13 @@ def guard_fetches(allowance: Allowance) -> None:
             reason = str(error) or "there is no answer"
         except ValueError as error:
             reason = str(error)
-        figures.count("refusals", reason="address")
+        metrics.increment("refusals", reason="address")
         raise gr.Error(f"{shown} could not be fetched: {reason}.", print_exception=False)
 
     processing_utils.async_ssrf_protected_download = fetch
 
 
-async def fetched(url: str, folder: Path, allowance: Allowance) -> Path:
+async def download(url: str, folder: Path, allowance: ServerLimits) -> Path:
     """The file at `url`, in a folder of its own within `folder`. Raises `ValueError` in words."""
     for _ in range(HOPS + 1):
         address = await public_address(url)
@@ -77,7 +77,7 @@ async def fetched(url: str, folder: Path, allowance: Allowance) -> Path:
                 raise ValueError(f"the answer was {response.status_code}")
             if response.headers.get("Content-Encoding", PLAIN) != PLAIN:
                 raise ValueError("it is sent in a form that was not asked for")
-            return await stored(response, place_for(url, folder), allowance.max_upload)
+            return await save_stream(response, place_for(url, folder), allowance.max_upload)
     raise ValueError(f"it leads on more than {HOPS} times")
 
 
@@ -113,7 +113,7 @@ def place_for(url: str, folder: Path) -> Path:
     return own / (name or "picture")
 
 
-async def stored(response: httpx.Response, path: Path, most: float) -> Path:
+async def save_stream(response: httpx.Response, path: Path, most: float) -> Path:
     """What is answered, in a file; nothing of it if that is more than so many megabytes."""
     size = 0
     try:

@@ -11,7 +11,7 @@ import gradio as gr
 from styletx.api.painting import Components
 from styletx.api.schema import DEFAULTS, PICTURES
 from styletx.recipe import MASKS, SHARES, STYLES
-from styletx.settings import ALLOWED
+from styletx.settings import FIELDS
 
 from .strings import CODE, CODE_HELP, CODES
 
@@ -104,7 +104,7 @@ def words(told: Chosen) -> Iterator[str]:
         if name in told:
             word = told[name] if name == "preset" else path_of(told[name])
             yield f"--{option} {shlex.quote(word)}"
-    for name in ALLOWED:
+    for name in FIELDS:
         if name in told and not (name == "init" and "begun" in told):
             yield f"--{name.replace('_', '-')} {shlex.quote(str(told[name]))}"
 
@@ -115,7 +115,7 @@ def path_of(name: str | None) -> str:
     return f"./{name}" if name and name.startswith("-") else name or "-"
 
 
-def lay_out_code(inputs: Components) -> None:
+def build_code(inputs: Components) -> None:
     """What is chosen on the page as code, once somebody opens it, and as often as it changes."""
     with gr.Accordion(CODE, open=False, elem_id="code") as box:
         gr.Markdown(CODE_HELP)

@@ -14,25 +14,34 @@ from styletx.api.painting import Components, picture_of
 from styletx.api.uploads import Upload
 from styletx.errors import StyletxError
 from styletx.recipe import MASKS, SHARES, STYLES, read_recipe
-from styletx.server.errors import speaking_plainly
+from styletx.server.errors import as_gradio_errors
 from styletx.server.storage import folder_of
-from styletx.settings import ALLOWED, Settings
+from styletx.settings import FIELDS, Settings
 from styletx.text import input_name
-from styletx.ui import strings as words
+from styletx.ui import strings
 
-from .results import compared, no_curves, not_to_go_on, nothing_compared, seen, to_take
+from .results import (
+    comparison_html,
+    disable_resume,
+    download_updates,
+    finished_updates,
+    no_curves,
+    nothing_compared,
+)
 
-Visit = dict[str, Any]  # a run of this visit: its id, its caption, and all that was given for it
-Visits = Sequence[Visit]  # the latest first
+HistoryEntry = dict[
+    str, Any
+]  # a run of this visit: its id, its caption, and all that was given for it
+History = Sequence[HistoryEntry]  # the latest first
 MOST = 24  # pictures in the strip
 
 
-def lay_out_visits() -> Components:
+def build_history() -> Components:
     """The strip of the pictures of this visit."""
-    gr.Markdown(f"**{words.YOURS}.** {words.KEPT}", elem_id="yours")
+    gr.Markdown(f"**{strings.YOURS}.** {strings.KEPT}", elem_id="yours")
     strip = gr.Gallery(
         [],
-        label=words.YOURS,
+        label=strings.YOURS,
         show_label=False,
         columns=8,
         rows=1,
@@ -44,8 +53,8 @@ def lay_out_visits() -> Components:
         elem_id="strip",
     )
     with gr.Row():
-        compare = gr.Button(words.COMPARE, size="sm", interactive=False, elem_id="compare")
-        delete = gr.Button(words.DELETE, size="sm", interactive=False, elem_id="delete")
+        compare = gr.Button(strings.COMPARE, size="sm", interactive=False, elem_id="compare")
+        delete = gr.Button(strings.DELETE, size="sm", interactive=False, elem_id="delete")
     return {
         "strip": strip,
         "compare": compare,
@@ -62,7 +71,7 @@ def lay_out_visits() -> Components:
     }
 
 
-def collected(run: Visit, visits: Visits, content: Upload) -> dict[str, Any]:
+def add_entry(run: HistoryEntry, visits: History, content: Upload) -> dict[str, Any]:
     """Take a run that has come to its end into the visit: what changes on the page, by name. Where
     there is another photo by now, its picture is not one to go on from."""
     if not run.get("caption") or any(visit["run_id"] == run["run_id"] for visit in visits):
@@ -70,14 +79,14 @@ def collected(run: Visit, visits: Visits, content: Upload) -> dict[str, Any]:
     visits = [run, *visits][:MOST]
     told = {"visits": visits, "kept": ids_of(visits), "finished": run, **strip_of(visits)}
     same = (content or {}).get("path") == run["given"]["content"]["path"]
-    return told if same else {**told, **not_to_go_on()}
+    return told if same else {**told, **disable_resume()}
 
 
-def ids_of(visits: Visits) -> list[str]:
+def ids_of(visits: History) -> list[str]:
     return [visit["run_id"] for visit in visits]
 
 
-def found_again(kept: object, latest: object) -> dict[str, Any]:
+def restore_history(kept: object, latest: object) -> dict[str, Any]:
     """What is still here of the pictures whose ids a browser remembers: what changes on the page,
     by name. One that was finished while it was away is brought back whole."""
     before, newest = texts(kept), texts([latest])
@@ -87,8 +96,8 @@ def found_again(kept: object, latest: object) -> dict[str, Any]:
         return {}
     told = {"visits": visits, "kept": ids_of(visits), **strip_of(visits)}
     if latest in before or latest != visits[0]["run_id"]:
-        return {**told, "status": words.HERE_AGAIN}
-    return {**told, **brought_back(visits, 0, []), "status": words.FINISHED_AWAY}
+        return {**told, "status": strings.HERE_AGAIN}
+    return {**told, **restore_entry(visits, 0, []), "status": strings.FINISHED_AWAY}
 
 
 def texts(told: object) -> list[str]:
@@ -96,7 +105,7 @@ def texts(told: object) -> list[str]:
     return [text for text in told if isinstance(text, str)] if isinstance(told, list) else []
 
 
-def visit_of(run_id: object) -> Visit | None:
+def visit_of(run_id: object) -> HistoryEntry | None:
     """A finished run as it is kept in the visit; None if it is no longer here."""
     try:
         picture = picture_of(run_id)
@@ -107,14 +116,14 @@ def visit_of(run_id: object) -> Visit | None:
     return {"run_id": run_id, "caption": caption, "given": given}
 
 
-def strip_of(visits: Visits) -> dict[str, Any]:
+def strip_of(visits: History) -> dict[str, Any]:
     """The strip with these pictures, as far as they are still there, of which none is chosen."""
     thumbnails = [(folder_of(v["run_id"]) / THUMBNAIL, v["caption"]) for v in visits]
     there = [(str(path), caption) for path, caption in thumbnails if path.is_file()]
-    return {"strip": gr.Gallery(there, selected_index=None), **now_clicked([])}
+    return {"strip": gr.Gallery(there, selected_index=None), **selection_updates([])}
 
 
-def now_clicked(clicked: Sequence[str]) -> dict[str, Any]:
+def selection_updates(clicked: Sequence[str]) -> dict[str, Any]:
     """The last two pictures of the strip that were clicked, and what can be done with them."""
     clicked = list(dict.fromkeys(reversed(clicked)))[:2][::-1]
     return {
@@ -124,9 +133,9 @@ def now_clicked(clicked: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def brought_back(visits: Visits, place: int, clicked: Sequence[str]) -> dict[str, Any]:
+def restore_entry(visits: History, place: int, clicked: Sequence[str]) -> dict[str, Any]:
     """A picture of the strip with all that was given for it: what changes on the page, by name."""
-    with speaking_plainly():
+    with as_gradio_errors():
         run = visit_at(visits, place)
         picture, given = picture_of(run["run_id"]), run["given"]
         settings = read_recipe(picture).settings
@@ -137,59 +146,59 @@ def brought_back(visits: Visits, place: int, clicked: Sequence[str]) -> dict[str
     return {
         **{name: there.get(name) for name in paths},
         **{name: given[name] for name in SHARES},
-        **{name: getattr(settings, name) for name in ALLOWED},
-        **seen(run),
+        **{name: getattr(settings, name) for name in FIELDS},
+        **finished_updates(run),
         "picture": str(picture),
-        "status": words.back(run["caption"], gone, masked, went_on=bool(given["go_on"])),
+        "status": strings.back(run["caption"], gone, masked, went_on=bool(given["go_on"])),
         "run": run,
         "finished": run,
         "go_on": run["run_id"],
         "more": gr.Button(interactive=True),
         "twice": gr.Button(interactive=True),
-        **now_clicked([*clicked, run["run_id"]]),
+        **selection_updates([*clicked, run["run_id"]]),
     }
 
 
-def visit_at(visits: Visits, place: int) -> Visit:
+def visit_at(visits: History, place: int) -> HistoryEntry:
     """The visit whose picture stands at a place of the strip, which shows those still there."""
     there = [v for v in visits if (folder_of(v["run_id"]) / THUMBNAIL).is_file()]
     if not 0 <= place < len(there):
-        raise StyletxError(words.GONE)
+        raise StyletxError(strings.GONE)
     return there[place]
 
 
-def two_compared(visits: Visits, clicked: Sequence[str]) -> dict[str, Any]:
+def two_compared(visits: History, clicked: Sequence[str]) -> dict[str, Any]:
     """The last two pictures of the strip that were clicked, one over the other."""
     captions = {visit["run_id"]: visit["caption"] for visit in visits}
     two = [run_id for run_id in dict.fromkeys(clicked) if run_id in captions]
     if len(two) < 2:
-        return {"status": words.CHOOSE_TWO, "said": words.CHOOSE_TWO}
-    with speaking_plainly():
+        return {"status": strings.CHOOSE_TWO, "said": strings.CHOOSE_TWO}
+    with as_gradio_errors():
         left, right = (picture_of(run_id) for run_id in two)
-    told = words.left_and_right([captions[run_id] for run_id in two])
-    return {"compared": compared(left, right, told), "tabs": gr.Tabs(selected="compared")}
+    told = strings.left_and_right([captions[run_id] for run_id in two])
+    return {"compared": comparison_html(left, right, told), "tabs": gr.Tabs(selected="compared")}
 
 
-def deleted(visits: Visits, clicked: Sequence[str], go_on: str) -> dict[str, Any]:
+def deleted(visits: History, clicked: Sequence[str], go_on: str) -> dict[str, Any]:
     """The picture of the strip that was clicked last is gone, here and on the server; also from the
     page, if it is the one to `go_on` from."""
     known = {visit["run_id"] for visit in visits}
     if not clicked or clicked[-1] not in known:
-        return {"status": words.CHOOSE_ONE, "said": words.CHOOSE_ONE}
+        return {"status": strings.CHOOSE_ONE, "said": strings.CHOOSE_ONE}
     run_id = clicked[-1]
     shutil.rmtree(folder_of(run_id), ignore_errors=True)
     if folder_of(run_id).exists():  # something was still being written there
-        return {"status": words.NOT_DELETED, "said": words.NOT_DELETED}
+        return {"status": strings.NOT_DELETED, "said": strings.NOT_DELETED}
     left = [visit for visit in visits if visit["run_id"] != run_id]
     told = {"visits": left, "kept": ids_of(left), "finished": {}, **strip_of(left)}
     if go_on == run_id:
         empty = {"picture": None, "compared": nothing_compared(), "curves": no_curves()}
-        told |= {**to_take(), **not_to_go_on(), **empty}
-    return {**told, "status": words.DELETED, "said": words.DELETED}
+        told |= {**download_updates(), **disable_resume(), **empty}
+    return {**told, "status": strings.DELETED, "said": strings.DELETED}
 
 
 def caption_of(name: str, settings: Mapping[str, Any]) -> str:
     """What a picture is called in the strip: its pictures, and what was not left at its default."""
-    defaults = {n: getattr(Settings(), n) for n in ALLOWED}
-    told = words.chosen_settings(settings, defaults)
+    defaults = {n: getattr(Settings(), n) for n in FIELDS}
+    told = strings.chosen_settings(settings, defaults)
     return f"{name} · {told}" if told else name

@@ -6,88 +6,90 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from styletx.api.painting import Components, begun, located
+from styletx.api.painting import Components, locate_images, resolve_init_image
 from styletx.api.schema import Given
-from styletx.api.uploads import Upload, uploaded
+from styletx.api.uploads import Upload, upload_path
 from styletx.core.pyramid import plan
 from styletx.errors import StyletxError
-from styletx.fields import Limits, Options
-from styletx.recipe import SHARES, STYLES, inputs_of, missing, read_recipe
-from styletx.server.errors import speaking_plainly
-from styletx.settings import ALLOWED, LARGEST, PRESETS, Settings
-from styletx.ui import strings as words
+from styletx.fields import ChoiceField, NumberField
+from styletx.recipe import SHARES, STYLES, differing_inputs, input_fingerprints, read_recipe
+from styletx.server.errors import as_gradio_errors
+from styletx.settings import FIELDS, MAX_SIZE, PRESETS, Settings
+from styletx.ui import strings
 
 IN_SIGHT = ("size", "steps", "style_weight", "style_scale", "colors")  # the others are "Advanced"
 
 
-def lay_out_inputs() -> tuple[gr.Image, gr.Image, Components]:
+def build_inputs() -> tuple[gr.Image, gr.Image, Components]:
     """The photo, the painting, and the buttons Paint, Stop and Surprise me."""
     with gr.Row(elem_id="given"):
-        photo = upload(words.PHOTO, "photo", height=218)
-        painting = upload(words.PAINTING, "painting", height=218)
+        photo = upload(strings.PHOTO, "photo", height=218)
+        painting = upload(strings.PAINTING, "painting", height=218)
     with gr.Row():
-        go = gr.Button(words.PAINT, variant="primary", scale=3, min_width=130, elem_id="paint")
-        stop = gr.Button(words.STOP, interactive=False, scale=1, min_width=70, elem_id="stop")
-    surprise = gr.Button(words.SURPRISE, size="sm", elem_id="surprise")
+        go = gr.Button(strings.PAINT, variant="primary", scale=3, min_width=130, elem_id="paint")
+        stop = gr.Button(strings.STOP, interactive=False, scale=1, min_width=70, elem_id="stop")
+    surprise = gr.Button(strings.SURPRISE, size="sm", elem_id="surprise")
     return photo, painting, {"go": go, "stop": stop, "surprise": surprise}
 
 
-def lay_out_settings(largest: int = LARGEST) -> Components:
+def build_settings(largest: int = MAX_SIZE) -> Components:
     """A control for every setting, and the presets that turn many at once. `largest` is the size
     that may be chosen here."""
     presets = gr.Radio(
-        [words.STANDARD, *PRESETS],
-        value=words.STANDARD,
-        label=words.PRESET,
-        info=words.PRESET_HELP,
+        [strings.STANDARD, *PRESETS],
+        value=strings.STANDARD,
+        label=strings.PRESET,
+        info=strings.PRESET_HELP,
         elem_id="presets",
     )
     with gr.Row():
         controls = {name: control(name) for name in IN_SIGHT}
         controls["size"].maximum = largest  # type: ignore[attr-defined]
-    with gr.Accordion(words.ADVANCED, open=False), gr.Row():
-        controls |= {name: control(name) for name in ALLOWED if name not in IN_SIGHT}
+    with gr.Accordion(strings.ADVANCED, open=False), gr.Row():
+        controls |= {name: control(name) for name in FIELDS if name not in IN_SIGHT}
 
     def turn(name: str) -> list[Any]:
         return list(asdict(PRESETS.get(name, Settings())).values())
 
-    ordered = [controls[name] for name in ALLOWED]
+    ordered = [controls[name] for name in FIELDS]
     presets.input(turn, presets, ordered, queue=False, api_visibility="private")
     return controls
 
 
 def control(name: str) -> gr.components.Component:
     """What a person turns to choose a setting."""
-    allowed, default = ALLOWED[name], getattr(Settings(), name)
+    allowed, default = FIELDS[name], getattr(Settings(), name)
     shown: dict[str, Any] = {
         "value": default,
         "label": allowed.label,
         "info": allowed.help,
         "min_width": 320,
     }
-    if isinstance(allowed, Options):
-        return gr.Radio([(told, word) for word, told in allowed.words.items()], **shown)
-    if not isinstance(allowed, Limits):
+    if isinstance(allowed, ChoiceField):
+        return gr.Radio([(told, word) for word, told in allowed.choices.items()], **shown)
+    if not isinstance(allowed, NumberField):
         return gr.Textbox(max_lines=1, **shown)
     bounds: dict[str, Any] = {"minimum": allowed.low, "maximum": allowed.high, "step": allowed.step}
     return gr.Number(**bounds, **shown) if name == "seed" else gr.Slider(**bounds, **shown)
 
 
-def lay_out_paintings() -> Components:
+def build_paintings() -> Components:
     """Room for more paintings, and how much of each."""
     components: Components = {}
-    with gr.Accordion(words.MORE_PAINTINGS, open=False, elem_id="more-paintings"), gr.Row():
+    with gr.Accordion(strings.MORE_PAINTINGS, open=False, elem_id="more-paintings"), gr.Row():
         for place, (style, share) in enumerate(zip(STYLES, SHARES, strict=True), start=1):
             with gr.Column(min_width=160):
                 if place > 1:
-                    components[style] = upload(words.nth_painting(place), f"painting-{place}", 160)
+                    components[style] = upload(
+                        strings.nth_painting(place), f"painting-{place}", 160
+                    )
                 components[share] = gr.Slider(
                     0,
                     1,
                     1,
                     step=0.05,
-                    label=words.nth_share(place),
-                    info=words.BESIDE,
+                    label=strings.nth_share(place),
+                    info=strings.BESIDE,
                     min_width=140,
                 )
     return components
@@ -98,7 +100,7 @@ def upload(label: str, name: str, height: int) -> gr.Image:
     return gr.Image(
         label=label,
         sources=["upload", "clipboard"],
-        placeholder=words.DROP,
+        placeholder=strings.DROP,
         height=height,
         min_width=140,
         buttons=[],
@@ -107,52 +109,52 @@ def upload(label: str, name: str, height: int) -> gr.Image:
     )
 
 
-def lay_out_beginnings() -> Components:
+def build_init_image() -> Components:
     """A picture to begin with instead of the photo; and, unseen, the last run, to go on from."""
-    with gr.Accordion(words.BEGIN, open=False):
-        gr.Markdown(words.BEGIN_HELP)
-        picture = upload(words.BEGIN_FIELD, "begin-with", height=225)
+    with gr.Accordion(strings.BEGIN, open=False):
+        gr.Markdown(strings.BEGIN_HELP)
+        picture = upload(strings.BEGIN_FIELD, "begin-with", height=225)
     return {"begun": picture, "go_on": gr.Textbox(value="", label="go_on", visible="hidden")}
 
 
-def lay_out_repeat() -> gr.Image:
+def build_repeat() -> gr.Image:
     """Room for a picture that was painted here, to have its settings back."""
-    with gr.Accordion(words.REPEAT, open=False, elem_id="repeat"):
-        gr.Markdown(words.REPEAT_HELP)
-        return upload(words.REPEAT_FIELD, "repeated", height=160)
+    with gr.Accordion(strings.REPEAT, open=False, elem_id="repeat"):
+        gr.Markdown(strings.REPEAT_HELP)
+        return upload(strings.REPEAT_FIELD, "repeated", height=160)
 
 
 def repeated(painted: Upload, given: Given) -> dict[str, Any]:
     """The settings and shares in a painted picture's recipe, and what there is to say: also what of
     all that is `given` now is not what it was painted with. What changes on the page, by name."""
-    with speaking_plainly():
-        path = uploaded(painted, "picture")
+    with as_gradio_errors():
+        path = upload_path(painted, "picture")
         if path is None:
             raise StyletxError("There is no painted picture to repeat.")
         recipe = read_recipe(path)
-        now = located({**given, "go_on": ""})
-        others = missing(recipe, inputs_of(now, {}))
+        now = locate_images({**given, "go_on": ""})
+        others = differing_inputs(recipe, input_fingerprints(now, {}))
     shares = {name: recipe.inputs.get(name, 1.0) for name in SHARES}
-    told = words.repeated(path.name, recipe.version, [n for n in others if n not in SHARES])
+    told = strings.repeated(path.name, recipe.version, [n for n in others if n not in SHARES])
     return {**asdict(recipe.settings), **shares, "status": told, "said": told}
 
 
-def looked_at(file: Upload) -> str:
+def upload_message(file: Upload) -> str:
     """At once what is wrong with an upload, and not only when it is to be painted."""
     try:
-        with speaking_plainly():
-            uploaded(file, "picture")
+        with as_gradio_errors():
+            upload_path(file, "picture")
     except gr.Error as error:
         return str(error.message)
-    return words.RECEIVED
+    return strings.RECEIVED
 
 
-def twice_as_large(given: Given, largest: int = LARGEST) -> dict[str, int]:
+def doubled_settings(given: Given, largest: int = MAX_SIZE) -> dict[str, int]:
     """The size that the picture to go on with has, doubled, and as many steps as a run from the
     beginning would take at that size: its share of those chosen. Raises `gr.Error` where that is
     more than the `largest`."""
-    with speaking_plainly():
-        path = begun({"begun": None, "go_on": given["go_on"]})
+    with as_gradio_errors():
+        path = resolve_init_image({"begun": None, "go_on": given["go_on"]})
         if path is None:
             raise StyletxError("There is no picture to enlarge yet.")
         with Image.open(path) as picture:

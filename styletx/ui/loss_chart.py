@@ -21,7 +21,7 @@ class Point(NamedTuple):
     errors: Mapping[str, float]
 
 
-class Curves:
+class LossChart:
     """The curves of one run as they grow."""
 
     def __init__(self) -> None:

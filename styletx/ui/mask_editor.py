@@ -9,14 +9,14 @@ import numpy as np
 from PIL import Image, ImageColor, ImageFilter
 
 from styletx.api.painting import Components
-from styletx.api.uploads import Upload, uploaded
+from styletx.api.uploads import Upload, upload_path
 from styletx.errors import StyletxError
-from styletx.imaging.files import opaque, read
+from styletx.imaging.files import flatten_alpha, read_image
 from styletx.recipe import MASKS
-from styletx.server.errors import speaking_plainly
+from styletx.server.errors import as_gradio_errors
 from styletx.server.gradio_patches import EDITED
 from styletx.server.storage import folder_of
-from styletx.ui import strings as words
+from styletx.ui import strings
 
 BRUSHES = {"keep": "#e11d48", MASKS[1]: "#2563eb", MASKS[2]: "#16a34a", MASKS[3]: "#f59e0b"}
 SEE_THROUGH, LEAST = 0.6, 48  # how dense a brush paints, and what alpha counts as painted
@@ -24,13 +24,13 @@ SOFT = 0.01  # of the longest side: how far a brushed edge fades
 BRUSHING: dict[str, Any] = {"concurrency_id": "brush", "concurrency_limit": 2}
 
 
-def lay_out_masks(photo: gr.Image) -> tuple[gr.ImageEditor, Components]:
+def build_masks(photo: gr.Image) -> tuple[gr.ImageEditor, Components]:
     """The photo, to be painted over with a brush for each part that is not the first painting's;
     and, unseen, the masks that come of it."""
-    with gr.Accordion(words.MASKS, open=False, elem_id="masks") as masks:
-        gr.Markdown(words.HOW_TO_BRUSH)
+    with gr.Accordion(strings.MASKS, open=False, elem_id="masks") as masks:
+        gr.Markdown(strings.HOW_TO_BRUSH)
         editor = gr.ImageEditor(
-            label=words.BRUSH,
+            label=strings.BRUSH,
             type="pil",
             format="png",
             sources=[],
@@ -61,19 +61,19 @@ def lay_out_masks(photo: gr.Image) -> tuple[gr.ImageEditor, Components]:
 def to_paint_over(photo: Upload, opened: bool, loaded: str) -> tuple[Any, Any]:
     """The photo as the brush finds it, where that is `opened`, and which one it is; what was
     painted over the one that is `loaded` stays as long as it is the same."""
-    with speaking_plainly():
-        path = uploaded(photo, "photo")
+    with as_gradio_errors():
+        path = upload_path(photo, "photo")
         if str(path) == loaded or not (opened or loaded):
             return gr.skip(), gr.skip()
         if path is None or not opened:
             return None, ""
-        return opaque(read(path, EDITED)), str(path)
+        return flatten_alpha(read_image(path, EDITED)), str(path)
 
 
-def brushed(drawn: dict[str, Any] | None) -> list[str | None]:
+def masks_from_drawing(drawn: dict[str, Any] | None) -> list[str | None]:
     """The masks that were painted over the photo, as files; none where nothing was painted."""
     layers: Sequence[Image.Image] = (drawn or {}).get("layers") or []
-    with speaking_plainly():
+    with as_gradio_errors():
         if any(max(layer.size) > EDITED or layer.size != layers[0].size for layer in layers):
             raise StyletxError("What was painted over the photo has another shape than the photo.")
         if not layers:

@@ -8,43 +8,50 @@ from typing import Any
 import gradio as gr
 
 from styletx.api.job_report import STARTING, announced, described
-from styletx.api.painting import LANE, LIGHT, QUIET, Components, troubles, work
+from styletx.api.painting import (
+    HIDDEN_EVENT,
+    LIGHT_EVENT,
+    PAINT_EVENT,
+    Components,
+    paint_stream,
+    validate,
+)
 from styletx.api.schema import DEFAULTS, Given
 from styletx.api.uploads import Upload
-from styletx.runners.queue import Painter
-from styletx.ui import strings as words
+from styletx.runners.queue import JobQueue
+from styletx.ui import strings
 
 from .history import (
-    Visit,
-    Visits,
-    brought_back,
+    History,
+    HistoryEntry,
+    add_entry,
     caption_of,
-    collected,
     deleted,
-    found_again,
+    restore_entry,
+    restore_history,
     two_compared,
 )
-from .inputs import twice_as_large
-from .loss_chart import Curves
-from .mask_editor import BRUSHES, BRUSHING, brushed
-from .results import no_curves, not_to_go_on, seen, to_take
+from .inputs import doubled_settings
+from .loss_chart import LossChart
+from .mask_editor import BRUSHES, BRUSHING, masks_from_drawing
+from .results import disable_resume, download_updates, finished_updates, no_curves
 
 Shown = dict[str, Any]  # what the page's parts become, by name
 LOOK_UP = "() => document.querySelector('#given').scrollIntoView()"  # where the picture is
 
 
 def show(
-    painter: Painter, given: Given, had_one: bool = True, request: gr.Request | None = None
+    painter: JobQueue, given: Given, had_one: bool = True, request: gr.Request | None = None
 ) -> Generator[Shown, None, None]:
     """A run as the page shows it. The size is doubled where none is given; `had_one` says whether
     there is a picture already, which can be gone on from."""
-    curves, latest = Curves(), ""
+    curves, latest = LossChart(), ""
     try:
         if given["size"] is None:
-            doubled = twice_as_large(given, painter.allowance.largest(painter.device))
+            doubled = doubled_settings(given, painter.allowance.largest(painter.device))
             given = {**given, **doubled}
             yield {"size": doubled["size"]}
-        for path, report in work(painter, given, request):
+        for path, report in paint_stream(painter, given, request):
             done = report["done"]
             had_one = had_one or bool(done and path)
             shown = {
@@ -56,7 +63,7 @@ def show(
             if report["run_id"] != latest:
                 shown["latest"] = latest = report["run_id"]
             if path:  # until there is a new picture, the last one stays
-                shown |= {"picture": path, **to_take(png=path if done else None)}
+                shown |= {"picture": path, **download_updates(png=path if done else None)}
             if drawn := curves.see(report):
                 shown["curves"] = drawn
             if done and path:
@@ -80,52 +87,52 @@ class Page:
     """The page's components, and what happens when somebody uses them. `inputs` have the names of
     the API's arguments, `parts` are what changes besides."""
 
-    def __init__(self, painter: Painter, inputs: Components, parts: Components) -> None:
+    def __init__(self, painter: JobQueue, inputs: Components, parts: Components) -> None:
         self.painter, self.inputs, self.parts = painter, inputs, parts
 
     @property
-    def everything(self) -> list[gr.components.Component]:
+    def all_components(self) -> list[gr.components.Component]:
         return [*self.inputs.values(), *self.parts.values()]
 
-    def named(self, told: Shown) -> dict[Any, Any]:
+    def updates(self, told: Shown) -> dict[Any, Any]:
         """What changes, by component: with one that is skipped, since Gradio would take {} for a
         value."""
         every = {**self.inputs, **self.parts}
         return {self.parts["said"]: gr.skip(), **{every[name]: told[name] for name in told}}
 
-    def given(self, values: Sequence[Any]) -> dict[str, Any]:
+    def arguments(self, values: Sequence[Any]) -> dict[str, Any]:
         """What is given by the names of the API's arguments, with the defaults of those that the
         page lacks."""
         return {**DEFAULTS, **dict(zip(self.inputs, values, strict=True))}
 
     def checked(self, *values: Any) -> list[Any]:
         """What is wrong, for each field to say."""
-        wrong = troubles(self.given(values))
+        wrong = validate(self.arguments(values))
         return [gr.validate(name not in wrong, wrong.get(name, "")) for name in self.inputs]
 
     def complain(self, *values: Any) -> dict[Any, Any]:
         """The same in one place; Gradio itself reads out what fields say."""
-        told = " ".join(dict.fromkeys(troubles(self.given(values)).values()))
-        return self.named({"status": told} if told else {})
+        told = " ".join(dict.fromkeys(validate(self.arguments(values)).values()))
+        return self.updates({"status": told} if told else {})
 
     def begin(self, *values: Any) -> dict[Any, Any]:
         told = {"status": STARTING, "said": STARTING, "curves": no_curves()}
-        return self.named({**told, **usable(False, False, False)})
+        return self.updates({**told, **usable(False, False, False)})
 
     def recover(self, go_on: str, status: str) -> dict[Any, Any]:
         """Something broke off, as a message says: what can be pressed is as it was before."""
-        told = {"status": words.NOT_BEGUN} if status == STARTING else {}
-        return self.named({**told, **usable(True, False, bool(go_on))})
+        told = {"status": strings.NOT_BEGUN} if status == STARTING else {}
+        return self.updates({**told, **usable(True, False, bool(go_on))})
 
     def paint(self, request: gr.Request, *values: Any) -> Iterator[dict[Any, Any]]:
-        given = self.given(values)
+        given = self.arguments(values)
         yield from self.run(request, {**given, "go_on": ""}, had_one=bool(given["go_on"]))
 
     def go_on(self, request: gr.Request, *values: Any) -> Iterator[dict[Any, Any]]:
-        yield from self.run(request, {**self.given(values), "begun": None})
+        yield from self.run(request, {**self.arguments(values), "begun": None})
 
     def larger(self, request: gr.Request, *values: Any) -> Iterator[dict[Any, Any]]:
-        yield from self.run(request, {**self.given(values), "begun": None, "size": None})
+        yield from self.run(request, {**self.arguments(values), "begun": None, "size": None})
 
     def run(
         self, request: gr.Request, given: Given, had_one: bool = True
@@ -133,57 +140,57 @@ class Page:
         shown = show(self.painter, given, had_one, request)
         with closing(shown):  # who leaves stops the run
             for told in shown:
-                yield self.named(told)
+                yield self.updates(told)
 
     def find_again(self, kept: object, latest: object) -> dict[Any, Any]:
-        return self.named(found_again(kept, latest))
+        return self.updates(restore_history(kept, latest))
 
-    def stop(self, run: Visit) -> bool:
+    def stop(self, run: HistoryEntry) -> bool:
         return self.painter.stop(run.get("run_id", ""))
 
-    def remember(self, run: Visit, visits: Visits, content: Upload) -> dict[Any, Any]:
+    def remember(self, run: HistoryEntry, visits: History, content: Upload) -> dict[Any, Any]:
         """When a run has come to its end, its picture joins those of the visit at once …"""
-        return self.named(collected(run, visits, content))
+        return self.updates(add_entry(run, visits, content))
 
-    def make_ready(self, finished: Visit) -> dict[Any, Any]:
+    def make_ready(self, finished: HistoryEntry) -> dict[Any, Any]:
         """… and is made ready to be taken away and compared."""
-        return self.named(seen(finished) if finished else {})
+        return self.updates(finished_updates(finished) if finished else {})
 
     def forget(self) -> dict[Any, Any]:
         """With another photo, the last picture is no longer one to go on from, nor are the masks
         those of this photo."""
         masks = dict.fromkeys(BRUSHES)
-        return self.named({"go": gr.Button(words.PAINT), **masks, **not_to_go_on()})
+        return self.updates({"go": gr.Button(strings.PAINT), **masks, **disable_resume()})
 
     def bring_back(
-        self, run: Visit, visits: Visits, clicked: Sequence[str], selected: gr.SelectData
+        self, run: HistoryEntry, visits: History, clicked: Sequence[str], selected: gr.SelectData
     ) -> dict[Any, Any]:
-        return self.unless_busy(brought_back)(run, visits, selected.index, clicked)
+        return self.unless_busy(restore_entry)(run, visits, selected.index, clicked)
 
-    def compare(self, visits: Visits, clicked: Sequence[str]) -> dict[Any, Any]:
-        return self.named(two_compared(visits, clicked))
+    def compare(self, visits: History, clicked: Sequence[str]) -> dict[Any, Any]:
+        return self.updates(two_compared(visits, clicked))
 
-    def delete(self, visits: Visits, clicked: Sequence[str], go_on: str) -> dict[Any, Any]:
-        return self.named(deleted(visits, clicked, go_on))
+    def delete(self, visits: History, clicked: Sequence[str], go_on: str) -> dict[Any, Any]:
+        return self.updates(deleted(visits, clicked, go_on))
 
     def unless_busy(self, work: Callable[..., Shown]) -> Callable[..., dict[Any, Any]]:
-        """`work`, but not while a run of this visitor would paint over what it brings."""
+        """`paint_stream`, but not while a run of this visitor would paint over what it brings."""
 
-        def careful(run: Visit, *values: Any) -> dict[Any, Any]:
+        def careful(run: HistoryEntry, *values: Any) -> dict[Any, Any]:
             if run.get("run_id") in self.painter.runs:
-                gr.Info(words.BUSY)
-                return self.named({})
-            return self.named(work(*values))
+                gr.Info(strings.BUSY)
+                return self.updates({})
+            return self.updates(work(*values))
 
         return careful
 
     def connect(self, editor: gr.ImageEditor) -> None:
         """Let the buttons do what they say."""
         parts, visits, clicked = self.parts, self.parts["visits"], self.parts["clicked"]
-        everything = self.everything
+        everything = self.all_components
         self.let_paint(editor)
-        light = {**LIGHT, **QUIET}
-        quick = {"queue": False, **QUIET}
+        light = {**LIGHT_EVENT, **HIDDEN_EVENT}
+        quick = {"queue": False, **HIDDEN_EVENT}
         on(parts["stop"], "click")(self.stop, parts["run"], gr.State(), api_name="keep", **quick)
         on(self.inputs["content"], "input")(self.forget, None, everything, **quick)
         on(parts["strip"], "select")(
@@ -202,16 +209,16 @@ class Page:
         alone."""
         parts, content, go_on = self.parts, self.inputs["content"], self.inputs["go_on"]
         changed = [*parts.values(), go_on, self.inputs["size"]]  # the fewer, the sooner shown
-        quick = {"queue": False, **QUIET}
-        raw = {"inputs": list(self.inputs.values()), "outputs": changed, **QUIET}
+        quick = {"queue": False, **HIDDEN_EVENT}
+        raw = {"inputs": list(self.inputs.values()), "outputs": changed, **HIDDEN_EVENT}
         for name, work_of in (("go", self.paint), ("more", self.go_on), ("twice", self.larger)):
             on(parts[name], "click")(self.complain, queue=False, preprocess=False, **raw)
             begun = on(parts[name], "click")(
                 self.begin, validator=self.checked, concurrency_limit=None, preprocess=False, **raw
             )
             masks = [self.inputs[mask] for mask in BRUSHES]
-            brush = begun.success(brushed, editor, masks, **BRUSHING, **QUIET)
-            worked = brush.success(work_of, api_name=work_of.__name__, **{**raw, **LANE})
+            brush = begun.success(masks_from_drawing, editor, masks, **BRUSHING, **HIDDEN_EVENT)
+            worked = brush.success(work_of, api_name=work_of.__name__, **{**raw, **PAINT_EVENT})
             for failed in (brush.failure, worked.failure):
                 failed(self.recover, [go_on, parts["status"]], changed, **quick)
             for ended in (worked.success, worked.failure):
@@ -223,7 +230,9 @@ class Page:
                     trigger_mode="multiple",
                     **quick,
                 )
-                kept.success(self.make_ready, parts["finished"], changed, **{**LIGHT, **QUIET})
+                kept.success(
+                    self.make_ready, parts["finished"], changed, **{**LIGHT_EVENT, **HIDDEN_EVENT}
+                )
 
 
 def on(component: gr.components.Component, event: str) -> Callable[..., Any]:

@@ -8,51 +8,51 @@ from urllib.parse import quote
 
 import gradio as gr
 
-from styletx.api.job_files import BEFORE, KINDS, private_of
+from styletx.api.job_files import BEFORE, EXPORT_FORMATS, private_of
 from styletx.api.painting import Components, exported, picture_of
-from styletx.server.errors import speaking_plainly
-from styletx.ui import strings as words
+from styletx.server.errors import as_gradio_errors
+from styletx.ui import strings
 
 
-def lay_out_results() -> Components:
+def build_results() -> Components:
     """The picture, the same beside the photo, where it stands, and what can be done with it."""
     parts: Components = {}
     with gr.Tabs(elem_id="views") as tabs:
-        with gr.Tab(words.PICTURE, id="picture"):
+        with gr.Tab(strings.PICTURE, id="picture"):
             parts["picture"] = gr.Image(
-                label=words.PAINTED,
+                label=strings.PAINTED,
                 show_label=False,
                 interactive=False,
                 buttons=["fullscreen"],
-                alt_text=words.ALTERNATIVE,
+                alt_text=strings.ALTERNATIVE,
                 elem_id="painted",
             )
-        with gr.Tab(words.BEFORE_AFTER, id="compared"):
+        with gr.Tab(strings.BEFORE_AFTER, id="compared"):
             parts["compared"] = gr.HTML(nothing_compared(), elem_id="compared")
     parts["tabs"] = tabs
-    parts["status"] = gr.Markdown(words.WELCOME, elem_id="status")
+    parts["status"] = gr.Markdown(strings.WELCOME, elem_id="status")
     parts["said"] = gr.Markdown("", elem_id="said")
     parts["curves"] = gr.HTML(no_curves(), elem_id="curves")
     with gr.Row(elem_id="take"):
-        for kind, label in words.TAKE.items():
+        for kind, label in strings.TAKE.items():
             parts[kind] = gr.DownloadButton(
                 label, interactive=False, size="sm", min_width=60, elem_id=f"take-{kind}"
             )
     with gr.Row():
-        parts["more"] = gr.Button(words.MORE, interactive=False, size="sm", elem_id="more")
-        parts["twice"] = gr.Button(words.TWICE, interactive=False, size="sm", elem_id="twice")
+        parts["more"] = gr.Button(strings.MORE, interactive=False, size="sm", elem_id="more")
+        parts["twice"] = gr.Button(strings.TWICE, interactive=False, size="sm", elem_id="twice")
     return parts
 
 
 def no_curves() -> str:
-    return f"<p>{words.CURVES}</p>"
+    return f"<p>{strings.CURVES}</p>"
 
 
 def nothing_compared() -> str:
-    return f'<p class="empty">{words.NOTHING_TO_COMPARE}</p>'
+    return f'<p class="empty">{strings.NOTHING_TO_COMPARE}</p>'
 
 
-def compared(left: Path, right: Path, told: str = "") -> str:
+def comparison_html(left: Path, right: Path, told: str = "") -> str:
     """Two pictures, one over the other, with a slider that says how much of the left one is seen.
 
     It is a range input, since the handle of `gr.ImageSlider` cannot be reached with a keyboard.
@@ -60,22 +60,22 @@ def compared(left: Path, right: Path, told: str = "") -> str:
     one, other = (f"gradio_api/file={quote(str(path))}" for path in (left, right))
     slide = "this.parentNode.style.setProperty('--at', this.value + '%')"
     return (
-        f'<div class="slider"><img src="{other}" alt="{words.RIGHT}">'
-        f'<img class="left" src="{one}" alt="{words.LEFT}">'
-        f'<input type="range" min="0" max="100" value="50" aria-label="{words.COMPARED}" '
+        f'<div class="slider"><img src="{other}" alt="{strings.RIGHT}">'
+        f'<img class="left" src="{one}" alt="{strings.LEFT}">'
+        f'<input type="range" min="0" max="100" value="50" aria-label="{strings.COMPARED}" '
         f'oninput="{slide}"></div><p>{escape(told)}</p>'
     )
 
 
-def not_to_go_on() -> dict[str, Any]:
+def disable_resume() -> dict[str, Any]:
     """There is no picture that the next run could begin with."""
     asleep = {name: gr.Button(interactive=False) for name in ("more", "twice")}
     return {**asleep, "go_on": ""}
 
 
-def to_take(**paths: Path | str | None) -> dict[str, Any]:
+def download_updates(**paths: Path | str | None) -> dict[str, Any]:
     """The kinds of a picture that can be taken away now, and the others that cannot."""
-    asleep = {kind: gr.DownloadButton(interactive=False) for kind in KINDS}
+    asleep = {kind: gr.DownloadButton(interactive=False) for kind in EXPORT_FORMATS}
     there = {
         kind: gr.DownloadButton(value=str(path), interactive=True)
         for kind, path in paths.items()
@@ -84,10 +84,10 @@ def to_take(**paths: Path | str | None) -> dict[str, Any]:
     return {**asleep, **there}
 
 
-def seen(run: Mapping[str, Any]) -> dict[str, Any]:
+def finished_updates(run: Mapping[str, Any]) -> dict[str, Any]:
     """A finished picture beside its photo, and as files to take away."""
-    with speaking_plainly():
+    with as_gradio_errors():
         picture = picture_of(run["run_id"])
-        files = to_take(**{kind: exported(run["run_id"], kind) for kind in KINDS})
-    slider = compared(private_of(picture) / BEFORE, picture, words.PHOTO_LEFT)
+        files = download_updates(**{kind: exported(run["run_id"], kind) for kind in EXPORT_FORMATS})
+    slider = comparison_html(private_of(picture) / BEFORE, picture, strings.PHOTO_LEFT)
     return {**files, "compared": slider}

@@ -6,7 +6,7 @@ python -m tests.benchmarks.clock
 import sys
 
 from styletx import Progress, Settings, Style, stylize
-from styletx.imaging.files import read
+from styletx.imaging.files import read_image
 
 from .process import ROOT, machine
 
@@ -15,8 +15,8 @@ SECONDS = (5, 10, 20)
 
 
 def main() -> None:
-    photo = read(ROOT / "assets/photos/temple.jpg")
-    styles = [Style(read(ROOT / "assets/paintings/great_wave.jpg"))]
+    photo = read_image(ROOT / "assets/photos/temple.jpg")
+    styles = [Style(read_image(ROOT / "assets/paintings/great_wave.jpg"))]
     sys.stdout.write("| size | seconds to keep | seconds taken |\n|---|---|---|\n")
     for size, seconds in zip(SIZES, SECONDS, strict=True):
         *_, result = stylize(photo, styles, Settings(size=size, seconds=seconds))

@@ -19,9 +19,9 @@ from threading import Timer
 from ray.cluster_utils import Cluster as Nodes
 
 from styletx import Result, Settings, Style
-from styletx.api.job_files import KINDS
-from styletx.config import Share
-from styletx.imaging.files import read
+from styletx.api.job_files import EXPORT_FORMATS
+from styletx.config import RayOptions
+from styletx.imaging.files import read_image
 from styletx.runners.base import Runner
 from styletx.runners.local import Local
 from styletx.runners.ray.runner import Cluster
@@ -43,7 +43,7 @@ def main() -> None:
 
 def paint(runner: Runner, settings: Settings) -> Result:
     """One run; its result."""
-    photo, painting = (read(ROOT / "assets" / name) for name in PICTURES)
+    photo, painting = (read_image(ROOT / "assets" / name) for name in PICTURES)
     *_, result = runner(photo, [Style(painting)], settings)
     assert isinstance(result, Result)
     assert not result.stopped
@@ -59,7 +59,7 @@ def seconds(work: Callable[[], object]) -> float:
 def overhead() -> str:
     """The same run in this process and on a worker that has both processors, in turn."""
     os.environ.pop("RAY_ADDRESS", None)
-    here, there = Local(), Cluster(Share(cpus=os.cpu_count() or 1), Local())
+    here, there = Local(), Cluster(RayOptions(cpus=os.cpu_count() or 1), Local())
     with letting_go(there):
         first = [paint(runner, Settings()) for runner in (here, there)]  # which load the network
         assert first[0].picture.tobytes() == first[1].picture.tobytes()
@@ -108,7 +108,7 @@ def second_node() -> str:
     took = []
     for nodes in (1, 2):
         cluster = cluster_of(nodes)
-        with letting_go(Cluster(Share(cpus=1), Local())) as runner:
+        with letting_go(Cluster(RayOptions(cpus=1), Local())) as runner:
             runner.warm_up()
             assert runner.places() == nodes
             many(runner, nodes, steps=2)  # which load the network
@@ -123,7 +123,7 @@ def second_node() -> str:
 def dead_node() -> str:
     """A node is killed in the middle of a batch: its run goes on elsewhere, and none is lost."""
     cluster = cluster_of(2)
-    with letting_go(Cluster(Share(cpus=1), Local())) as runner:
+    with letting_go(Cluster(RayOptions(cpus=1), Local())) as runner:
         runner.warm_up()
         many(runner, 2, steps=2)
         node = next(iter(cluster.worker_nodes))
@@ -154,7 +154,7 @@ def work_of_the_page() -> str:
             for _ in range(PAIRS):
                 answer = attacks.call(server.url, "stylize", wanted)
                 (run_id,) = set(re.findall(r'"run_id": ?"(\w+)"', answer[1]))
-                for kind in KINDS:
+                for kind in EXPORT_FORMATS:
                     assert attacks.call(server.url, "export", {"run_id": run_id, "kind": kind})
             each = (worked(server.process.pid) - before) / PAIRS
         finally:

@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from styletx.core.vgg import FeatureExtractor, vgg19
-from styletx.imaging.files import read
+from styletx.imaging.files import read_image
 
 from .process import ROOT, machine
 from .programs import KEPT, PAIRS, PROGRAMS, TRIAL, Program, Run, inputs, longest, paint
@@ -58,12 +58,12 @@ def judged(program: Program, pair: str, timed: Run, eye: FeatureExtractor) -> di
     """What one run took and how good its pictures are, as plain values."""
     seen = timed if program.ours else longest(program, pair)
     whole, (begun, *_) = timed.extrapolated(program.steps), timed.points[0]
-    judge = Judge(*map(read, inputs(pair)), eye)
+    judge = Judge(*map(read_image, inputs(pair)), eye)
     curve = [
         (
             second if seen == timed else begun + step * timed.per_step,
             step,
-            *judge(read(KEPT / path)),
+            *judge(read_image(KEPT / path)),
         )
         for second, step, path in seen.points
     ]

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from styletx.config import Allowance
+from styletx.config import ServerLimits
 from tests.helpers import attacks, hostile_files
 from tests.helpers.paths import ROOT
 from tests.helpers.server import Server
@@ -84,7 +84,7 @@ def lasted(server: Server, number: int = RUNS, rest: float = 0) -> str:
     for what in ("files open", "threads"):
         assert end[what] - soon[what] <= (number - SOON) / 5, (what, soon, end)
     cache = attacks.figures(server.url)["styletx_cache_bytes"] / 1e6
-    assert cache <= Allowance().max_cache, cache
+    assert cache <= ServerLimits().max_cache, cache
     told = "; ".join(f"{soon[what]:.0f} → {end[what]:.0f} {what}" for what in soon)
     return f"{number} runs, cancels and bad inputs in a row | {told}; {cache:.0f} MB of pictures"
 

@@ -15,7 +15,7 @@ import styletx.core.engine as engine
 from styletx import Settings, Style
 from styletx.core.optimizers import optimizer_for
 from styletx.core.vgg import best_device, vgg19
-from styletx.imaging.files import read
+from styletx.imaging.files import read_image
 
 from .process import machine
 from .programs import PAIRS, inputs
@@ -25,10 +25,10 @@ STEPS = 9
 
 def main() -> None:
     say = sys.stdout.write
-    photo, painting = map(read, inputs(PAIRS[0]))
+    photo, painting = map(read_image, inputs(PAIRS[0]))
     settings = Settings(size=int(sys.argv[1]) if len(sys.argv) > 1 else 512)
     device = best_device()
-    levels, task = engine.prepare(photo, [Style(painting)], settings, None, None)
+    levels, task = engine.prepare_inputs(photo, [Style(painting)], settings, None, None)
     eye = vgg19(device)
     peak = product_peak(device, eye.precision)
     say(f"{machine()}; matrix product at most {peak:.0f} GFLOP/s in {eye.precision}\n\n")
@@ -36,11 +36,11 @@ def main() -> None:
     say("|---|---|---|---|---|---|---|\n")
     canvas = None
     for level in levels:
-        canvas, aim = engine.take_aim(canvas, level, task, eye)
+        canvas, aim = engine.set_up_level(canvas, level, task, eye)
         optimizer = optimizer_for(canvas, settings, settings.learning_rate)
 
         def step(canvas=canvas, aim=aim, optimizer=optimizer) -> None:
-            optimizer.step(engine.slope(canvas, aim)[1])
+            optimizer.step(engine.losses_and_gradient(canvas, aim)[1])
 
         seconds = statistics.median(timed(step, device) for _ in range(STEPS))
         with torch.no_grad(), FlopCounterMode(display=False) as counter:

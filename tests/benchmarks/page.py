@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from styletx import Settings
-from styletx.api.job_files import taken_away
+from styletx.api.job_files import export
 from styletx.imaging.files import save
 from tests.helpers.browser import (
     DESKTOP,
@@ -110,22 +110,22 @@ WATCH_THE_STOP = """() => {
 def film(cache: Path) -> dict[str, str]:
     """The making of a film of a whole run, in this process, against what that run took."""
     from styletx import Style, stylize
-    from styletx.api.job_files import Files
-    from styletx.imaging.files import read
+    from styletx.api.job_files import JobFiles
+    from styletx.imaging.files import read_image
 
     photo = ROOT / "assets/photos/temple.jpg"
     painting = ROOT / "assets/paintings/great_wave.jpg"
-    files = Files(cache / "film", "film", photo, {})
-    for event in stylize(read(photo), [Style(read(painting))], Settings()):
+    files = JobFiles(cache / "film", "film", photo, {})
+    for event in stylize(read_image(photo), [Style(read_image(painting))], Settings()):
         path = files.show(event)
     started = time.monotonic()
-    made = taken_away(Path(str(path)), "film")
+    made = export(Path(str(path)), "film")
     seconds = time.monotonic() - started
     with Image.open(made) as moving:
         frames = moving.n_frames
     started = time.monotonic()
     for kind in ("jpeg", "webp"):
-        taken_away(Path(str(path)), kind)
+        export(Path(str(path)), kind)
     others = time.monotonic() - started
     return {
         "making the JPEG and the WebP of a run with default settings": f"{others:.2f} s",

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from styletx import Progress, Settings, Style, stylize
-from styletx.imaging.files import read, save
+from styletx.imaging.files import read_image, save
 
 POINTS = 10  # pictures kept of a run, beside the first
 
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> None:
 
 def follow(photo: Path, painting: Path, out: Path, settings: Settings) -> None:
     seen = -1
-    for event in stylize(read(photo), [Style(read(painting))], settings):
+    for event in stylize(read_image(photo), [Style(read_image(painting))], settings):
         picture = event.preview if isinstance(event, Progress) else event.picture
         if isinstance(event, Progress) and event.seconds_left is not None:
             sys.stdout.write(f"left {event.seconds:.3f} {event.seconds_left:.3f}\n")

@@ -8,7 +8,7 @@ from PIL import Image
 
 from styletx import Settings
 from styletx.core.pyramid import fit
-from styletx.imaging.files import read
+from styletx.imaging.files import read_image
 
 from .process import ROOT, Ran, run
 
@@ -27,7 +27,7 @@ class Program:
     command: tuple[str, ...]
     ours: bool = False
 
-    def words(self, photo: Path, painting: Path, out: Path, steps: int) -> list[str | Path]:
+    def choices(self, photo: Path, painting: Path, out: Path, steps: int) -> list[str | Path]:
         if self.command[-1] == "pastiche":
             every, folder = str(max(10, steps // 20)), out.parent
             options = ["-o", out, "--size", str(SIZE), "--seed", "0", "--num-steps", str(steps)]
@@ -74,7 +74,7 @@ def inputs(pair: str) -> tuple[Path, Path]:
     made = []
     for folder, name in zip(("photos", "paintings"), pair.split("+"), strict=True):
         made.append(KEPT / f"{name}.png")
-        picture = read(ROOT / "assets" / folder / f"{name}.jpg")
+        picture = read_image(ROOT / "assets" / folder / f"{name}.jpg")
         picture.resize(fit(picture.size, SIZE), Image.Resampling.LANCZOS).save(made[-1])
     return made[0], made[1]
 

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from styletx import Settings, Style, stylize
-from styletx.imaging.files import read
+from styletx.imaging.files import read_image
 
 from .programs import PAIRS, inputs
 
@@ -12,7 +12,7 @@ RUNS, SHOWN = 50, 10
 
 
 def main() -> None:
-    photo, painting = map(read, inputs(PAIRS[0]))
+    photo, painting = map(read_image, inputs(PAIRS[0]))
     sys.stdout.write("| runs | memory, MB | its peak so far, MB |\n|---|---|---|\n")
     for run in range(1, RUNS + 1):
         for _ in stylize(photo, [Style(painting)], Settings(steps=3)):

@@ -130,11 +130,11 @@ def spoil():
     while "styletx.runners.queue" not in sys.modules:
         time.sleep(0.05)
     import styletx.core.engine as engine
-    slope = engine.slope
+    slope = engine.losses_and_gradient
     def spoilt(canvas, aim):
         losses, gradient = slope(canvas, aim)
         return losses, gradient * (float("nan") if max(canvas.shape) == 96 else 1)
-    engine.slope = spoilt
+    engine.losses_and_gradient = spoilt
 threading.Thread(target=spoil, daemon=True).start()
 """
 

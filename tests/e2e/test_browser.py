@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageChops, ImageStat
 from playwright.sync_api import expect
 
-from styletx.api.job_files import KINDS
+from styletx.api.job_files import EXPORT_FORMATS
 from styletx.ui.strings import COMPARED, MASKS
 from tests.helpers.browser import (
     DESKTOP,
@@ -122,7 +122,7 @@ def stop_and_keep_it(page, folder):
     page.click("#stop")
     expect(status(page)).to_have_text(re.compile(r"Stopped after \d+ of 2000 steps"))
     expect(page.locator("#painted img")).to_have_attribute("src", re.compile(r"\.png"))
-    for kind, ending in KINDS.items():
+    for kind, ending in EXPORT_FORMATS.items():
         expect(page.locator(f"#take-{kind}")).to_be_enabled()
         with page.expect_download() as download:
             page.click(f"#take-{kind}")

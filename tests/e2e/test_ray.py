@@ -23,8 +23,8 @@ from styletx.errors import StyletxError
 from styletx.events import Result, Style
 from styletx.runners import select as runners
 from styletx.runners.local import Local
-from styletx.runners.queue import Painter
-from styletx.runners.ray.client import RAYS_OWN, ClusterGone
+from styletx.runners.queue import JobQueue
+from styletx.runners.ray.client import RAY_ENVIRONMENT, ClusterUnavailable
 from styletx.settings import Settings
 from tests.helpers import attacks
 from tests.helpers.paths import ASSETS
@@ -127,8 +127,8 @@ def test_a_bug_is_no_sentence(runner, given):
 @contextmanager
 def watched(runner, given, number):
     """A painter's endless runs, each with somebody who watches it, and what they were told last."""
-    painter, ends = Painter(runner), []
-    runs = [painter.start(ENDLESS, lambda over: given) for _ in range(number)]
+    painter, ends = JobQueue(runner), []
+    runs = [painter.submit(ENDLESS, lambda over: given) for _ in range(number)]
     watching = [
         threading.Thread(target=lambda run=run: ends.append(list(run.watch())[-1])) for run in runs
     ]
@@ -149,11 +149,11 @@ def test_a_painter_stops_its_runs_and_keeps_their_pictures(runner, given):
         until(lambda: ends)
         assert isinstance(ends[0], Result)
         assert ends[0].stopped
-        assert list(painter.start(QUICK, lambda over: given).watch())[-1].step == 6
+        assert list(painter.submit(QUICK, lambda over: given).watch())[-1].step == 6
 
 
 def test_a_batch_is_painted_on_the_cluster(runner, tmp_path, monkeypatch):
-    monkeypatch.setattr(runners, "chosen", lambda: runner)
+    monkeypatch.setattr(runners, "get_runner", lambda: runner)
     monkeypatch.setattr(runner, "close", lambda: None)  # the next tests need it
     photo, painting = (str(ASSETS / name) for name in ("photos/cat.jpg", "paintings/poppies.jpg"))
     small = ["--size", "64", "--steps", "2"]
@@ -214,7 +214,7 @@ def test_more_than_any_node_has_is_a_sentence_at_once(nodes, given, caplog):
         with caplog.at_level("INFO"):
             runner.warm_up()
         assert "cluster: 0 places (no node has room for a run)" in caplog.messages
-        with pytest.raises(ClusterGone, match="none of its nodes has 3 processors"):
+        with pytest.raises(ClusterUnavailable, match="none of its nodes has 3 processors"):
             paint_soon(runner, given)
         assert not runner.ready()
 
@@ -222,7 +222,7 @@ def test_more_than_any_node_has_is_a_sentence_at_once(nodes, given, caplog):
 def give_up_soon(monkeypatch):
     """Have Ray look for a cluster for a second at a time, instead of five."""
     monkeypatch.setenv("RAY_gcs_rpc_server_connect_timeout_s", "1")
-    monkeypatch.setitem(RAYS_OWN, "RAY_gcs_rpc_server_reconnect_timeout_s", "1")
+    monkeypatch.setitem(RAY_ENVIRONMENT, "RAY_gcs_rpc_server_reconnect_timeout_s", "1")
 
 
 def test_an_address_where_nobody_is_is_a_sentence_and_the_next_time_at_once(monkeypatch, given):
@@ -234,7 +234,9 @@ def test_an_address_where_nobody_is_is_a_sentence_and_the_next_time_at_once(monk
         asked = runner.link.process
         assert paint_soon(runner, given).step == 6  # here
         runner.instead = None
-        with pytest.raises(ClusterGone, match="no answer from 127.0.0.1:1, which RAY_ADDRESS"):
+        with pytest.raises(
+            ClusterUnavailable, match="no answer from 127.0.0.1:1, which RAY_ADDRESS"
+        ):
             paint_soon(runner, given)
         assert runner.link.process is asked  # and no other one
 
@@ -250,7 +252,7 @@ def test_where_the_cluster_is_gone_this_machine_goes_on_or_a_sentence_comes(monk
             assert next(events).step > moved.step >= before.step
             assert runner.ready()
             runner.instead = None
-            with pytest.raises(ClusterGone, match="cannot be used"):
+            with pytest.raises(ClusterUnavailable, match="cannot be used"):
                 paint_soon(runner, given)
             until(lambda: not runner.ready())
             assert runner.places() == 1  # for a run that says so

@@ -18,9 +18,9 @@ from gradio_client.exceptions import AppError
 from PIL import Image, ImageChops, ImageStat
 
 from app import build_app
-from styletx import ALLOWED, Settings
+from styletx import FIELDS, Settings
 from styletx.api.schema import DEFAULTS
-from styletx.runners.queue import Painter
+from styletx.runners.queue import JobQueue
 from styletx.server.request import OPEN, OPEN_BELOW
 from styletx.server.storage import folder_of
 from styletx.ui.code_snippets import LANGUAGES
@@ -50,7 +50,7 @@ def test_predict_gives_the_finished_picture_and_its_report(finished):
         assert picture.info["icc_profile"]
     assert (report["done"], report["stopped"], report["step"]) == (True, False, QUICK["steps"])
     assert report["settings"] == {
-        name: QUICK.get(name, getattr(Settings(), name)) for name in ALLOWED
+        name: QUICK.get(name, getattr(Settings(), name)) for name in FIELDS
     }
     assert report["losses"]["total"] > 0
 
@@ -306,7 +306,7 @@ def test_a_password_is_asked_for_where_one_was_set(locked, tmp_path):
 
 
 def test_with_a_password_no_route_answers_without_it_but_those_that_ask_for_it(locked):
-    known = gr.routes.App.create_app(build_app(Painter())).openapi()["paths"]
+    known = gr.routes.App.create_app(build_app(JobQueue())).openapi()["paths"]
     asked = 0
     for route, methods in known.items():
         path = route.replace("{", "x").replace("}", "x")

@@ -363,13 +363,13 @@ def memory(what, process="self"):
 
 def outcome(path, expected):
     from styletx.errors import ImageError
-    from styletx.imaging.files import check, opaque, read
-    from styletx.settings import LARGEST
+    from styletx.imaging.files import check_header, flatten_alpha, read_image
+    from styletx.settings import MAX_SIZE
 
     found = {"name": path.name, "expected": expected if isinstance(expected, str) else ""}
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
     before, worked = memory("VmRSS"), time.process_time()
-    for look in (check, lambda path: read(path, LARGEST)):
+    for look in (check_header, lambda path: read_image(path, MAX_SIZE)):
         try:
             picture = look(path)
         except ImageError as error:
@@ -384,16 +384,16 @@ def outcome(path, expected):
     if isinstance(expected, Image.Image):
         found["expected"] = "picture"
         if found.get("size") == expected.size:
-            levels = [np.asarray(each, np.int16) for each in (opaque(picture), expected)]
+            levels = [np.asarray(each, np.int16) for each in (flatten_alpha(picture), expected)]
             found["difference"] = float(np.abs(levels[0] - levels[1]).mean())
     return found
 
 
 def main(folder, seed, number, *chosen):
     """A line of JSON for each file. With number 0 the large ones, or those of them chosen."""
-    from styletx.imaging.guards import guard_pillow
+    from styletx.imaging.guards import install_pillow_guards
 
-    guard_pillow()
+    install_pillow_guards()
 
     def ghostscript(*_, **__):
         raise SystemExit("PostScript was run")

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from styletx import Settings
-from styletx.config import Share
+from styletx.config import RayOptions
 from styletx.runners.local import Local
 from styletx.runners.ray.runner import Cluster
 
@@ -34,7 +34,7 @@ def cluster(places=1):
 @contextmanager
 def running(**share):
     """A runner on the cluster that RAY_ADDRESS names; each run takes one processor."""
-    runner = Cluster(Share(**{"cpus": 1, **share}), Local())
+    runner = Cluster(RayOptions(**{"cpus": 1, **share}), Local())
     try:
         yield runner
     finally:

@@ -49,13 +49,13 @@ class Clock:
 
 def slow_steps(monkeypatch, seconds):
     """A clock that only the steps of a run move on, each by so many seconds."""
-    clock, slope = Clock(), engine.slope
+    clock, slope = Clock(), engine.losses_and_gradient
 
     def step(*asked):
         clock.pass_(seconds)
         return slope(*asked)
 
-    monkeypatch.setattr(engine, "slope", step)
+    monkeypatch.setattr(engine, "losses_and_gradient", step)
     monkeypatch.setattr(progress_of_runs, "monotonic", clock)
     return clock
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gradio_client import Client, handle_file
 
-from styletx import ALLOWED, Settings
+from styletx import FIELDS, Settings
 
 from .paths import ASSETS, ROOT
 
@@ -72,7 +72,7 @@ class Server:
 
 def paint(client, **chosen):
     """A job that paints a pair with what is chosen, and defaults."""
-    given = {name: getattr(Settings(), name) for name in ALLOWED} | chosen
+    given = {name: getattr(Settings(), name) for name in FIELDS} | chosen
     pictures = {"content": PHOTO, "style": PAINTING} | given
     return client.submit(**pictures, api_name="/stylize")
 

@@ -68,12 +68,12 @@ def main():
     torch.set_num_threads(1)  # also for the processes that are forked
 
     from styletx import Settings, Style
-    from styletx.runners.select import chosen
+    from styletx.runners.select import get_runner
     from tests.helpers.network import small_weights
 
     photo = Image.radial_gradient("L").convert("RGB")
     given = {"content": photo, "styles": [Style(photo)], "weights": small_weights()}
-    runner = chosen({"SPACES_ZERO_GPU": "1"})
+    runner = get_runner({"SPACES_ZERO_GPU": "1"})
     events = runner(**given, settings=Settings(size=512, steps=2000))
     first, second = next(events).step, next(events).step
     events.close()

@@ -17,7 +17,7 @@ from styletx.core.losses import gram, moments
 from styletx.core.tensors import to_tensor
 from styletx.core.vgg import vgg19
 from styletx.core.weights import load, read_embedded
-from styletx.imaging.files import read
+from styletx.imaging.files import read_image
 from styletx.layers import LAYERS
 from styletx.recipe import read_recipe
 from tests.benchmarks.quality import Judge
@@ -32,7 +32,7 @@ CPU = torch.device("cpu")
 @cache
 def picture_of(name):
     folder = "photos" if (ASSETS / f"photos/{name}.jpg").is_file() else "paintings"
-    return read(ASSETS / folder / f"{name}.jpg")
+    return read_image(ASSETS / folder / f"{name}.jpg")
 
 
 SMALL = 96  # pixels: the fewest at which a style and a face can be told
@@ -237,7 +237,7 @@ def test_a_strength_means_the_same_for_every_pair_and_size(pair, size, strengths
 def test_every_example_has_the_style_of_its_painting_and_shows_its_photo(eye):
     """Whatever machine painted it, and whatever machine this is: nothing is painted here."""
     for pair in EXAMPLES.values():
-        photo, painting = map(read, files_of(pair))
+        photo, painting = map(read_image, files_of(pair))
         with Image.open(painted_of(pair)) as example:
             size = example.width // 4, example.height // 4
             picture = example.convert("RGB")
@@ -252,7 +252,7 @@ def test_every_example_has_the_style_of_its_painting_and_shows_its_photo(eye):
 def test_an_example_is_as_good_as_what_is_painted_today(precision, eye, monkeypatch):
     monkeypatch.setattr(features, "fastest_precision", lambda _: precision)
     pair = EXAMPLES["Temple, The Great Wave"]
-    photo, painting = map(read, files_of(pair))
+    photo, painting = map(read_image, files_of(pair))
     *_, result = stylize(photo, [Style(painting)], read_recipe(painted_of(pair)).settings)
     judge = Judge(photo, painting, eye)
     with Image.open(painted_of(pair)) as example:

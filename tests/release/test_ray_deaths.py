@@ -12,8 +12,8 @@ from contextlib import closing
 import pytest
 
 from styletx import Settings, Style, StyletxError
-from styletx.runners.queue import Painter
-from styletx.runners.ray.client import ClusterGone
+from styletx.runners.queue import JobQueue
+from styletx.runners.ray.client import ClusterUnavailable
 from styletx.runners.ray.runner import MOVES
 from tests.helpers.paths import ROOT
 from tests.helpers.ray_cluster import (
@@ -71,11 +71,11 @@ def test_a_run_whose_workers_are_killed_again_and_again_is_a_sentence(runner, no
 
 
 def test_a_node_that_dies_under_load_loses_no_run(runner, nodes, given):
-    painter, settings, ends = Painter(runner), Settings(size=256, steps=150), []
+    painter, settings, ends = JobQueue(runner), Settings(size=256, steps=150), []
     _, node = (nodes.add_node(num_cpus=1) for _ in range(2))
     try:
         until(lambda: painter.places() == 3)
-        runs = [painter.start(settings, lambda over: given) for _ in range(5)]
+        runs = [painter.submit(settings, lambda over: given) for _ in range(5)]
         watching = [
             threading.Thread(target=lambda run=run: ends.append(list(run.watch())[-1]))
             for run in runs
@@ -123,7 +123,7 @@ def test_where_the_cluster_is_gone_this_machine_goes_on_or_a_sentence_comes(node
             return
         with pytest.raises(StyletxError, match="that paints cannot be used|were lost"):
             list(events)
-        with pytest.raises(ClusterGone, match="cannot be used"):
+        with pytest.raises(ClusterUnavailable, match="cannot be used"):
             next(runner(**given, settings=QUICK))
         until(lambda: not runner.ready())
         assert runner.places() == 1  # for a run that says so

@@ -10,15 +10,15 @@ from pathlib import Path
 
 from styletx.cli.options import add_preset, add_settings, add_weights, settings_in
 from styletx.cli.parser import Parser
-from styletx.core.pyramid import enough
+from styletx.core.pyramid import max_useful_side
 from styletx.errors import StyletxError
-from styletx.imaging.guards import guard_pillow
+from styletx.imaging.guards import install_pillow_guards
 from styletx.runners import select
 from styletx.runners.base import Runner
-from styletx.settings import Settings, preset
+from styletx.settings import Settings, settings_from
 
-from .inputs import gather, outputs
-from .outputs import ERRORS, entered
+from .inputs import find_images, output_paths
+from .outputs import ERRORS, open_output_folder
 from .runner import Batch, Job, Painting
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -28,8 +28,8 @@ def batch(arguments: list[str]) -> int:
     """0 when all pictures are there, 1 with a sentence on stderr; argparse exits with 2."""
     given = parser().parse_args(arguments)
     try:
-        settings = preset(given.preset, settings_in(given))
-        return paint(given, settings, select.chosen())
+        settings = settings_from(given.preset, settings_in(given))
+        return paint(given, settings, select.get_runner())
     except StyletxError as error:
         sys.stderr.write(f"{error}\n")
     except KeyboardInterrupt:
@@ -40,18 +40,22 @@ def batch(arguments: list[str]) -> int:
 def paint(given: argparse.Namespace, settings: Settings, runner: Runner) -> int:
     """Each photo in the manner of each painting; the exit status. Raises `StyletxError` where it
     cannot even begin."""
-    guard_pillow()
-    photos, paintings = (gather(words, given.output) for words in (given.photos, given.style))
+    install_pillow_guards()
+    photos, paintings = (find_images(words, given.output) for words in (given.photos, given.style))
     for sentence in (*photos.skipped(), *paintings.skipped()):
         sys.stderr.write(f"{sentence}\n")
-    names = outputs(photos.pictures, paintings.pictures, given.output)
-    longest = enough(settings)
+    names = output_paths(photos.pictures, paintings.pictures, given.output)
+    longest = max_useful_side(settings)
     wanted = [Painting(path, longest) for path in paintings.pictures]
-    with entered(given.output) as manifest, logged(given.output / ERRORS), closing(runner):
+    with (
+        open_output_folder(given.output) as manifest,
+        logged(given.output / ERRORS),
+        closing(runner),
+    ):
         work = Batch(runner, settings, given.weights, manifest, len(names))
         with stopped_by_signals(work):
             work.paint(jobs(photos.pictures, wanted, names))
-        sys.stderr.write(f"{work.told()}\n")
+        sys.stderr.write(f"{work.summary()}\n")
     return 0 if work.complete else 1
 
 

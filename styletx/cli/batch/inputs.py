@@ -13,7 +13,7 @@ from pathlib import Path
 from PIL import Image
 
 from styletx.errors import ImageError, StyletxError
-from styletx.imaging.files import FORMATS, note_in
+from styletx.imaging.files import FORMATS, read_metadata
 from styletx.text import count, display_name
 
 LISTED = 5  # of the files that are skipped, to be told by name
@@ -23,7 +23,7 @@ Pair = tuple[Path, Path]  # a photo and a painting
 
 
 @dataclass
-class Found:
+class InputFiles:
     """Pictures to work with, in an order of their own, and what was looked at and left out."""
 
     pictures: list[Path] = field(default_factory=list)
@@ -45,21 +45,21 @@ def listed(paths: Sequence[Path]) -> str:
     return ", ".join(names) + (f" and {count(more, 'more file')}" if more else "")
 
 
-def gather(words: Sequence[str], out: Path) -> Found:
+def find_images(words: Sequence[str], out: Path) -> InputFiles:
     """The pictures that are meant by names of files, of folders, for the pictures directly in them,
     and patterns, each once, whatever the order of the words. What lies in `out` and was painted by
     this program is what came of an earlier start, and not taken for a photo.
 
     Raises `StyletxError` where a folder or a pattern has no picture.
     """
-    found, seen = Found(), set()
-    candidates = {path for word in words for path in meant(word, found)}
+    found, seen = InputFiles(), set()
+    candidates = {path for word in words for path in expand(word, found)}
     for path in sorted(candidates):
-        place = where(path)
+        place = real_path(path)
         if place in seen:
             continue
         seen.add(place)
-        ours = place.parent == where(out) and was_painted(place)
+        ours = place.parent == real_path(out) and was_painted(place)
         (found.painted if ours else found.pictures).append(path)
     found.others = sorted(set(found.others))
     if not found.pictures:
@@ -70,7 +70,7 @@ def gather(words: Sequence[str], out: Path) -> Found:
     return found
 
 
-def meant(word: str, found: Found) -> list[Path]:
+def expand(word: str, found: InputFiles) -> list[Path]:
     """The files that a word stands for, none of them hidden; what else is left out is noted in
     `found`."""
     path = Path(word)
@@ -94,7 +94,7 @@ def meant(word: str, found: Found) -> list[Path]:
     return pictures
 
 
-def where(path: Path) -> Path:
+def real_path(path: Path) -> Path:
     """Where a file lies, by whatever links it was reached. Raises `StyletxError` for a name that no
     system would have."""
     try:
@@ -110,12 +110,12 @@ def readable() -> set[str]:
 
 def was_painted(path: Path) -> bool:
     try:
-        return bool(note_in(path))
+        return bool(read_metadata(path))
     except ImageError:  # which is for its turn to tell
         return False
 
 
-def outputs(photos: Iterable[Path], paintings: Iterable[Path], out: Path) -> dict[Pair, Path]:
+def output_paths(photos: Iterable[Path], paintings: Iterable[Path], out: Path) -> dict[Pair, Path]:
     """Where the picture of each pair goes, painting by painting: after the names of both. Where
     several would have the same name, each gets some digits that depend on where its photo and its
     painting lie, as seen from `out`, and on nothing else."""
@@ -123,7 +123,7 @@ def outputs(photos: Iterable[Path], paintings: Iterable[Path], out: Path) -> dic
     names = {pair: f"{pair[0].stem}-{pair[1].stem}" for pair in pairs}
     alike = Counter(name.casefold() for name in names.values())
     return {
-        pair: out / f"{told_apart(name, pair, out) if is_odd(name, alike) else name}.png"
+        pair: out / f"{unique_name(name, pair, out) if is_odd(name, alike) else name}.png"
         for pair, name in names.items()
     }
 
@@ -133,7 +133,7 @@ def is_odd(name: str, alike: Counter[str]) -> bool:
     return alike[name.casefold()] > 1 or len(os.fsencode(name)) > LONGEST
 
 
-def told_apart(name: str, pair: Pair, out: Path) -> str:
+def unique_name(name: str, pair: Pair, out: Path) -> str:
     places = "\n".join(seen_from(out, path) for path in pair)
     digits = hashlib.sha256(os.fsencode(places)).hexdigest()[:DIGITS]
     return f"{os.fsencode(name)[:LONGEST].decode(errors='ignore')}-{digits}"
@@ -142,6 +142,6 @@ def told_apart(name: str, pair: Pair, out: Path) -> str:
 def seen_from(out: Path, path: Path) -> str:
     """The way to a file, which stays the same where all is moved together."""
     try:
-        return Path(os.path.relpath(where(path), where(out))).as_posix()
+        return Path(os.path.relpath(real_path(path), real_path(out))).as_posix()
     except ValueError:  # on another drive
-        return where(path).as_posix()
+        return real_path(path).as_posix()

@@ -13,8 +13,8 @@ from filelock import FileLock, Timeout
 from styletx._version import VERSION
 from styletx.errors import ImageError, StyletxError, Unwritable
 from styletx.events import Result
-from styletx.imaging.files import note_in, opened, save
-from styletx.recipe import Inputs, plain, read_recipe, written
+from styletx.imaging.files import open_checked, read_metadata, save
+from styletx.recipe import Inputs, read_recipe, sanitize, to_json
 from styletx.settings import Settings
 from styletx.text import display_name
 
@@ -43,7 +43,7 @@ class Manifest:
 
 
 @contextmanager
-def entered(out: Path) -> Iterator[Manifest]:
+def open_output_folder(out: Path) -> Iterator[Manifest]:
     """The folder, made if there is none, for this batch alone, and rid of what one that was killed
     had not finished. Raises `StyletxError` where that cannot be."""
     shown, lock = display_name(str(out), 160), FileLock(out / LOCK, timeout=0)
@@ -67,12 +67,12 @@ def entered(out: Path) -> Iterator[Manifest]:
         lock.release()
 
 
-def check_ours(path: Path) -> bool:
+def check_overwritable(path: Path) -> bool:
     """Whether there is a picture of ours. Raises `ImageError` if there is anything else."""
     if not os.path.lexists(path):
         return False
     try:
-        ours = bool(note_in(path))
+        ours = bool(read_metadata(path))
     except ImageError:
         ours = False
     if not ours:
@@ -90,23 +90,23 @@ def is_done(path: Path, settings: Settings, inputs: Inputs, weights: str) -> boo
     One that was painted by the time (`settings.seconds`) is done when it had that time, however
     many steps it came to: another start would come to others, and not to a better picture.
     """
-    if not check_ours(path):
+    if not check_overwritable(path):
         return False
     try:
         recipe = read_recipe(path)
-        with opened(path) as picture:
+        with open_checked(path) as picture:
             picture.verify()
     except StyletxError:  # of another version, or cut short when it was copied
         return False
     there = (recipe.settings, recipe.inputs, recipe.version, recipe.weights)
-    return recipe.finished and there == (settings, inputs, VERSION, plain(weights))
+    return recipe.finished and there == (settings, inputs, VERSION, sanitize(weights))
 
 
-def keep(result: Result, path: Path, inputs: Inputs) -> None:
+def save_atomically(result: Result, path: Path, inputs: Inputs) -> None:
     """Write the picture with its recipe, all at once or not at all. Raises `Unwritable`."""
     part = path.with_name(f".{path.stem}{PART}")
     try:
-        save(result.picture, part, note=written(result, inputs))
+        save(result.picture, part, note=to_json(result, inputs))
         with part.open("rb+") as file:
             os.fsync(file.fileno())  # or the name might reach the disk before the picture does
         part.replace(path)

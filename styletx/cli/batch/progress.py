@@ -13,7 +13,7 @@ from styletx.text import display_name
 FORMAT = "{percentage:3.0f}%|{bar}| {n:.1f} of {total} [{elapsed}, {remaining} left{postfix}]"
 
 
-class Bar:
+class BatchProgress:
     """How much of a batch is done, in pictures and parts of these, and how long the rest takes if
     it goes on as so far."""
 
@@ -24,7 +24,7 @@ class Bar:
         self.parts: dict[Path, float] = {}
         self.begun = False
 
-    def see(self, picture: Path, event: Event) -> None:
+    def update(self, picture: Path, event: Event) -> None:
         """So far is one of the pictures."""
         with self.lock:
             if not self.begun:  # what went before, as for the network, comes only once
@@ -34,7 +34,7 @@ class Bar:
             self.bar.set_postfix_str(display_name(picture.name, 40), refresh=False)
             self.move()
 
-    def end(self, picture: Path, painted: bool) -> None:
+    def finish(self, picture: Path, painted: bool) -> None:
         """One is done with; unless it was painted now, it says nothing about the time it takes."""
         with self.lock:
             self.parts.pop(picture, None)

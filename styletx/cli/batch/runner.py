@@ -15,22 +15,26 @@ from typing import Any, NamedTuple
 from PIL import Image
 
 from styletx.core import weights as sources
-from styletx.core.pyramid import enough
+from styletx.core.pyramid import max_useful_side
 from styletx.errors import ImageError, StyletxError, Unwritable, WeightsError
 from styletx.events import Event, Progress, Result, Style
-from styletx.imaging.files import check, explain, read
+from styletx.imaging.files import check_header, explain, read_image
 from styletx.recipe import STYLES, fingerprint
 from styletx.runners.base import Runner
-from styletx.runners.ray.client import ClusterGone
+from styletx.runners.ray.client import ClusterUnavailable
 from styletx.settings import Settings
 from styletx.text import count, display_name
 
-from .outputs import ERRORS, Manifest, check_ours, is_done, keep
-from .progress import Bar
+from .outputs import ERRORS, Manifest, check_overwritable, is_done, save_atomically
+from .progress import BatchProgress
 
 logger = logging.getLogger(__name__)
 EVERY = 0.5  # seconds between two looks at whether there are more places, or all is to stop
-HOPELESS = (WeightsError, Unwritable, ClusterGone)  # which every other picture would meet as well
+FATAL = (
+    WeightsError,
+    Unwritable,
+    ClusterUnavailable,
+)  # which every other picture would meet as well
 
 
 class Unreadable(ImageError):
@@ -55,19 +59,22 @@ class Painting:
         """`longest` is how large it is of use."""
         self.path, self.longest, self.lock = path, longest, Lock()
         self.found: tuple[Style, str] | None = None
-        self.fault = ""
+        self.error_message = ""
 
     def read(self) -> tuple[Style, str]:
         """The painting, and its fingerprint. Raises `Unreadable`."""
         with self.lock:
-            if self.found is None and not self.fault:
+            if self.found is None and not self.error_message:
                 try:
                     with reading(self.path):
-                        self.found = Style(read(self.path, self.longest)), fingerprint(self.path)
+                        self.found = (
+                            Style(read_image(self.path, self.longest)),
+                            fingerprint(self.path),
+                        )
                 except Unreadable as error:
-                    self.fault = str(error)
+                    self.error_message = str(error)
         if self.found is None:
-            raise Unreadable(self.fault)
+            raise Unreadable(self.error_message)
         return self.found
 
 
@@ -91,13 +98,13 @@ class Batch:
         total: int,
     ) -> None:
         self.runner, self.settings, self.weights = runner, settings, weights
-        self.source = sources.recorded(sources.chosen(weights))
+        self.source = sources.source_label(sources.resolve_source(weights))
         self.manifest, self.total = manifest, total
         self.outcomes = Counter[str]()
         self.said: set[str] = set()
         self.lock = Lock()
         self.ended: Queue[None] = Queue()
-        self.bar = Bar(total)
+        self.bar = BatchProgress(total)
         self.stopping = False
 
     def paint(self, jobs: Iterable[Job]) -> None:
@@ -146,8 +153,8 @@ class Batch:
         try:
             outcome, facts = self.outcome(job)
         except Exception as error:  # noqa: BLE001
-            outcome, facts = "failed", {"error": self.fault(job, error)}
-            if isinstance(error, HOPELESS):
+            outcome, facts = "failed", {"error": self.error_message(job, error)}
+            if isinstance(error, FATAL):
                 self.stopping = True
         self.note(job, outcome, time.monotonic() - begun, facts)
 
@@ -155,17 +162,17 @@ class Batch:
         """What became of a picture, in a word, and more about it. Raises `StyletxError`."""
         style, mark = job.painting.read()
         with reading(job.photo):
-            check(job.photo)  # before all of what may be no picture is read
+            check_header(job.photo)  # before all of what may be no picture is read
             inputs = {"content": fingerprint(job.photo), STYLES[0]: mark}
         if is_done(job.picture, self.settings, inputs, self.source):
             return "there", {}
         with reading(job.photo):
-            photo = read(job.photo, enough(self.settings))
+            photo = read_image(job.photo, max_useful_side(self.settings))
         last = self.run(job, photo, style)
         if not isinstance(last, Result):
             return "stopped", {"steps": last.step}
-        check_ours(job.picture)
-        keep(last, job.picture, inputs)
+        check_overwritable(job.picture)
+        save_atomically(last, job.picture, inputs)
         width, height = last.picture.size
         told = f"{width}x{height} pixels in {last.seconds:.0f} s"
         self.bar.write(f"{display_name(str(job.picture), 160)}: {told}", sys.stdout)
@@ -177,10 +184,10 @@ class Batch:
             for last in events:
                 if self.stopping and isinstance(last, Progress):
                     break
-                self.bar.see(job.picture, last)
+                self.bar.update(job.picture, last)
         return last
 
-    def fault(self, job: Job, error: Exception) -> str:
+    def error_message(self, job: Job, error: Exception) -> str:
         """What went wrong, in a sentence, which is told here."""
         sentence = str(error)
         if not isinstance(error, StyletxError):
@@ -188,7 +195,7 @@ class Batch:
             kind = type(error).__name__
             sentence = f"This is a fault of the program, {kind}; {ERRORS} tells more."
         pair = (display_name(str(path), 160) for path in (job.photo, job.painting.path))
-        own = isinstance(error, (Unreadable, *HOPELESS))
+        own = isinstance(error, (Unreadable, *FATAL))
         self.say(sentence if own else f"{' with '.join(pair)}: {sentence}")
         return sentence
 
@@ -197,7 +204,7 @@ class Batch:
         with self.lock:
             self.outcomes[outcome] += 1
         if outcome != "stopped":
-            self.bar.end(job.picture, outcome == "painted")
+            self.bar.finish(job.picture, outcome == "painted")
         self.manifest.add(
             photo=str(job.photo),
             painting=str(job.painting.path),
@@ -221,7 +228,7 @@ class Batch:
         """Whether all the pictures are there."""
         return self.outcomes["painted"] + self.outcomes["there"] == self.total
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """What became of all, in a sentence."""
         painted, there, failed = (self.outcomes[name] for name in ("painted", "there", "failed"))
         figures = f"{painted} painted, {there} there already, {failed} failed"

@@ -44,7 +44,7 @@ def check_private(name: str, wanted: bool, private: bool | None) -> None:
 
 
 @contextmanager
-def asking(name: str, hidden: Iterable[str] = ()) -> Iterator["HfApi"]:
+def hub_session(name: str, hidden: Iterable[str] = ()) -> Iterator["HfApi"]:
     """The Hub, logged in, for work on what it has by that `name`.
 
     Whatever goes wrong with it is a `StyletxError`, which quotes none of the `hidden` words.
@@ -60,7 +60,7 @@ def asking(name: str, hidden: Iterable[str] = ()) -> Iterator["HfApi"]:
     except StyletxError:
         raise
     except Exception as error:
-        raise StyletxError(explained(error, name, hub.endpoint, hidden)) from error
+        raise StyletxError(hub_error_message(error, name, hub.endpoint, hidden)) from error
 
 
 def status_of(error: Exception) -> int:
@@ -68,7 +68,9 @@ def status_of(error: Exception) -> int:
     return int(getattr(getattr(error, "response", None), "status_code", 0))
 
 
-def explained(error: Exception, name: str, endpoint: str, hidden: Iterable[str] = ()) -> str:
+def hub_error_message(
+    error: Exception, name: str, endpoint: str, hidden: Iterable[str] = ()
+) -> str:
     """What went wrong and what to do, in a sentence."""
     from huggingface_hub.errors import LocalTokenNotFoundError, RepositoryNotFoundError
 

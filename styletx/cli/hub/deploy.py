@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from styletx._version import VERSION
-from styletx.cli.parser import Parser, ended
+from styletx.cli.parser import Parser, run_command
 from styletx.errors import StyletxError
 
-from .client import asking, check_name, check_private, status_of
+from .client import check_name, check_private, hub_session, status_of
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -47,7 +47,7 @@ def deploy(arguments: list[str]) -> int:
     if more:  # maybe a secret that nobody should read again
         names = " ".join(word.partition("=")[0] for word in more)
         asked.error(f"unrecognized arguments: {names}")
-    return ended(partial(put, given))
+    return run_command(partial(deploy_space, given))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -85,15 +85,18 @@ def seconds(word: str) -> float:
     return number
 
 
-def put(given: argparse.Namespace) -> None:
+def deploy_space(given: argparse.Namespace) -> None:
     """All of it, from the files to the link. Raises `StyletxError`."""
     check_name(given.space, "Space")
-    secrets, variables = pairs(given.secret, "secret"), pairs(given.variable, "variable")
-    sent = content(given.space)
+    secrets, variables = (
+        parse_assignments(given.secret, "secret"),
+        parse_assignments(given.variable, "variable"),
+    )
+    sent = files_to_upload(given.space)
     if given.dry_run:
         show(sent, {"secret": secrets, "variable": variables})
         return
-    with asking(given.space, hidden=secrets.values()) as hub:
+    with hub_session(given.space, hidden=secrets.values()) as hub:
         link = f"{hub.endpoint}/spaces/{given.space}"
         hub.create_repo(
             given.space,
@@ -118,7 +121,7 @@ def put(given: argparse.Namespace) -> None:
     sys.stdout.write(f"{link}\n")
 
 
-def pairs(words: Iterable[str], kind: str) -> dict[str, str]:
+def parse_assignments(words: Iterable[str], kind: str) -> dict[str, str]:
     """Each NAME=VALUE as a name and its value, which for a NAME alone is the environment's.
 
     Raises `StyletxError`, which does not quote the word: it may be a secret without its name.
@@ -135,7 +138,7 @@ def pairs(words: Iterable[str], kind: str) -> dict[str, str]:
     return found
 
 
-def content(space: str) -> dict[str, bytes]:
+def files_to_upload(space: str) -> dict[str, bytes]:
     """What the app needs on a Space, by its path there; README.md names the Space's own picture.
 
     Raises `StyletxError` where the package was installed without the app.

@@ -11,12 +11,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from styletx.cli.parser import Parser, ended
+from styletx.cli.parser import Parser, run_command
 from styletx.errors import StyletxError
-from styletx.imaging.files import note_in, opened
-from styletx.recipe import MASKS, SHARES, STYLES, fingerprint, parsed, read_recipe
+from styletx.imaging.files import open_checked, read_metadata
+from styletx.recipe import MASKS, SHARES, STYLES, fingerprint, parse_note, read_recipe
 
-from .client import CONFLICTS, asking, check_name, check_private, status_of
+from .client import CONFLICTS, check_name, check_private, hub_session, status_of
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -29,7 +29,7 @@ Rows = Mapping[str, tuple[Path, Mapping[str, Any]]]
 
 def push(arguments: list[str]) -> int:
     """0 when the pictures are there, 1 with a sentence on stderr; argparse exits with 2."""
-    return ended(partial(put, parser().parse_args(arguments)))
+    return run_command(partial(push_pictures, parser().parse_args(arguments)))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -44,12 +44,12 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
-def put(given: argparse.Namespace) -> None:
+def push_pictures(given: argparse.Namespace) -> None:
     """All of it, from the recipes to the link. Raises `StyletxError`, for a picture without a
     recipe before anything is sent."""
     check_name(given.dataset, "dataset")
     rows = {row["file_name"]: (path, row) for path, row in map(row_of, given.pictures)}
-    with asking(given.dataset) as hub:
+    with hub_session(given.dataset) as hub:
         private = given.private or None
         hub.create_repo(given.dataset, repo_type="dataset", private=private, exist_ok=True)
         if given.private:
@@ -65,9 +65,9 @@ def row_of(path: Path) -> tuple[Path, dict[str, Any]]:
     Raises `StyletxError` if it carries no recipe.
     """
     recipe = read_recipe(path)
-    told = parsed(note_in(path), path.name)
+    told = parse_note(read_metadata(path), path.name)
     step, last = (told.get(name) for name in ("step", "steps"))
-    with opened(path) as picture:
+    with open_checked(path) as picture:
         ending = str(picture.format).lower()
     row = {
         "file_name": f"{fingerprint(path)[:LETTERS]}.{ending}",

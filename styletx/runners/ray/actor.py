@@ -8,7 +8,7 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 
 from styletx.core.engine import stylize
-from styletx.core.objective import Known
+from styletx.core.objective import StyleStatisticsCache
 from styletx.errors import StyletxError
 
 # What a page is told: an event, an error of either kind; a lost worker, that there is none, the end
@@ -19,7 +19,7 @@ class Worker:
     """Holds the network, and paints."""
 
     def __init__(self) -> None:
-        self.busy, self.known = Lock(), Known()
+        self.busy, self.known = Lock(), StyleStatisticsCache()
         self.over: set[int] = set()  # runs that nobody wants any more
 
     def paint(self, run: int, given: bytes) -> Iterator[bytes]:

@@ -17,18 +17,18 @@ from styletx.errors import StyletxError
 
 PATIENCE = 60  # seconds until the cluster must have answered
 TRIES, ENDING = 3, 0.5  # to connect, and seconds that the process has to end before the next
-AGAIN = 30  # seconds until a cluster that was gone is looked for again
-RAYS_OWN = {  # by itself it tells what it is used for, and takes a minute to see that it is gone
+RETRY_AFTER_S = 30  # seconds until a cluster that was gone is looked for again
+RAY_ENVIRONMENT = {  # or Ray reports its use, and takes a minute to see that its head is gone
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_gcs_rpc_server_reconnect_timeout_s": "5",
 }
 
 
-class ClusterGone(StyletxError):
+class ClusterUnavailable(StyletxError):
     """The cluster cannot paint at all."""
 
     @classmethod
-    def since(cls, reason: str) -> "ClusterGone":
+    def because(cls, reason: str) -> "ClusterUnavailable":
         """In a sentence that gives the reason."""
         return cls(
             f"The cluster that paints cannot be used: {reason.rstrip('.')}. Try again in a while, "
@@ -36,7 +36,7 @@ class ClusterGone(StyletxError):
         )
 
 
-class Link:
+class DriverProcess:
     """Connections to a process of its own, which is connected to the cluster."""
 
     def __init__(self, *arguments: str) -> None:
@@ -44,40 +44,40 @@ class Link:
         self.arguments, self.key, self.starting = arguments, token_hex().encode(), Lock()
         self.process: subprocess.Popen[bytes] | None = None
         self.port = 0
-        self.gone: ClusterGone | None = None  # why there was no cluster
+        self.gone: ClusterUnavailable | None = None  # why there was no cluster
         self.gone_until = 0.0
         self.closed = False
 
     def connect(self) -> Connection:
-        """Raises `ClusterGone` where there is no cluster, or was none a moment ago."""
+        """Raises `ClusterUnavailable` where there is no cluster, or was none a moment ago."""
         for _ in range(TRIES):
-            self.make_sure()
+            self.ensure_running()
             try:
                 return Client(("127.0.0.1", self.port), authkey=self.key)
             except (OSError, EOFError, AuthenticationError):  # it is just ending
                 time.sleep(ENDING)
-        raise ClusterGone.since("the process that speaks with it does not answer")
+        raise ClusterUnavailable.because("the process that speaks with it does not answer")
 
-    def make_sure(self) -> None:
-        """Start the process if it is not there. Raises `ClusterGone`."""
+    def ensure_running(self) -> None:
+        """Start the process if it is not there. Raises `ClusterUnavailable`."""
         with self.starting:
             if self.process is not None and self.process.poll() is None:
                 return
             if self.closed or (self.gone and time.monotonic() < self.gone_until):
-                raise self.gone or ClusterGone.since("it was let go of")
+                raise self.gone or ClusterUnavailable.because("it was let go of")
             try:
                 self.start()
-            except ClusterGone as gone:
-                self.gone, self.gone_until = gone, time.monotonic() + AGAIN
+            except ClusterUnavailable as gone:
+                self.gone, self.gone_until = gone, time.monotonic() + RETRY_AFTER_S
                 raise
 
     def start(self) -> None:
-        """Have the process connect to the cluster. Raises `ClusterGone` where it cannot."""
+        """Have the process connect to the cluster. Raises `ClusterUnavailable` where it cannot."""
         paths = [str(Path(__file__).parents[3]), *filter(None, [os.environ.get("PYTHONPATH")])]
-        self.let_go()  # of the one before
+        self.close_stdin()  # of the one before
         self.process = process = subprocess.Popen(
             [sys.executable, "-m", "styletx.runners.ray.driver", *self.arguments],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), **RAYS_OWN},
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), **RAY_ENVIRONMENT},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # Ray keeps logs of its own
@@ -96,11 +96,11 @@ class Link:
         if "error" in answer:
             process.kill()
             process.wait()
-            self.let_go()
-            raise ClusterGone.since(str(answer["error"]))
+            self.close_stdin()
+            raise ClusterUnavailable.because(str(answer["error"]))
         self.port = int(answer["port"])
 
-    def let_go(self) -> None:
+    def close_stdin(self) -> None:
         """The process ends when nobody holds the other end of its input."""
         if self.process is not None and self.process.stdin is not None:
             with suppress(OSError):  # it has ended already
@@ -109,4 +109,4 @@ class Link:
     def close(self) -> None:
         """Let go of the cluster, for good; one of this machine's own ends."""
         self.closed = True
-        self.let_go()
+        self.close_stdin()

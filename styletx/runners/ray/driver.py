@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Condition, Event, Thread
 from typing import Any
 
-from styletx.core.weights import CHOOSE
+from styletx.core.weights import WEIGHTS_VARIABLE
 
 from .actor import END, GONE, LOST, Worker
 
@@ -24,15 +24,15 @@ SETTLED = 15  # … of these, after which it is no longer waited for where anoth
 CLOSE = 1e-6  # of a place, by which fractions that add up to one may miss it
 
 
-class NoPlace(Exception):
+class NoCapacity(Exception):
     """The cluster has no room for a run, and why."""
 
 
-class Late(Exception):
+class WorkerStartTimeout(Exception):
     """A worker has not begun, and another is free by now."""
 
 
-class Dispatcher:
+class WorkerPool:
     """The workers that there are, who of them is free, and who waits for one."""
 
     def __init__(self, key: bytes, cpus: float, gpus: float) -> None:
@@ -72,9 +72,9 @@ class Dispatcher:
                 page.send(self.places())
                 return
             try:
-                while not self.painted(self.worker_for(page), given, page):
+                while not self.run_on(self.worker_for(page), given, page):
                     pass
-            except NoPlace as error:
+            except NoCapacity as error:
                 page.send((GONE, str(error)))
 
     def worker_for(self, page: Connection) -> Any:
@@ -83,7 +83,7 @@ class Dispatcher:
         with self.turn:
             self.line.append(page)
             try:
-                while (worker := self.take() if self.line[0] is page else None) is None:
+                while (worker := self.acquire() if self.line[0] is page else None) is None:
                     if page.poll():
                         raise OSError
                     self.turn.wait(LOOK)
@@ -92,9 +92,9 @@ class Dispatcher:
                 self.line.remove(page)
                 self.turn.notify_all()
 
-    def take(self) -> Any:
-        """A free worker, or a new one, if there is room; None if not. Raises `NoPlace` where there
-        cannot be any."""
+    def acquire(self) -> Any:
+        """Return a free worker, or a new one if there is room, else None. Raises `NoCapacity` where
+        there cannot be any."""
         import ray
 
         if self.free:
@@ -102,19 +102,19 @@ class Dispatcher:
         places = self.places()
         if not places:
             cards = f" and {self.gpus:g} graphics cards" if self.gpus else ""
-            raise NoPlace(f"none of its nodes has {self.cpus:g} processors{cards}")
+            raise NoCapacity(f"none of its nodes has {self.cpus:g} processors{cards}")
         if self.workers >= places:
             return None
         self.workers += 1
         how = {"num_cpus": self.cpus, "num_gpus": self.gpus, "max_concurrency": 2}
         return ray.remote(Worker).options(**how).remote()
 
-    def give_back(self, worker: Any) -> None:
+    def release(self, worker: Any) -> None:
         with self.turn:
             self.free.append(worker)
             self.turn.notify_all()
 
-    def give_up(self, worker: Any) -> None:
+    def discard(self, worker: Any) -> None:
         import ray
 
         ray.kill(worker)
@@ -123,34 +123,35 @@ class Dispatcher:
             self.proven.discard(worker)
             self.turn.notify_all()
 
-    def painted(self, worker: Any, given: bytes, page: Connection) -> bool:
+    def run_on(self, worker: Any, given: bytes, page: Connection) -> bool:
         """Have a worker paint, and tell the page; False if it was lost before it had begun."""
         import ray
 
         run, begun = next(self.numbers), False
         events = worker.paint.options(num_returns="streaming").remote(run, given)
         try:
-            for told in self.heard(events, page, new=worker not in self.proven):
+            for told in self.stream(events, page, new=worker not in self.proven):
                 page.send_bytes(told)
                 self.proven.add(worker)
                 begun = True
             page.send((END, None))
-        except (ray.exceptions.RayError, Late) as error:
-            self.give_up(worker)
+        except (ray.exceptions.RayError, WorkerStartTimeout) as error:
+            self.discard(worker)
             if begun:
                 page.send((LOST, str(error).splitlines()[0]))
             return begun
-        except NoPlace:
-            self.give_up(worker)
+        except NoCapacity:
+            self.discard(worker)
             raise
         except OSError:  # the page does not want it any more
             worker.stop.remote(run)
-        self.give_back(worker)
+        self.release(worker)
         return True
 
-    def heard(self, events: Any, page: Connection, new: bool) -> Iterator[bytes]:
-        """What a worker says. Raises `NoPlace` if that is nothing at all for too long, `Late` where
-        a new one is better not waited for, `OSError` as soon as the page has gone."""
+    def stream(self, events: Any, page: Connection, new: bool) -> Iterator[bytes]:
+        """Yield what a worker sends. Raises `NoCapacity` if it sends nothing for too long,
+        `WorkerStartTimeout` if a free worker should be used instead of a new one that does not
+        start, `OSError` as soon as the client has gone."""
         import ray
 
         waited = 0.0
@@ -166,9 +167,9 @@ class Dispatcher:
                 yield told
                 waited = -float("inf")
             elif (waited := waited + LOOK) > SETTLED and new and self.free:
-                raise Late  # its place is one of a node that is dead, as will be known in a while
+                raise WorkerStartTimeout  # its node is dead, which Ray will know in a while
             elif waited > START:
-                raise NoPlace(f"no place of the cluster was free for {START} s")
+                raise NoCapacity(f"no place of the cluster was free for {START} s")
 
 
 def connect() -> None:
@@ -177,7 +178,7 @@ def connect() -> None:
     import ray
 
     address = os.environ.get("RAY_ADDRESS")
-    chosen = {name: os.environ[name] for name in (CHOOSE,) if name in os.environ}
+    chosen = {name: os.environ[name] for name in (WEIGHTS_VARIABLE,) if name in os.environ}
     own: Mapping[str, Any] = {} if address else {"include_dashboard": False}
     ray.init(
         address=address or "local",
@@ -192,7 +193,7 @@ def main(arguments: Sequence[str]) -> None:
     """Say where to connect to, or what is wrong, in a line of JSON; then work until the page, which
     holds the other end of the input and has written a key there, is gone."""
     key, over = sys.stdin.buffer.readline().strip(), Event()
-    dispatcher = Dispatcher(key, *map(float, arguments))
+    dispatcher = WorkerPool(key, *map(float, arguments))
     try:
         connect()
         listener = Listener(("127.0.0.1", 0))  # `answer` asks for the key, so that nobody waits

@@ -9,13 +9,13 @@ from typing import Any
 
 from PIL import Image
 
-from styletx.config import Share
+from styletx.config import RayOptions
 from styletx.errors import StyletxError
 from styletx.events import Event, Events, Progress, Result, Style
 from styletx.settings import Settings
 
 from .actor import BUG, END, ERROR, GONE, LOST
-from .client import AGAIN, ClusterGone, Link
+from .client import RETRY_AFTER_S, ClusterUnavailable, DriverProcess
 
 logger = logging.getLogger(__name__)
 MOVES = 2  # times that a run is taken up by another worker
@@ -32,10 +32,10 @@ class Cluster:
 
     most = 64  # runs at a time, however large the cluster
 
-    def __init__(self, share: Share, here: Callable[..., Events]) -> None:
+    def __init__(self, share: RayOptions, here: Callable[..., Events]) -> None:
         """Where the cluster is gone and the share says so, `here`, which has the shape of
         `stylize`, goes on, one run at a time."""
-        self.link = Link(str(share.cpus), str(share.gpus))
+        self.link = DriverProcess(str(share.cpus), str(share.gpus))
         self.instead, self.here = here if share.fallback else None, Lock()
         self.device = "cuda" if share.gpus else "cpu"
         self.counted, self.count_at = 1, 0.0  # places, and when they are to be counted again
@@ -67,7 +67,7 @@ class Cluster:
                         f"The workers that painted this were lost {MOVES + 1} times ({lost}); "
                         "please try again."
                     ) from lost
-            except ClusterGone:
+            except ClusterUnavailable:
                 if self.instead is None:
                     raise
                 with self.here:
@@ -75,8 +75,8 @@ class Cluster:
                 return
 
     def painted(self, given: dict[str, Any]) -> Events:
-        """The events of a run on one worker. Raises `WorkerLost`, `ClusterGone`, and what came of
-        the work."""
+        """Yield the events of a run on one worker. Raises `WorkerLost`, `ClusterUnavailable`, and
+        what the work raised."""
         with self.link.connect() as connection:
             try:
                 connection.send_bytes(pickle.dumps(given))
@@ -104,9 +104,9 @@ class Cluster:
                 connection.send_bytes(b"")
                 self.tell(int(connection.recv()), "no node has room for a run")
             self.count_at = time.monotonic() + FRESH
-        except (OSError, EOFError, ClusterGone) as error:
+        except (OSError, EOFError, ClusterUnavailable) as error:
             self.tell(0, str(error))
-            self.count_at = time.monotonic() + AGAIN
+            self.count_at = time.monotonic() + RETRY_AFTER_S
 
     def tell(self, places: int, why_none: str) -> None:
         """Log what has changed, for who runs the page."""
@@ -121,10 +121,10 @@ class Cluster:
         return self.counted > 0 or self.instead is not None
 
     def warm_up(self) -> None:
-        """Reach the cluster. Raises `ClusterGone` if there is no other way."""
+        """Reach the cluster. Raises `ClusterUnavailable` if there is no other way."""
         try:
             self.link.connect().close()
-        except ClusterGone:
+        except ClusterUnavailable:
             if self.instead is None:
                 raise
         self.count()
@@ -139,7 +139,7 @@ def check(kind: str, told: Any) -> None:
     if kind == LOST:
         raise WorkerLost(told)
     if kind == GONE:
-        raise ClusterGone.since(told)
+        raise ClusterUnavailable.because(told)
     if kind == ERROR:
         raise told
     if kind == BUG:
