@@ -29,7 +29,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import `stylize`, and with it torch, where it is asked for: not to push or deploy."""
+    """Import `stylize`, and with it torch, only when it is used."""
     if name != "stylize":
         raise AttributeError(f"module 'styletx' has no attribute {name!r}")
     from .core.engine import stylize

@@ -1,4 +1,4 @@
-"""What a machine lends to the public: each limit with its default and its variable, stated once."""
+"""Server limits and Ray options, each with its default and environment variable."""
 
 import math
 import os
@@ -18,13 +18,13 @@ ON_A_SPACE = ("SYSTEM", "spaces")  # what the Hugging Face Hub says in the envir
 
 
 def env_field(default: float, help: str, least: float = 1) -> Any:
-    """A number of the dataclass, described for those who run a server."""
+    """Return a dataclass field of a number, with its help for operators."""
     return field(default=default, metadata={"help": help, "least": least})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerLimits:
-    """What visitors may ask of a server. The defaults suit two cores and 16 GB."""
+    """Limits of a server. The defaults suit two cores and 16 GB."""
 
     max_upload: float = env_field(40, "MB of an uploaded file, or of one that is fetched")
     max_body: float = env_field(8, "MB of any other request")
@@ -50,17 +50,17 @@ class ServerLimits:
 
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> "ServerLimits":
-        """The limits of this server. Raises `SettingsError` for a variable that is no number."""
+        """Return the limits that the environment sets. Raises `SettingsError`."""
         named, value = ON_A_SPACE
         given: dict[str, Any] = {"proxies": 1} if environment.get(named) == value else {}
         return cls(**given | from_environment(environment, PREFIX, cls))
 
     def largest(self, device: str) -> int:
-        """The largest size on that kind of device."""
+        """Return the largest size on this kind of device, in pixels."""
         return self.max_size or (CPU_SIZE if device == "cpu" else MAX_SIZE)
 
     def check(self, settings: Settings, device: str) -> None:
-        """Raises `SettingsError` for a run that is more than one visitor may have."""
+        """Raise `SettingsError` for a run beyond the limits of one client."""
         size, steps, most = settings.size, settings.steps, self.largest(device)
         if size > most:
             raise SettingsError(
@@ -76,8 +76,8 @@ class ServerLimits:
 
 
 def from_environment(environment: Mapping[str, str], prefix: str, kind: type) -> dict[str, float]:
-    """What the environment says of the numbers of a dataclass, each by its name after a prefix.
-    Raises `SettingsError` for one that is none."""
+    """Return the fields of `kind` that environment variables set, by name. Raises `SettingsError`
+    for a value that is no number."""
     names = {one.name: prefix + one.name.upper() for one in fields(kind)}
     return {
         one.name: number(names[one.name], environment[names[one.name]], one)
@@ -87,7 +87,7 @@ def from_environment(environment: Mapping[str, str], prefix: str, kind: type) ->
 
 
 def number(name: str, text: str, wanted: "Field[Any]") -> float:
-    """A variable's value, of the type of that field and at least its least."""
+    """Return a variable's value in the field's type, not below its least."""
     whole, least = wanted.type is int, wanted.metadata["least"]
     try:
         value = float(text)
@@ -101,7 +101,7 @@ def number(name: str, text: str, wanted: "Field[Any]") -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RayOptions:
-    """What of a cluster each run takes."""
+    """Resources that each run takes of a Ray cluster."""
 
     cpus: float = env_field(2, "processors of a node that a run takes", 0.1)
     gpus: float = env_field(0, "graphics cards of a node that a run takes, or a part of one", 0)
@@ -109,5 +109,5 @@ class RayOptions:
 
     @classmethod
     def of(cls, environment: Mapping[str, str] = os.environ) -> "RayOptions":
-        """As the environment says. Raises `SettingsError` for a variable that is no number."""
+        """Return the options that the environment sets. Raises `SettingsError`."""
         return cls(**from_environment(environment, RAY_PREFIX, cls))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Problems a person can understand and put right. Anything else is a bug with a traceback."""
+"""Errors that a person can understand and put right. Any other is a bug with a traceback."""
 
 
 class StyletxError(Exception):
@@ -14,7 +14,7 @@ class ImageError(StyletxError):
 
 
 class Unwritable(ImageError):
-    """A picture cannot be written where it is to be; the cause says why."""
+    """A picture cannot be written to its path; the cause says why."""
 
 
 class SettingsError(StyletxError):
@@ -22,7 +22,7 @@ class SettingsError(StyletxError):
 
 
 class WeightsError(StyletxError):
-    """VGG19's weights cannot be had from where they were asked for."""
+    """VGG19's weights cannot be loaded from their source."""
 
 
 class OutOfMemory(StyletxError):
@@ -30,8 +30,8 @@ class OutOfMemory(StyletxError):
 
 
 class Diverged(StyletxError):
-    """The numbers became infinite or undefined, and stayed so with smaller steps."""
+    """The losses became infinite or undefined, and stayed so with smaller steps."""
 
 
 class Busy(StyletxError):
-    """There is no room for another run, or for this visitor's, at the moment."""
+    """The queue, or this client, has no room for another run at the moment."""

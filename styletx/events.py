@@ -1,4 +1,4 @@
-"""What goes into `stylize` and what comes out of it, in plain values that can be pickled."""
+"""Inputs and events of `stylize`, in plain values that can be pickled."""
 
 from collections.abc import Generator
 from dataclasses import dataclass, fields
@@ -11,8 +11,8 @@ from .settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """A picture to learn from, its share when there are several, and the mask of the part of the
-    photo, white, that is its own; whoever has none paints what the masks leave."""
+    """A painting, its share among several, and a mask of the photo's shape, white where it paints
+    alone. Styles without a mask share the rest."""
 
     picture: Image.Image
     share: float = 1.0
@@ -21,12 +21,11 @@ class Style:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """How far the work has come. Plain values only, so it can cross processes and machines.
+    """Progress of a run, in plain values that can cross processes and machines.
 
-    `level` of `levels` counts from 1, `step` of `steps` from 0, where nothing is painted yet.
-    `losses` are the weighted values that are minimised, by name, with their "total". `weights` and
-    `device` say what paints: the weights' source, and where and how precisely it is computed.
-    `moved` counts how often the run had to go on somewhere else.
+    `level` of `levels` counts from 1; `step` of `steps` from 0, where nothing is painted yet.
+    `losses` are the weighted terms by name, with their "total". `weights` and `device` name the
+    weight source, and device and dtype. `moved` counts how often another worker had to resume.
     """
 
     level: int
@@ -43,7 +42,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress(Report):
-    """The work so far. `preview` has the final size from the first report to the last."""
+    """Work in progress. `preview` has the final size from the first report on."""
 
     preview: Image.Image
     seconds_left: float | None
@@ -51,18 +50,18 @@ class Progress(Report):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result(Report):
-    """The picture and how it came about. The last event, and the only one of its kind."""
+    """The finished picture. The last event, and the only one of its kind."""
 
     picture: Image.Image
 
     @property
     def stopped(self) -> bool:
-        """Whether it was kept before all its steps were taken."""
+        """Return whether it was stopped before its last step."""
         return self.step < self.steps
 
     @classmethod
     def from_progress(cls, progress: Progress) -> "Result":
-        """The work so far as a result, for who stops here."""
+        """Return the latest preview as a result, for a run that is stopped."""
         facts = {field.name: getattr(progress, field.name) for field in fields(Report)}
         return cls(**facts, picture=progress.preview)
 

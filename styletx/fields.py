@@ -1,4 +1,4 @@
-"""The kinds of fields that settings are made of: number, choice, layers."""
+"""Kinds of fields that settings are made of: number, choice, layers."""
 
 import math
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ Value = TypeVar("Value", int, float, str)
 
 @dataclass(frozen=True, slots=True)
 class NumberField:
-    """What a slider or a command-line option needs to know about a number."""
+    """A number: limits, step, label and help, for sliders and command-line options."""
 
     low: float
     high: float
@@ -24,7 +24,7 @@ class NumberField:
     help: str
 
     def check(self, name: str, value: object, kind: type) -> int | float:
-        """The value as a `kind` (int or float), or a `SettingsError` that says what is allowed."""
+        """Return the value as a `kind` (int or float). Raises `SettingsError` with the limits."""
         wanted = "a whole number" if kind is int else "a number"
         if not isinstance(value, Real) or isinstance(value, bool):
             raise SettingsError(f"{name} is {quote(value)}, but must be {wanted}.")
@@ -39,15 +39,14 @@ class NumberField:
 
 @dataclass(frozen=True, slots=True)
 class ChoiceField:
-    """What a row of buttons or a command-line option needs to know about a word: all that there
-    are, and what each means."""
+    """One of several words, each with its meaning."""
 
     choices: Mapping[str, str]
     label: str
     help: str
 
     def check(self, name: str, value: object, kind: type) -> str:
-        """The value itself, or a `SettingsError` that names the choices there are."""
+        """Return the value. Raises `SettingsError` with the choices."""
         if not isinstance(value, str) or value not in self.choices:
             *others, last = self.choices
             allowed = f"{', '.join(others)} or {last}"
@@ -57,13 +56,14 @@ class ChoiceField:
 
 @dataclass(frozen=True, slots=True)
 class LayersField:
-    """What a text field or a command-line option needs to know about a choice of layers."""
+    """Names of layers, each with an optional weight."""
 
     label: str
     help: str
 
     def check(self, name: str, value: object, kind: type) -> str:
-        """The layers in the network's order, or a `SettingsError` that says what is wrong."""
+        """Return the layers in the network's order. Raises `SettingsError` that says what is
+        wrong."""
         if not isinstance(value, str):
             raise SettingsError(f"{name} is {quote(value)}, but must name layers, as in relu4_2.")
         return format_layers(parse_layers(name, value))
@@ -73,7 +73,7 @@ Field = NumberField | ChoiceField | LayersField
 
 
 def to_builtin(number: Real) -> int | float:
-    """The number as Python's own, since numpy's round what they are compared with."""
+    """Return the number as Python's own, since numpy's round what they are compared with."""
     try:
         return int(number) if isinstance(number, Integral) else float(number)
     except OverflowError:  # a fraction beyond all limits
@@ -81,5 +81,5 @@ def to_builtin(number: Real) -> int | float:
 
 
 def setting(default: Value, allowed: Field) -> Value:
-    """A setting with what it may be, described for the people who choose it."""
+    """Return a dataclass field with its default and the `Field` that describes it."""
     return field(default=default, metadata={"allowed": allowed})

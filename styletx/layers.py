@@ -18,22 +18,22 @@ LayerWeights = tuple[tuple[str, float], ...]  # layers and what each counts for
 
 
 def block(layer: str) -> int:
-    """1 for relu1_2, 5 for pool5."""
+    """Return 1 for relu1_2, 5 for pool5."""
     return int(layer.removeprefix("relu").removeprefix("pool")[0])
 
 
 def stride(layer: str) -> int:
-    """How many pixels of the picture, along a side, one activation stands for."""
+    """Return how many pixels of the picture, along a side, one activation stands for."""
     return 1 << (block(layer) - (1 if layer.startswith("relu") else 0))
 
 
 def shallow_layers(layers: LayerWeights) -> LayerWeights:
-    """Those of the layers that see brush strokes."""
+    """Return those of the layers that see brush strokes."""
     return tuple((layer, weight) for layer, weight in layers if block(layer) <= FINE_BLOCKS)
 
 
 def layer_names(layers: LayerWeights) -> tuple[str, ...]:
-    """The layers without what they count for."""
+    """Return the layers without their weights."""
     return tuple(name for name, _ in layers)
 
 

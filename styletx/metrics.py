@@ -1,4 +1,4 @@
-"""What a server has done so far, in plain text: how much of what, and nothing of whom."""
+"""Counters of a server, in the text format of Prometheus; none of them identifies anybody."""
 
 from collections import defaultdict
 from threading import Lock
@@ -8,14 +8,14 @@ lock = Lock()
 
 
 def increment(name: str, amount: float = 1, **label: str) -> None:
-    """Add to one of the figures: `count("refusals", reason="rate")`."""
+    """Add to a counter: `increment("refusals", reason="rate")`."""
     shown = ",".join(f'{key}="{value}"' for key, value in label.items())
     with lock:
         counted[f"styletx_{name}_total" + (f"{{{shown}}}" if shown else "")] += amount
 
 
 def as_text(**now: float) -> str:
-    """All of them, and those of this moment, one a line, as Prometheus reads them."""
+    """Return all counters and the gauges `now`, one a line, in the text format of Prometheus."""
     with lock:
         so_far = sorted(counted.items())
     lines = [f"{name} {value:.10g}" for name, value in so_far]

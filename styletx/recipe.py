@@ -1,4 +1,4 @@
-"""The recipe of a picture: what it takes to paint it again, carried by the picture's own file."""
+"""Recipe of a picture: what it takes to paint it again, carried in its own file."""
 
 import hashlib
 import json
@@ -38,7 +38,7 @@ class Recipe:
 
 
 def to_json(report: Report, inputs: Inputs) -> str:
-    """The recipe of a run as ASCII. It holds no names, no paths and no picture."""
+    """Return the recipe of a run as ASCII. It holds no names, no paths and no picture."""
     recipe = {
         "styletx": VERSION,
         "settings": asdict(report.settings),
@@ -52,19 +52,19 @@ def to_json(report: Report, inputs: Inputs) -> str:
 
 
 def input_fingerprints(pictures: Mapping[str, Path | None], shares: Mapping[str, float]) -> Inputs:
-    """The fingerprints of the `pictures` that there are, and the `shares` that are not 1."""
+    """Return the fingerprints of the `pictures`, and the `shares` that are not 1."""
     fingerprints = {name: fingerprint(path) for name, path in pictures.items() if path}
     return fingerprints | {name: share for name, share in shares.items() if share != 1}
 
 
 def fingerprint(path: Path) -> str:
-    """The SHA-256 of a file, as `sha256sum` prints it."""
+    """Return the SHA-256 of a file, as `sha256sum` prints it."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def read_recipe(path: Path) -> Recipe:
-    """The recipe in a picture's file. Raises `StyletxError` if there is none, or if it was written
-    by a version that knows other settings."""
+    """Return the recipe in a picture's file. Raises `StyletxError` if there is none, or if its
+    version knows other settings."""
     note = read_metadata(path)
     if not note:
         raise StyletxError(
@@ -92,14 +92,14 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def sanitize(word: object) -> str:
-    """A word of a recipe as it can be shown: whoever wrote it, it is neither HTML nor Markdown."""
+    """Return a word of a recipe if it is neither HTML nor Markdown, else "unknown"."""
     return (
         word if isinstance(word, str) and re.fullmatch(r"[\w.,:/@ +-]{1,100}", word) else "unknown"
     )
 
 
 def is_input(name: str, value: object) -> bool:
-    """Whether that is a fingerprint or a share."""
+    """Return whether that is a fingerprint or a share."""
     if name in SHARES and isinstance(value, int | float):
         return not isinstance(value, bool) and SHARE.low <= value <= SHARE.high
     known = name in ("content", *STYLES, *MASKS, "keep", "begun")
@@ -107,7 +107,7 @@ def is_input(name: str, value: object) -> bool:
 
 
 def parse_note(note: str, name: str) -> dict[str, Any]:
-    """The parts of a note; whoever wrote it, `settings` and `inputs` are mappings."""
+    """Return the parts of a note, whoever wrote it; `settings` and `inputs` are mappings."""
     try:
         told = json.loads(note) if len(note) <= LONGEST else None
     except (ValueError, RecursionError):
@@ -120,7 +120,7 @@ def parse_note(note: str, name: str) -> dict[str, Any]:
 
 
 def differing_inputs(recipe: Recipe, inputs: Inputs) -> list[str]:
-    """What of the recipe's inputs is not the same among `inputs`, by name."""
+    """Return the names of the recipe's inputs that differ from `inputs`."""
     names = [*recipe.inputs, *(name for name in inputs if name not in recipe.inputs)]
     return [name for name in names if recipe.inputs.get(name) != inputs.get(name)]
 

@@ -1,4 +1,4 @@
-"""What a person may choose: each choice with its default, limits and wording, stated once."""
+"""Settings: each with its default, limits and wording, stated once."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -116,7 +116,7 @@ class Settings:
 
     @property
     def paints(self) -> bool:
-        """Whether any step is to be taken at all."""
+        """Return whether any step is to be taken at all."""
         return self.style_weight > 0 and self.colors != "only"
 
     def __post_init__(self) -> None:
@@ -141,9 +141,9 @@ PRESETS: Mapping[str, Settings] = MappingProxyType(
 
 
 def settings_from(name: str | None, chosen: Mapping[str, Any]) -> Settings:
-    """The settings of that name, or the default ones, with what is chosen besides.
+    """Return the settings of a preset, or the defaults, with the `chosen` ones replaced.
 
-    Raises `SettingsError` for a preset or a setting that there is not, as for an impossible choice.
+    Raises `SettingsError` for an unknown preset or setting, or an impossible value.
     """
     known = {"": Settings(), **{key.lower(): settings for key, settings in PRESETS.items()}}
     asked = (name or "").lower().replace("-", " ") if isinstance(name, str | None) else None

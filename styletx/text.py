@@ -1,4 +1,4 @@
-"""Text from elsewhere, as it can stand in a sentence: short, on one line, without markup."""
+"""Text from elsewhere as it can stand in a sentence: short, on one line, without markup."""
 
 
 def shorten(text: str, most: int) -> str:
@@ -25,7 +25,7 @@ def display_name(name: str, most: int = 80) -> str:
 
 
 def input_name(name: str) -> str:
-    """What an argument of the API is called where people read it."""
+    """Return the name of an API argument in plain English."""
     stem, _, place = name.partition("_")
     known = {"content": "photo", "style": "painting", "keep": "what is to stay the photo"}
     known |= {"begun": "the picture to begin with"}

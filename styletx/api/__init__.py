@@ -1,1 +1,1 @@
-"""What programs ask for, and what the page shares with them."""
+"""The API: endpoints for programs, and what the page shares with them."""

@@ -1,4 +1,4 @@
-"""What programs call: /stylize, /stop, /export and /recipe, each described for the API page."""
+"""API endpoints: /stylize, /stop, /export and /recipe, each described for the API page."""
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
@@ -23,8 +23,8 @@ from .uploads import Upload, upload_path
 def offer_endpoints(
     painter: JobQueue, inputs: Mapping[str, gr.components.Component], picture: gr.Image
 ) -> None:
-    """Within `gr.Blocks`: /stylize with every setting and every picture by its name, and what
-    belongs to it. `inputs` are the page's components; those it lacks are made, unseen."""
+    """Add the endpoints to `gr.Blocks`: /stylize, with every setting and picture by name, /stop,
+    /export, /recipe. `inputs` are the page's components; missing ones are added hidden."""
     unseen = {
         "preset": gr.Textbox(value="", label="preset", visible=False),
         MASKS[0]: gr.Image(label=MASKS[0], visible=False),
@@ -58,7 +58,7 @@ def register(work: Callable[..., Any], inputs: Any, outputs: Any, **how: Any) ->
 
 
 def stylize_of(painter: JobQueue) -> Callable[..., Iterator[StreamItem]]:
-    """What /stylize does, with the arguments and the defaults of `DEFAULTS`."""
+    """Return the function behind /stylize, with the arguments and defaults of `DEFAULTS`."""
 
     def endpoint(request: gr.Request, *given: Any) -> Iterator[StreamItem]:
         """Paint `content` in the manner of `style`.
@@ -93,12 +93,12 @@ def recipe(painted: Upload) -> dict[str, Any]:
 
 
 def text_argument(name: str, value: str = "") -> gr.components.Component:
-    """An unseen text that a program gives."""
+    """Return a hidden text component for an argument."""
     return with_description(gr.Textbox(value=value, label=name, visible=False), argument(name))
 
 
 def argument_help(name: str) -> str:
-    """What an argument is and may be."""
+    """Return the help text of an API argument, with its allowed values."""
     allowed = FIELDS.get(name)
     if allowed is None:
         return argument(name)
@@ -112,7 +112,7 @@ def argument_help(name: str) -> str:
 
 
 def with_description(component: gr.components.Component, text: str) -> gr.components.Component:
-    """Have the API page say what is to be given here."""
+    """Set the description that the API page shows for a component."""
     plain = component.api_info_as_input
     told = lambda: {**plain(), "additional_description": text}  # noqa: E731
     component.api_info_as_input = told  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""A run as others are told of it: pictures in files, and a report in plain values."""
+"""Files of a job: previews, the finished picture, its thumbnail, its film."""
 
 import json
 import time
@@ -28,17 +28,16 @@ EXPORT_FORMATS = {
 
 
 class JobFiles:
-    """The pictures of one run in a folder of its own: the finished one and a thumbnail; and in a
-    folder within it, whose name nobody guesses who knows the address of the picture, what shows the
-    photo: the photo itself, at the size of the result, the previews, the film, and what was given
-    for the run.
+    """Files of one job in a folder of its own: the finished picture and a thumbnail.
 
-    Each preview has another name, since browsers do not fetch the same name again. However long a
-    run is, no more than `FRAMES` of them stay, as far apart from each other as they can be.
+    A private folder within it, whose name cannot be derived from the picture's URL, holds what
+    shows the photo: the photo at the size of the result, the previews, the film, and the arguments
+    of the job. Each preview has a new name, since browsers cache by name. At most `FRAMES` previews
+    stay, evenly spaced.
     """
 
     def __init__(self, folder: Path, name: str, photo: Path, inputs: Inputs) -> None:
-        """`name` is that of the finished picture, whose recipe names the `inputs`."""
+        """Name the finished picture `name`; its recipe lists the `inputs`."""
         self.folder, self.name, self.photo, self.inputs = folder, name, photo, inputs
         folder.mkdir(parents=True, exist_ok=True)
         self.private = folder / f"private-{uuid4().hex}"
@@ -48,7 +47,8 @@ class JobFiles:
         self.apart, self.number, self.written = 1, 0, 0.0
 
     def show(self, event: Event | None) -> str | None:
-        """The path of the newest picture; a preview is written only every `PREVIEW_EVERY`."""
+        """Return the path of the newest picture; write a preview at most every `PREVIEW_EVERY`
+        seconds."""
         if event is not None and not self.private.exists():
             self.begin(event)
         if isinstance(event, Result):
@@ -61,8 +61,7 @@ class JobFiles:
         return str(self.latest[-1]) if self.latest else None
 
     def keep(self, result: Result) -> Path:
-        """Write the finished picture and what is shown beside it; the path of the picture, which
-        comes last, so that where it is, all is."""
+        """Write the thumbnail and then the finished picture; return its path."""
         save(small(result.picture, THUMBNAIL_SIDE), self.folder / THUMBNAIL, quality=85)
         path = self.folder / f"{self.name}.png"
         with atomic_write(path) as wet:
@@ -70,7 +69,7 @@ class JobFiles:
         return path
 
     def begin(self, event: Event) -> None:
-        """Write the photo as it was: now, since an upload may be gone when a long run ends."""
+        """Write the photo now: the upload may have expired when a long run ends."""
         self.private.mkdir(parents=True)
         (self.private / GIVEN).write_text(json.dumps(self.given))
         size = (event.picture if isinstance(event, Result) else event.preview).size
@@ -78,7 +77,7 @@ class JobFiles:
         save(photo, self.private / BEFORE, quality=90)
 
     def remember(self, path: Path) -> None:
-        """Take a preview in, and remove those that are neither of the latest nor in the film."""
+        """Add a preview, and remove those that are neither recent nor in the film."""
         known = {*self.frames, *self.latest, path}
         if self.number % self.apart == 0:
             self.frames.append(path)
@@ -92,7 +91,7 @@ class JobFiles:
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Where to write a file so that nobody finds half of it."""
+    """Yield a temporary path, which replaces `path` once it is written whole."""
     wet = path.parent / "wet" / f"{uuid4().hex}{path.suffix}"  # also if two want it at once
     wet.parent.mkdir(exist_ok=True)
     try:
@@ -108,12 +107,12 @@ def small(picture: Image.Image, longest: int) -> Image.Image:
 
 
 def finished(folder: Path) -> Path | None:
-    """The finished picture in the folder of a run, if there is one."""
+    """Return the finished picture in a job's folder, if there is one."""
     return next(iter(folder.glob("*.png")), None)
 
 
 def private_of(picture: Path) -> Path:
-    """The folder beside a finished picture that holds what shows the photo."""
+    """Return the private folder beside a finished picture."""
     return next(picture.parent.glob("private-*"))
 
 

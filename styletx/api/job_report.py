@@ -1,4 +1,4 @@
-"""A run as the API tells it, in plain values."""
+"""A job in plain values, as the API streams it, and in one line of text."""
 
 import shutil
 from collections.abc import Iterator, Mapping
@@ -17,8 +17,8 @@ STARTING = "Starting …"
 
 
 def stream_job(painter: JobQueue, run: Job, files: JobFiles) -> Iterator[StreamItem]:
-    """Tell of a run until it ends; leaving this generator stops the run. What was finished by then
-    is kept for who comes back; of the others nothing stays."""
+    """Yield the path of the newest picture and a report until the job ends; closing this generator
+    stops it. A finished picture stays; the files of other jobs are removed."""
     try:
         for event in run.watch():
             place = painter.ahead_of(run), painter.estimated_wait(run)
@@ -37,8 +37,8 @@ def stream_job(painter: JobQueue, run: Job, files: JobFiles) -> Iterator[StreamI
 def report(
     run: Job, event: Event | None, ahead: int = 0, wait: float | None = None
 ) -> dict[str, Any]:
-    """A run in plain values, as the API tells it. `ahead` runs must end before this one begins, in
-    about `wait` seconds, where that is known."""
+    """Return a job in plain values. `ahead` jobs must end before it starts, in about `wait`
+    seconds, where that is known."""
     told = {"level": 0, "levels": 0, "step": 0, "steps": run.settings.steps, "seconds": 0.0}
     return {
         "run_id": run.id,
@@ -56,7 +56,7 @@ def report(
 
 
 def described(report: Mapping[str, Any]) -> str:
-    """A run in one line."""
+    """Return the state of a job in one line."""
     step, steps, seconds = report["step"], report["steps"], report["seconds"]
     if report["stopped"] and not report["level"]:
         return "Stopped before it began."
@@ -76,14 +76,14 @@ def described(report: Mapping[str, Any]) -> str:
 
 
 def waiting(report: Mapping[str, Any]) -> str:
-    """How many are before this one, and how long they will take, where that is known."""
+    """Return how many jobs are ahead, and for how long, if that is known."""
     others = f"Waiting for {count(report['ahead'], 'picture')} to be finished first"
     wait = report["wait"]
     return f"{others}." if wait is None else f"{others}: about {wait:.0f} s."
 
 
 def announced(report: Mapping[str, Any]) -> str:
-    """The same for who listens: it changes only when something has happened."""
+    """Return the state for screen readers: it changes only when something has happened."""
     if report["done"]:
         return described(report)
     if not report["level"]:

@@ -1,4 +1,4 @@
-"""A tool for agents: /paint over the Model Context Protocol, where its package is installed."""
+"""MCP tool `paint` for agents, where the package for it is installed."""
 
 from importlib.util import find_spec
 from typing import Any
@@ -25,12 +25,12 @@ NEEDS = "Agents need one more package: pip install 'gradio[mcp]'."
 
 
 def can_serve() -> bool:
-    """Whether the package that speaks the protocol is installed."""
+    """Return whether the MCP package is installed."""
     return find_spec("mcp") is not None
 
 
 def offer_tool(painter: JobQueue) -> None:
-    """Within `gr.Blocks`: the tool `paint`."""
+    """Add the tool `paint` to `gr.Blocks`."""
 
     def paint(  # noqa: PLR0913
         content: Any,
@@ -71,7 +71,7 @@ def offer_tool(painter: JobQueue) -> None:
 
 
 def address_of(path: str, request: gr.Request | None) -> str:
-    """Where a file can be fetched from, as the one who asked reaches this server."""
+    """Return the URL of a file, as the client reaches this server."""
     if request is None or request.request is None:
         return path
     root = get_root_url(request.request, "/gradio_api/queue/join", None)

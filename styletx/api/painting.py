@@ -1,4 +1,4 @@
-"""Runs over Gradio: what the page and programs have in common."""
+"""Painting over Gradio, shared by page and API: validate the arguments, submit a job, stream it."""
 
 import re
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ PAINT_EVENT: dict[str, Any] = {  # Gradio is to hand on what it gets: we say wha
 def paint_stream(
     painter: JobQueue, given: Given, request: gr.Request | None = None
 ) -> Iterator[StreamItem]:
-    """What page and API have in common: a run, told as it goes, in words for people."""
+    """Validate the arguments, submit a job and stream it. Page and API share this function."""
     with as_gradio_errors():
         visitor = visitor_of(request, painter.allowance)
         settings = settings_from_arguments(given)
@@ -76,7 +76,7 @@ def paint_stream(
 
 
 def visitor_of(request: gr.Request | None, allowance: ServerLimits) -> Client:
-    """Who asks, as far as Gradio and the proxies know."""
+    """Return the client of a request: its session and its address, as the proxies report it."""
     if request is None or request.request is None:
         return ANONYMOUS
     address = address_of(request.request.scope, allowance.proxies)
@@ -84,13 +84,13 @@ def visitor_of(request: gr.Request | None, allowance: ServerLimits) -> Client:
 
 
 def locate_images(given: Given) -> dict[str, Path | None]:
-    """Where each of the pictures lies, by its argument's name."""
+    """Return the path of each picture by its argument's name."""
     paths = {name: upload_path(given[name], what) for name, what in PICTURES.items()}
     return {**paths, "begun": resolve_init_image(given)}
 
 
 def validate(given: Given) -> dict[str, str]:
-    """What is wrong with each argument on its own, in a sentence, before anything waits in line."""
+    """Return what is wrong with each argument, as sentences by name, before a job is queued."""
     found = {}
     for name, what in PICTURES.items():
         try:
@@ -109,8 +109,8 @@ def validate(given: Given) -> dict[str, str]:
 
 
 def settings_from_arguments(given: Given) -> Settings:
-    """The settings, with those of a preset where they were left at their defaults: Gradio does
-    not tell what was left out from what was chosen to be the default."""
+    """Return the settings; a preset fills in those left at their defaults. Gradio cannot tell an
+    omitted argument from one equal to its default."""
     chosen = {name: given[name] for name in FIELDS}
     if given["preset"]:
         chosen = {name: value for name, value in chosen.items() if value != DEFAULTS[name]}
@@ -118,7 +118,7 @@ def settings_from_arguments(given: Given) -> Settings:
 
 
 def resolve_init_image(given: Given) -> Path | None:
-    """The picture to go on with: an upload, or what came of an earlier run."""
+    """Return the picture to start from: an upload, or the result of an earlier job."""
     picture, run_id = upload_path(given["begun"], PICTURES["begun"]), given["go_on"]
     if not run_id:
         return picture
@@ -128,7 +128,8 @@ def resolve_init_image(given: Given) -> Path | None:
 
 
 def picture_of(run_id: object) -> Path:
-    """The finished picture of a run. Raises `StyletxError` if there is none, yet or any more."""
+    """Return the finished picture of a job. Raises `StyletxError` if there is none, yet or any
+    more."""
     known = isinstance(run_id, str) and re.fullmatch("[0-9a-f]{32}", run_id)
     if not known or not folder_of(str(run_id)).is_dir():
         raise StyletxError("The picture of that run is no longer here; please paint it again.")
@@ -139,7 +140,7 @@ def picture_of(run_id: object) -> Path:
 
 
 def exported(run_id: object, kind: object) -> Path:
-    """The finished picture of a run, or the film of its making, as a file of a kind."""
+    """Return the finished picture of a job, or its film, as a file of a format."""
     if not isinstance(kind, str) or kind not in EXPORT_FORMATS:
         *others, last = EXPORT_FORMATS
         raise StyletxError(f"kind is {quote(kind)}, but must be {', '.join(others)} or {last}.")

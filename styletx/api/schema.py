@@ -1,4 +1,4 @@
-"""The arguments of the API: names, defaults, descriptions."""
+"""Arguments of the API: names, defaults, descriptions."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -48,7 +48,7 @@ ARGUMENTS = {  # of the API, beside the settings
 
 
 def argument(name: str) -> str:
-    """What an argument of the API is, where no setting says it."""
+    """Return the description of an API argument that is no setting."""
     stem, _, place = name.partition("_")
     known = ARGUMENTS.get(name) or ARGUMENTS[f"{stem}_" if f"{stem}_" in ARGUMENTS else stem]
     return known.format(place=place or 1)

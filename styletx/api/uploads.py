@@ -1,4 +1,4 @@
-"""What visitors upload: looked at before it waits in line, and read when its turn has come."""
+"""Uploaded pictures: checked before they wait in the queue, read when their turn comes."""
 
 import base64
 import hashlib
@@ -29,8 +29,8 @@ def load_images(
     settings: Settings,
     over: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
-    """What `stylize` is to look at, read now, as large as is of use: each file once, one after the
-    other. Raises `Busy` when that is `over` before the last of them."""
+    """Return the pictures as arguments of `stylize`, each file read once, no larger than useful.
+    Raises `Busy` if the job is `over` meanwhile."""
 
     @cache
     def seen(path: Path | None) -> Any:
@@ -46,9 +46,9 @@ def load_images(
 
 
 def upload_path(file: Upload, what: str) -> Path | None:
-    """Where an upload lies: Gradio lets through only what is in its cache or our assets.
+    """Return the path of an upload; Gradio admits only files in its cache or in our assets.
 
-    Raises `StyletxError` if it is plainly no picture, before it waits in line.
+    Raises `StyletxError` if it is no picture, before a job is queued.
     """
     if not file:
         return None
@@ -62,7 +62,7 @@ def upload_path(file: Upload, what: str) -> Path | None:
 
 
 def check_upload(path: Path) -> None:
-    """Raises `ImageError` for what is plainly no picture that is taken here."""
+    """Raise `ImageError` if the file is no picture that is accepted here."""
     most, known = ServerLimits.of().max_pixels * MEGA, path.stat()
     with LOOKING:
         if told := upload_problem(path, known.st_mtime_ns, known.st_size, most):
@@ -71,8 +71,8 @@ def check_upload(path: Path) -> None:
 
 @lru_cache(maxsize=1000)
 def upload_problem(path: Path, written: int, size: int, most: float) -> str:
-    """What is wrong with a file as it was `written`, in a sentence, if anything is. A call names a
-    file more than once, and whoever wants to harm names it often."""
+    """Return what is wrong with a file, or "". Cached, since a call names a file several times, and
+    an attacker many times."""
     try:
         check_header(path, most)
     except ImageError as error:
@@ -81,7 +81,7 @@ def upload_problem(path: Path, written: int, size: int, most: float) -> str:
 
 
 def save_data_url(url: str, what: str) -> Path | None:
-    """A picture that came as a data: address, among the uploads; None if it is none."""
+    """Save a data: URL among the uploads and return its path; None for any other URL."""
     if not url.startswith("data:"):
         return None
     try:

@@ -1,4 +1,4 @@
-"""The command line: paint, or the command that the first word names."""
+"""Command line: runs the command that the first word names, else paints."""
 
 import sys
 from importlib import import_module
@@ -12,7 +12,7 @@ MODULES = {  # each with a function of the command's name, imported only for it:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 when the work was done, 1 with a sentence on stderr; argparse exits with 2."""
+    """Return 0 when the work was done, else 1 with a sentence on stderr; argparse exits with 2."""
     words = sys.argv[1:] if arguments is None else arguments
     command = "paint"
     if words and words[0] in MODULES.keys() - {"paint"}:  # which may be a photo's name

@@ -1,4 +1,4 @@
-"""The options that commands which paint share, one for each setting."""
+"""Options shared by the commands that paint: one for each setting."""
 
 import argparse
 from collections.abc import Sequence
@@ -23,20 +23,20 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
 
 
 def add_settings(parser: argparse.ArgumentParser, init_picture: bool = False) -> None:
-    """An option for every setting; on request, `init` may be a picture as well."""
+    """Add an option for every setting; with `init_picture`, --init may name a picture as well."""
     for name in FIELDS:
         free = "; or a picture to go on with" if name == "init" and init_picture else ""
         parser.add_argument("--" + name.replace("_", "-"), **described(name, free))
 
 
 def settings_in(given: argparse.Namespace) -> dict[str, Any]:
-    """The settings that were asked for, by name."""
+    """Return the settings that were given, by name."""
     return {name: value for name, value in vars(given).items() if name in FIELDS}
 
 
 def described(name: str, free: str = "") -> dict[str, Any]:
-    """A setting in argparse's words, and what it may be `free` of these. Left out, it is what the
-    preset or the default says."""
+    """Return argparse's arguments for a setting, with its choices unless it is `free`. An omitted
+    option keeps the preset's or the default value."""
     allowed, default = FIELDS[name], getattr(Settings(), name)
     words: Sequence[str] | None = None
     among, more = "", ""

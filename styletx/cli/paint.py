@@ -1,4 +1,4 @@
-"""The command line: python -m styletx photo.jpg painting.jpg -o painted.png --size 768"""
+"""The paint command: python -m styletx photo.jpg painting.jpg -o painted.png --size 768"""
 
 import argparse
 import sys
@@ -34,7 +34,8 @@ from .parser import Parser
 
 
 def paint(arguments: list[str]) -> int:
-    """0 when the picture was painted, 1 with a sentence on stderr; argparse exits with 2."""
+    """Return 0 when the picture was painted, else 1 with a sentence on stderr; argparse exits with
+    2."""
     given = parser().parse_args(arguments)
     chosen = settings_in(given)
     begun_at = Path(chosen.pop("init")) if is_picture(chosen.get("init")) else None
@@ -76,7 +77,7 @@ def paint(arguments: list[str]) -> int:
 
 
 def settings_of(recipe: Recipe | None, name: str | None, chosen: Mapping[str, Any]) -> Settings:
-    """Those of the recipe or of the preset of that name, with what is `chosen` besides."""
+    """Return the settings of the recipe or of the preset, with the `chosen` ones replaced."""
     if recipe is None:
         return settings_from(name, chosen)
     if name:
@@ -85,7 +86,7 @@ def settings_of(recipe: Recipe | None, name: str | None, chosen: Mapping[str, An
 
 
 def named_inputs(given: argparse.Namespace, begun: Path | None) -> dict[str, Path | None]:
-    """The pictures by the names that the API gives them."""
+    """Return the pictures by their API arguments' names."""
     styles, masks = (
         zip(n, p, strict=False) for n, p in ((STYLES, given.paintings), (MASKS, given.masks))
     )
@@ -99,7 +100,7 @@ def named_inputs(given: argparse.Namespace, begun: Path | None) -> dict[str, Pat
 
 
 def is_picture(init: object) -> bool:
-    """Whether the option --init names a file rather than one of its words."""
+    """Return whether --init names a file rather than one of its choices."""
     if not isinstance(init, str) or init in ("", *INITS):  # argparse makes a list of --init=--
         return False
     try:
@@ -109,7 +110,7 @@ def is_picture(init: object) -> bool:
 
 
 def show_progress(events: Events, output: Path, inputs: Inputs) -> None:
-    """Show how far it is, and save the result with its recipe; on Ctrl-C, the picture so far."""
+    """Show a progress bar, and save the result with its recipe; on Ctrl-C, the picture so far."""
     latest: Event | None = None
     with tqdm(unit="step", disable=None) as bar:
         try:
@@ -132,7 +133,7 @@ def show_progress(events: Events, output: Path, inputs: Inputs) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The pictures, and an option for every setting."""
+    """Return the parser: pictures, and an option for every setting."""
     parser = Parser(
         "python -m styletx",
         description="Repaint a photo in the manner of one or more paintings.",
@@ -154,7 +155,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def add_pictures(parser: argparse.ArgumentParser) -> None:
-    """What is read and what is written."""
+    """Add the arguments for what is read and written."""
     parser.add_argument("photo", type=Path, help="the picture to repaint")
     parser.add_argument(
         "paintings", type=Path, nargs="+", metavar="painting", help="the pictures in whose manner"

@@ -1,4 +1,4 @@
-"""What the commands of the command line have in common: how they refuse, and how they end."""
+"""Argument parser and exit status, shared by all commands."""
 
 import argparse
 import sys
@@ -12,14 +12,14 @@ MOST = 300  # letters of a sentence about an option
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong in a sentence, however long that is which is wrong."""
+    """An argument parser that says what is wrong in one sentence of bounded length."""
 
     def error(self, message: str) -> NoReturn:
         super().error(shorten(message.rstrip("."), MOST) + ("." if len(message) <= MOST else ""))
 
 
 def run_command(work: Callable[[], None]) -> int:
-    """0 when the work was done; 1 with a sentence on stderr when it could not be."""
+    """Return 0 when the work was done; 1 with a sentence on stderr if it failed."""
     try:
         work()
     except StyletxError as error:

@@ -1,4 +1,4 @@
-"""Colour statistics of a picture, and giving one picture the colours of another."""
+"""Colour statistics of a picture, and colour transfer between two."""
 
 import torch
 from torch import Tensor

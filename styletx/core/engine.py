@@ -1,4 +1,4 @@
-"""Paint one picture in the style of others, reporting as it goes: `stylize`."""
+"""`stylize`: paint one picture in the style of others, and report progress."""
 
 import logging
 import math
@@ -32,7 +32,7 @@ MAX_RESTARTS = 3  # times that a run may fall back to its last good canvas
 
 
 class LevelSetup(NamedTuple):
-    """What the steps of a level go by: the pictures, the wishes, and eyes to see with."""
+    """Everything a level's optimization needs: images, loss terms and the network."""
 
     scene: LevelInputs
     terms: Sequence[Term]
@@ -88,7 +88,8 @@ def resume_or_check_time(
     tracker: ProgressTracker,
     after: Progress | None,
 ) -> RunInputs:
-    """What is left to do: all of it, if there is time enough, or what follows the last report."""
+    """Resume from `after`, or check that the time budget can be met; return the inputs to go on
+    with."""
     tracker.provenance = extractor.provenance
     if after is None:
         check_time_budget(levels, inputs, extractor, tracker)
@@ -104,7 +105,7 @@ def set_up_level(
     extractor: FeatureExtractor,
     known: StyleStatisticsCache | None = None,
 ) -> tuple[Tensor, LevelSetup]:
-    """The canvas of a level, from what is `painted` so far, and what its steps go by."""
+    """Return the first canvas of a level, from what is `painted` so far, and its setup."""
     scene = inputs.at_level(level, extractor.device)
     canvas = (
         initial_canvas(level, scene, inputs)
@@ -121,8 +122,8 @@ def check_time_budget(
     extractor: FeatureExtractor,
     tracker: ProgressTracker,
 ) -> None:
-    """Where there is a time to keep, see whether it can be: a step at the first level is timed, as
-    the best of a few, since the first wakes everything up and any may be disturbed."""
+    """Raise `SettingsError` if a time budget cannot be met. One step of the first level is timed,
+    the best of a few: the first is slow, and any may be disturbed."""
     if not inputs.settings.seconds or not levels[0].steps or extractor.device.type != "cpu":
         return
     seconds = math.inf
@@ -139,7 +140,7 @@ def check_time_budget(
 def run_level(
     canvas: Tensor, setup: LevelSetup, settings: Settings, tracker: ProgressTracker
 ) -> Generator[Progress, None, None]:
-    """Take the steps of a level on `canvas`, in place, and report when that is due."""
+    """Optimize `canvas` in place through a level, and yield reports when due."""
     for step, losses in optimize(canvas, setup, settings, tracker):
         tracker.record(step, losses)
         if tracker.report_due:
@@ -150,12 +151,11 @@ def run_level(
 def optimize(
     canvas: Tensor, setup: LevelSetup, settings: Settings, tracker: ProgressTracker
 ) -> Iterator[tuple[int, dict[str, Tensor]]]:
-    """Improve `canvas` in place. When a report is due, after the first and before the last step,
-    hand back control with the number of steps taken and the losses; only then does anything wait
-    for the device.
+    """Optimize `canvas` in place; yield steps taken and losses when a report is due, and after the
+    first and before the last step. Only then does anything wait for the device.
 
-    Where those are not finite, goes back to the last canvas that was seen to be good and makes half
-    as large steps; raises `Diverged` when that does not help.
+    If the losses are not finite, return to the last good canvas with half the learning rate. Raises
+    `Diverged` if that does not help.
     """
     learning_rate = settings.learning_rate
     good, first, failures = canvas.clone(), tracker.step, 0
@@ -182,7 +182,7 @@ def optimize(
 
 
 def reduced_learning_rate(learning_rate: float, failures: int) -> float:
-    """The learning rate for another attempt after so many before; raises `Diverged` after a few."""
+    """Return the learning rate after so many failures; raise `Diverged` after a few."""
     if failures == MAX_RESTARTS:
         raise Diverged(
             f"The numbers became infinite {failures + 1} times, the last time with a learning rate "
@@ -196,7 +196,8 @@ def reduced_learning_rate(learning_rate: float, failures: int) -> float:
 
 @torch.enable_grad()
 def losses_and_gradient(canvas: Tensor, setup: LevelSetup) -> tuple[dict[str, Tensor], Tensor]:
-    """The losses of the canvas, and the gradient of their total with respect to its pixels."""
+    """Return the losses of the canvas, and the gradient of their total with respect to its
+    pixels."""
     painted = canvas.detach().requires_grad_()
     losses = evaluate(setup.terms, setup.scene.around(painted), setup.extractor)
     (gradient,) = torch.autograd.grad(losses["total"], painted)

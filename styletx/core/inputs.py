@@ -1,5 +1,4 @@
-"""What one run is asked for, level by level: where it begins, what it is to satisfy, how it is
-shown."""
+"""Inputs of a run at each level: photo, paintings, regions, the initial canvas."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,24 +33,22 @@ WeightedImages = Sequence[tuple[Tensor, float]]  # paintings (1, 3, H, W), and t
 
 
 class LevelInputs(NamedTuple):
-    """The pictures as large as one level is painted: the photo (1, 3, H, W), how far each pixel is
-    painted at all (1, 1, H, W), None for wholly, and the regions with the paintings they follow."""
+    """Images at the size of one level: the photo (1, 3, H, W), the painted mask (1, 1, H, W) or
+    None for all, and each region with its weighted paintings."""
 
     photo: Tensor
     painted_mask: Tensor | None
     regions: Sequence[tuple[Tensor | None, WeightedImages]]
 
     def around(self, canvas: Tensor) -> Tensor:
-        """What there is to see: the canvas, and the photo where nothing is painted."""
+        """Return the canvas, with the photo where nothing is painted."""
         return canvas if self.painted_mask is None else self.photo.lerp(canvas, self.painted_mask)
 
 
 @dataclass(frozen=True)
 class RunInputs:
-    """A tidy photo, the regions of a picture of (width, height) `size`, and what is wished for.
-
-    `begun` is the picture to go on with, if there is one.
-    """
+    """Inputs of a run: a normalized photo, the regions of a picture of (width, height) `size`, and
+    the settings. `begun` is the picture to start from, if any."""
 
     content: Image.Image
     regions: Sequence[Region]
@@ -60,7 +57,7 @@ class RunInputs:
     size: tuple[int, int]
 
     def at_level(self, level: Level, device: torch.device) -> LevelInputs:
-        """The pictures as they are seen at this level."""
+        """Return the images at the size of this level."""
         photo = to_tensor(self.content, level.size, device)
         if self.settings.colors == "luminance":
             photo = to_grayscale(photo)
@@ -78,8 +75,8 @@ class RunInputs:
     def style_image(
         self, style: Style, level: Level, photo: Tensor, where: Tensor | None
     ) -> Tensor:
-        """The painting (1, 3, H, W) as large as it is looked at beside a canvas of this level, in
-        the colours that it is to teach."""
+        """Return the painting (1, 3, H, W) at the size that matches this level, recoloured if the
+        settings ask for it."""
         size = style_image_size(style.picture.size, level, self.settings.style_scale)
         painting = to_tensor(style.picture, size, photo.device)
         if self.settings.colors == "photo":
@@ -90,28 +87,28 @@ class RunInputs:
 
     @cached_property
     def painted_mask(self) -> Tensor | None:
-        """How far each pixel of the result is painted; None: all of them are."""
+        """Return how much of each pixel is painted (1, 1, H, W); None if all are."""
         parts = [region.where for region in self.regions if region.where is not None]
         return torch.stack(parts).sum(dim=0) if parts else None
 
     @cached_property
     def visible_mask(self) -> Tensor | None:
-        """1 where the photo is to be seen at all; None: everywhere."""
+        """Return 1 where the photo is not transparent (1, 1, H, W); None if it is nowhere."""
         return alpha_mask(self.content, self.size)
 
     @cached_property
     def photo(self) -> Tensor:
-        """The photo as large as the result."""
+        """Return the photo at the size of the result."""
         return to_tensor(self.content, self.size, torch.device("cpu"))
 
     @cached_property
     def colors(self) -> Tensor:
-        """Oklab's two colours of the photo (1, 2, H, W)."""
+        """Return the photo's two Oklab colour channels (1, 2, H, W)."""
         return to_oklab(self.photo)[:, 1:]
 
     def render(self, canvas: Tensor) -> Image.Image:
-        """The canvas of any level as a picture of the final size, with all that is kept of the
-        photo: its colours, its unpainted parts, its transparency."""
+        """Return a canvas of any level as a picture of the final size, with the kept parts of the
+        photo: colours, unpainted regions, transparency."""
         image = resize_tensor(canvas, self.size)
         if self.settings.colors == "luminance":
             image = with_colors(image.cpu(), self.colors)
@@ -130,7 +127,8 @@ def prepare_inputs(
     keep: Image.Image | None,
     begun: Image.Image | None,
 ) -> tuple[Sequence[Level], RunInputs]:
-    """The plan and the pictures of a run. Raises `StyletxError` where they do not go together."""
+    """Return the levels and the inputs of a run. Raises `StyletxError` if they do not go
+    together."""
     content, styles = normalize(content), prepared_styles(styles)
     if begun is not None:
         begun = drop_alpha(normalize(begun, "The picture to go on with"))
@@ -142,13 +140,13 @@ def prepare_inputs(
 
 
 def longest_side(begun: Image.Image | None) -> int:
-    """Of a picture to go on with; 0 of none."""
+    """Return the longest side of the picture to start from, 0 without one."""
     return 0 if begun is None else max(begun.size)
 
 
 def initial_canvas(level: Level, scene: LevelInputs, task: RunInputs) -> Tensor:
-    """The first canvas: what was begun already, the photo, or the photo or noise in the paintings'
-    colours, as far as the style is wanted. Where no steps follow, the photo in these colours."""
+    """Return the first canvas (1, 3, H, W): the picture to start from, the photo, or photo or noise
+    in the paintings' colours, in proportion to the style weight below 1."""
     settings, first = task.settings, scene.photo
     if settings.paints and task.begun is not None:
         fitted = ImageOps.fit(task.begun, level.size, Image.Resampling.LANCZOS)
@@ -164,8 +162,8 @@ def initial_canvas(level: Level, scene: LevelInputs, task: RunInputs) -> Tensor:
 
 
 def recolor_by_region(image: Tensor, scene: LevelInputs) -> Tensor:
-    """`image` (1, 3, H, W) with the colours of the paintings of each region. Values may leave
-    [0, 1]."""
+    """Return `image` (1, 3, H, W) in the colours of each region's paintings. Values may leave [0,
+    1]."""
     recolored, claimed = torch.zeros_like(image), torch.zeros_like(image[:, :1])
     for where, paintings in scene.regions:
         mixed = torch.zeros_like(image)
@@ -178,7 +176,7 @@ def recolor_by_region(image: Tensor, scene: LevelInputs) -> Tensor:
 
 
 def noise(like: Tensor, seed: int, grain: int) -> Tensor:
-    """As large as the picture `like`, with so many pixels to a grain."""
+    """Return noise in the shape of `like`, with `grain` pixels to each value."""
     generator, (height, width) = torch.Generator().manual_seed(seed), like.shape[2:]
     grains = torch.rand(1, 3, -(-height // grain), -(-width // grain), generator=generator)
     return resize_tensor(grains, (width, height)).to(like)

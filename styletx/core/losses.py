@@ -1,4 +1,4 @@
-"""How far one thing is from another. Pure functions of tensors: no weights, no layers, no state."""
+"""Distances between features, and between pixels. Pure functions of tensors."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""When the device's memory does not suffice: what to say of it."""
+"""Out-of-memory errors as a sentence, with a size that fits."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from .pyramid import COARSEST_SIDE, Level
 
 @contextmanager
 def translate_out_of_memory(levels: Sequence[Level], level: Level) -> Iterator[None]:
-    """Turn the one failure that people can act on into advice."""
+    """Raise `OutOfMemory`, with advice, for any error that means so."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
@@ -28,7 +28,7 @@ def translate_out_of_memory(levels: Sequence[Level], level: Level) -> Iterator[N
 
 
 def size_that_fits(levels: Sequence[Level], level: Level) -> str:
-    """Advice: the level below did fit; where there is none, half the size is a fair guess."""
+    """Return advice: the size of the level below, which did fit, or half the size."""
     below = levels[: levels.index(level)]
     if below:
         return f"A size of {max(below[-1].size)} did fit."
@@ -39,7 +39,8 @@ def size_that_fits(levels: Sequence[Level], level: Level) -> str:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """On the CPU, and in some libraries below torch, it has no error of its own."""
+    """Return whether an error means so. On the CPU, and in libraries below torch, it has no type of
+    its own."""
     told = str(error).lower()
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
         words in told

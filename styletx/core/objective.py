@@ -1,4 +1,4 @@
-"""What the painted picture is asked to satisfy: a list of weighted, named terms."""
+"""The objective: a list of weighted, named terms, each with its targets."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
@@ -20,10 +20,8 @@ Statistics = Mapping[str, tuple[Tensor, ...]]  # of each layer
 
 
 class Term(NamedTuple):
-    """One wish: its name for the reader, its weight for the user, its measure for the optimiser.
-
-    The measure takes the picture (1, 3, H, W) and its features at `layers`, and gives a scalar.
-    """
+    """One term of the loss: name, weight, the layers it needs, and its measure. The measure maps
+    the picture (1, 3, H, W) and its features at `layers` to a scalar."""
 
     name: str
     weight: float
@@ -32,8 +30,8 @@ class Term(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """How features are compared: by the `error` between themselves for content, between their
-    `statistics` for style."""
+    """How features are compared: an error of the features for content, of their statistics for
+    style."""
 
     statistics: Callable[[Tensor, Tensor | None], tuple[Tensor, ...]]
     content_error: Callable[[Tensor, Tensor], Tensor]
@@ -60,12 +58,11 @@ CLASSIC = Comparison(
 
 
 class StyleStatisticsCache:
-    """The statistics of paintings that were looked at lately, for runs that share paintings. They
-    are those of one network: what another saw is forgotten. It is no cache that anybody finds
-    there: whoever wants it hands it to each run."""
+    """Cache of the statistics of recent paintings, for runs that share paintings. It belongs to one
+    network, and is emptied for another."""
 
     def __init__(self, most: int = 32) -> None:
-        """Of one painting at one size they take up to 3 MB."""
+        """Hold at most `most` entries, of up to 3 MB each."""
         self.most = most
         self.seen_by: FeatureExtractor | None = None
         self.statistics: dict[tuple[bytes, tuple[str, ...], Comparison], Statistics] = {}
@@ -77,8 +74,8 @@ class StyleStatisticsCache:
         compared: Comparison,
         extractor: FeatureExtractor,
     ) -> Statistics:
-        """Those of a painting (1, 3, H, W), which is looked at only if nobody has done so before:
-        known by its numbers, so that it does not matter where it comes from."""
+        """Return the statistics of a painting (1, 3, H, W), from the cache if its pixels were seen
+        before."""
         if extractor is not self.seen_by:
             self.seen_by, self.statistics = extractor, {}
         numbers = blake2b(str(painting.shape).encode())
@@ -98,7 +95,7 @@ def style_statistics(
     extractor: FeatureExtractor,
     known: StyleStatisticsCache | None,
 ) -> Statistics:
-    """The statistics of a painting (1, 3, H, W), unless they are known."""
+    """Return the statistics of a painting (1, 3, H, W), cached if there is a cache."""
     if known is not None:
         return known.get(painting, layers, compared, extractor)
     return compared.per_layer(extractor(painting, layers))
@@ -107,7 +104,7 @@ def style_statistics(
 def content_term(
     content: Features, layers: LayerWeights, weight: float, compared: Comparison = RELATIVE
 ) -> Term:
-    """Show what the photo shows: its features at each of the layers."""
+    """Return the content term: the error of the photo's features at the layers."""
     targets = {layer: content[layer].float() for layer in layer_names(layers)}
 
     def measure(_: Tensor, features: Features) -> Tensor:
@@ -126,8 +123,8 @@ def style_term(
     where: Tensor | None = None,
     compared: Comparison = RELATIVE,
 ) -> Term:
-    """Have the paintings' statistics, of each as much as the share beside it; in a region only, if
-    `where` (1, 1, H, W) says how much of each pixel, from 0 to 1, belongs to it."""
+    """Return the style term: the error of the paintings' statistics, weighted by their shares;
+    within the region `where` (1, 1, H, W), from 0 to 1, if given."""
     region = mask_per_layer(where, layer_names(layers))
 
     def measure(_: Tensor, features: Features) -> Tensor:
@@ -145,7 +142,7 @@ def style_term(
 
 
 def mask_per_layer(where: Tensor | None, layers: Iterable[str]) -> dict[str, Tensor]:
-    """A region (1, 1, H, W) as large as the activations of each layer; nothing of None."""
+    """Return a region (1, 1, H, W) at the size of each layer; empty for None."""
     if where is None:
         return {}
     height, width = where.shape[2:]
@@ -154,7 +151,7 @@ def mask_per_layer(where: Tensor | None, layers: Iterable[str]) -> dict[str, Ten
 
 
 def interpolate_statistics(near: Statistics, far: Statistics, part: float) -> Statistics:
-    """From one to the other, as far as `part` of the way."""
+    """Return statistics between `near` and `far`, at `part` of the way."""
     return {
         layer: tuple(n.lerp(f, part) for n, f in zip(near[layer], far[layer], strict=True))
         for layer in near
@@ -162,7 +159,8 @@ def interpolate_statistics(near: Statistics, far: Statistics, part: float) -> St
 
 
 def composition_term(coarse: Tensor, weight: float) -> Term:
-    """Stay, seen from a distance, what the coarser level painted: `coarse` is (1, 3, H, W)."""
+    """Return the term that keeps what the coarser level painted, seen from a distance; `coarse` is
+    (1, 3, H, W)."""
     target = downsampled(coarse)
 
     def measure(image: Tensor, _: Features) -> Tensor:
@@ -172,7 +170,7 @@ def composition_term(coarse: Tensor, weight: float) -> Term:
 
 
 def smoothness_term(weight: float) -> Term:
-    """Let neighbouring pixels differ little."""
+    """Return the total variation term."""
     return Term("smoothness", weight, (), lambda image, _: total_variation(image))
 
 

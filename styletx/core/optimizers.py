@@ -1,4 +1,4 @@
-"""One step downhill at a time: L-BFGS on the pixels, held within what a picture can show."""
+"""Optimizers of the pixels: L-BFGS and Adam, with bounded steps."""
 
 from typing import Protocol
 
@@ -14,19 +14,20 @@ TINY = 1e-12
 
 
 class Optimizer(Protocol):
-    """Whatever changes the canvas that it was made for, given its gradient (1, 3, H, W)."""
+    """Changes the canvas that it was made for, given its gradient (1, 3, H, W)."""
 
     def step(self, gradient: Tensor) -> None: ...
 
 
 def optimizer_for(canvas: Tensor, settings: Settings, learning_rate: float) -> Optimizer:
-    """As the settings want it; the `learning_rate` may be lower than theirs by now."""
+    """Return the optimizer of the settings, with this `learning_rate`, which may be lower than
+    theirs."""
     kind = Adam if settings.optimizer == "adam" else LBFGS
     return kind(canvas, learning_rate)
 
 
 class Adam:
-    """torch's own, which knows no limits to the pixels."""
+    """torch's Adam, with the pixels clamped to [0, 1]."""
 
     def __init__(self, canvas: Tensor, learning_rate: float) -> None:
         self.canvas, self.adam = canvas, torch.optim.Adam([canvas], lr=learning_rate)
@@ -37,14 +38,13 @@ class Adam:
 
 
 class LBFGS:
-    """Limited-memory BFGS (Nocedal & Wright, 2006, algorithm 7.4) for one picture.
+    """Limited-memory BFGS (Nocedal & Wright, 2006, algorithm 7.4) for one picture, as Gatys et al.
+    (2016) use it.
 
-    Gatys et al. (2016) use it as well. Here no line search tries how far to go, which would cost
-    another look through the network: each step is taken at once, but none further than the learning
-    rate: the root mean square of what it changes, in pixel values from 0 to 1. Without either,
-    as in torch's own, the classic objective is often infinite.
-
-    Doubtful curvature weighs nothing instead of being tested for: so nothing waits for the device.
+    There is no line search, which would cost further passes through the network. Each step is taken
+    at once, and bounded by the learning rate: the root mean square of its changes, in pixel values
+    from 0 to 1. Without either, as in torch, the classic objective often becomes infinite. Doubtful
+    curvature gets zero weight instead of a test, so that nothing waits for the device.
     """
 
     def __init__(self, canvas: Tensor, learning_rate: float) -> None:
@@ -67,7 +67,7 @@ class LBFGS:
         self.canvas.sub_(move.clamp_(-farthest, farthest)).clamp_(0, 1)
 
     def remember(self, move: Tensor, change: Tensor) -> None:
-        """That `move` of the canvas brought this `change` of the slope."""
+        """Record that `move` of the canvas made this `change` of the gradient."""
         bend = dot(move, change)
         sound = bend > SOUND * move.norm() * change.norm()
         weight = torch.where(sound, 1 / bend, 0)
@@ -75,7 +75,7 @@ class LBFGS:
         self.curvature = [*self.curvature, (move, change, weight)][-REMEMBERED:]
 
     def newton(self, gradient: Tensor) -> Tensor:
-        """The gradient times the inverse of the curvature, as far as that is known."""
+        """Return the inverse Hessian, as far as it is known, times the gradient."""
         move, shares = gradient.clone(), []
         for moved, change, weight in reversed(self.curvature):
             shares.append(weight * dot(moved, move))
@@ -91,5 +91,5 @@ def dot(one: Tensor, other: Tensor) -> Tensor:
 
 
 def rms(change: Tensor) -> Tensor:
-    """Root mean square."""
+    """Return the root mean square."""
     return change.square().mean().sqrt()

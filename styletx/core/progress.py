@@ -1,4 +1,4 @@
-"""How far a run has come, and when that is reported."""
+"""Progress of a run, and when it is reported."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ PREVIEW_COST_FACTOR = 5  # times as long as showing what is painted
 
 
 class ProgressTracker:
-    """Where a run stands, when that is reported, and how."""
+    """Progress of a run: its losses, its times, its reports."""
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class ProgressTracker:
         report_every: float,
         show: Callable[[Tensor], Image.Image],
     ) -> None:
-        """`show` makes a picture of the final size of a canvas of any level."""
+        """Use `show` to render a canvas of any level as a picture of the final size."""
         self.levels, self.settings, self.report_every = levels, settings, report_every
         self.show = show
         self.timer = StepTimer(levels, settings.seconds)
@@ -41,21 +41,21 @@ class ProgressTracker:
 
     @property
     def seconds(self) -> float:
-        """Since the run began."""
+        """Return the seconds since the run began."""
         return monotonic() - self.started
 
     @property
     def report_due(self) -> bool:
-        """Whether it is time for a report."""
+        """Return whether it is time for a report."""
         return self.seconds - self.reported >= self.report_interval
 
     @property
     def steps(self) -> int:
-        """How many steps this level is to take, as far as is known now."""
+        """Return how many steps this level is to take, as far as is known now."""
         return self.timer.steps[self.timer.level_index]
 
     def resume(self, after: Progress) -> None:
-        """Count on from the last report of this run, which broke off somewhere else."""
+        """Continue from the last report of this run, which was interrupted elsewhere."""
         self.started -= after.seconds
         self.done, self.moved = after.level - 1, after.moved + 1
         self.first = self.timer.resume(self.done, after.step)
@@ -65,7 +65,7 @@ class ProgressTracker:
         self.timer.start_level(level, self.seconds)
 
     def record(self, step: int, losses: dict[str, Tensor]) -> None:
-        """After `step` steps of this level: what the canvas is worth."""
+        """Record the losses after `step` steps of this level."""
         self.step, self.losses = step, losses
         self.timer.observe(step, self.seconds)
 

@@ -1,4 +1,4 @@
-"""How large, and in which order: the plan from coarse to fine. Arithmetic only."""
+"""The plan of levels from coarse to fine: sizes, steps, layers. Arithmetic only."""
 
 from dataclasses import dataclass
 
@@ -22,11 +22,8 @@ TILING_COST = 1.3  # times as long as at once: once for what is seen, once more 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One pass of the optimiser: at which (width, height), for how many steps, seeing what.
-
-    `refines` marks a level above others, the finest and all that are large: there the composition
-    stands already, and only brush strokes are added.
-    """
+    """One level: (width, height), steps, layers. `refines` marks a level whose composition is fixed
+    by the levels below: it adds brush strokes only."""
 
     size: tuple[int, int]
     steps: int
@@ -36,7 +33,7 @@ class Level:
 
     @property
     def cost(self) -> float:
-        """Relative time of one step."""
+        """Return the relative time of one step."""
         width, height = self.size
         seen = deepest(layer_names(self.style_layers + self.content_layers))
         twice = TILING_COST if width * height > MAX_UNTILED_PIXELS else 1
@@ -44,14 +41,13 @@ class Level:
 
 
 def plan(shape: tuple[int, int], settings: Settings, begun: int = 0) -> tuple[Level, ...]:
-    """The levels for a picture of (width, height) `shape`, coarse first.
+    """Return the levels for a picture of (width, height) `shape`, coarse first.
 
-    Sizes halve from the final one down to `COARSEST_SIDE`; all levels get the same number of steps.
-    With fewer steps than levels the coarsest are left out, unless `seconds` decide how many steps
-    there will be. Where a picture of `begun` pixels on its longest side is to be gone on with, only
-    larger levels come, or the final one alone. The method of Gatys et al. knows one size only.
-    Where no steps are wanted, there is one level without any.
-    Raises `SettingsError` where the short side would be too narrow for the network.
+    Sizes halve from the final one down to `COARSEST_SIDE`, with the same number of steps each. With
+    fewer steps than levels the coarsest are left out, unless `seconds` decide the steps. From a
+    picture of `begun` pixels on its longest side, only larger levels follow, or the final one
+    alone. The method of Gatys et al. knows one size. Without steps there is one level without any.
+    Raises `SettingsError` if the short side is too narrow for the network.
     """
     check_width(shape, settings.size)
     sizes = sizes_for(shape, settings, begun)
@@ -68,7 +64,7 @@ def plan(shape: tuple[int, int], settings: Settings, begun: int = 0) -> tuple[Le
 
 
 def sizes_for(shape: tuple[int, int], settings: Settings, begun: int) -> list[int]:
-    """The longest sides of the levels."""
+    """Return the longest sides of the levels."""
     sizes = [settings.size]
     most = settings.size if settings.seconds else settings.steps  # as many levels as there can be
     if settings.method == "gatys" or not settings.paints:
@@ -81,7 +77,7 @@ def sizes_for(shape: tuple[int, int], settings: Settings, begun: int) -> list[in
 
 
 def level_of(size: tuple[int, int], steps: int, settings: Settings, stands: bool) -> Level:
-    """A level of (width, height) `size`; `stands` says whether there is a composition already."""
+    """Return a level of (width, height) `size`; `stands` says whether the composition is fixed."""
     style, content = (
         parse_layers("", text) for text in (settings.style_layers, settings.content_layers)
     )
@@ -96,7 +92,7 @@ def level_of(size: tuple[int, int], steps: int, settings: Settings, stands: bool
 
 
 def fit(shape: tuple[int, int], longest: int) -> tuple[int, int]:
-    """The same shape with its longest side at `longest`."""
+    """Return the same shape with its longest side at `longest`."""
     width, height = (max(1, round(side * longest / max(shape))) for side in shape)
     return width, height
 
@@ -118,16 +114,15 @@ def check_width(shape: tuple[int, int], size: int) -> None:
 
 
 def max_useful_side(settings: Settings) -> int:
-    """The longest side at which any picture need be read: twice what is looked at, which cannot be
-    told from more; and not so small that the shape would be rounded."""
+    """Return the longest side at which a picture need be read: twice what the network sees, and not
+    so small that the shape would be rounded."""
     wanted = round(2 * settings.size * max(1, settings.style_scale))
     return min(MAX_SIZE, max(SHAPELY, wanted))
 
 
 def style_image_size(shape: tuple[int, int], level: Level, scale: float = 1) -> tuple[int, int]:
-    """At which (width, height) a painting is looked at: as large as the level, so that strokes
-    keep their size relative to the picture, but not enlarged, which would teach blur; that times
-    `scale`, for strokes of another size."""
+    """Return the (width, height) of a painting at a level: as large as the level times `scale`, so
+    that strokes keep their size relative to the picture; never enlarged, which would teach blur."""
     wide_enough = 2 * MIN_SIDE * max(shape) / min(shape)
     longest = max(shape)
     side = min(longest, max(*level.size, wide_enough)) * scale

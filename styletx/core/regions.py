@@ -1,4 +1,4 @@
-"""Who paints where: the paintings, their shares, their regions, and what stays a photograph."""
+"""Regions of the picture: which paintings each follows, and what stays the photo."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,16 +22,15 @@ CPU = torch.device("cpu")
 
 
 class Region(NamedTuple):
-    """A part of the picture and the paintings it follows, with shares that add up to 1. `where`
-    (1, 1, H, W) says how far, from 0 to 1, each pixel of the result belongs to it; None: wholly."""
+    """A region and its styles, with shares that add up to 1. `where` (1, 1, H, W) is how much of
+    each pixel, from 0 to 1, belongs to it; None: all."""
 
     where: Tensor | None
     styles: Sequence[Style]
 
 
 def check_styles(given: Sequence[tuple[object, object, object]]) -> None:
-    """Of each painting its picture, its share and its mask, whatever these are: raises
-    `StyletxError` where they do not go together."""
+    """Raise `StyletxError` if pictures, shares and masks of the paintings do not go together."""
     if not given or all(picture is None and mask is None for picture, _, mask in given):
         raise StyletxError(NO_PAINTING)
     if len(given) > MOST_PAINTINGS:
@@ -50,7 +49,7 @@ def check_styles(given: Sequence[tuple[object, object, object]]) -> None:
 
 
 def prepared_styles(styles: Sequence[Style]) -> list[Style]:
-    """The styles that have a share, with tidy pictures. Raises `StyletxError`."""
+    """Return the styles with a share, their pictures normalized. Raises `StyletxError`."""
     check_styles([(style.picture, style.share, style.mask) for style in styles])
     return [
         replace(style, picture=flatten_alpha(normalize(style.picture)))
@@ -62,11 +61,11 @@ def prepared_styles(styles: Sequence[Style]) -> list[Style]:
 def build_regions(
     styles: Sequence[Style], keep: Image.Image | None, photo: Image.Image, size: tuple[int, int]
 ) -> list[Region]:
-    """The regions of a picture of (width, height) `size`: one for each painting with a mask, and
-    one that the others share. Where masks overlap, they take turns evenly; grey is in between.
+    """Return the regions of a picture of (width, height) `size`: one for each painting with a mask,
+    and one that the others share.
 
-    What is white in `keep` belongs to nobody.
-    Raises `StyletxError` where a mask has another shape than the photo.
+    Overlapping masks share evenly; grey is in between. White in `keep` belongs to no region. Raises
+    `StyletxError` for a mask of another shape than the photo's.
     """
     own = [style for style in styles if style.mask is not None]
     shared = [style for style in styles if style.mask is None]
@@ -87,7 +86,7 @@ def build_regions(
 
 
 def check_regions(regions: Sequence[Region], shows: Tensor | None) -> None:
-    """Raises `StyletxError` where one of the regions is nowhere, or is nowhere to be seen."""
+    """Raise `StyletxError` if a region is empty, or wholly transparent."""
     parts = [intersect(region.where, shows) for region in regions]
     if any(part is not None and part.mean() < MIN_REGION_AREA for part in parts):
         raise StyletxError(
@@ -97,27 +96,27 @@ def check_regions(regions: Sequence[Region], shows: Tensor | None) -> None:
 
 
 def intersect(where: Tensor | None, shows: Tensor | None) -> Tensor | None:
-    """What of a region is to be seen; None: everything is."""
+    """Return the visible part of a region; None: everything."""
     if where is None or shows is None:
         return shows if where is None else where
     return where * shows
 
 
 def alpha_mask(photo: Image.Image, size: tuple[int, int]) -> Tensor | None:
-    """1 for each pixel (1, 1, H, W) that shows, however faintly, else 0; None where all do."""
+    """Return 1 for each pixel (1, 1, H, W) that shows, however faintly, else 0; None if all do."""
     if photo.mode == "RGB":
         return None
     return to_tensor(photo.getchannel("A").convert("RGB"), size, CPU)[:, :1].gt(0).float()
 
 
 def normalized_shares(styles: Sequence[Style]) -> list[Style]:
-    """The styles with shares that add up to 1."""
+    """Return the styles with shares that add up to 1."""
     whole = sum(style.share for style in styles)
     return [replace(style, share=style.share / whole) for style in styles]
 
 
 def mask_tensor(mask: Image.Image, shape: tuple[int, int], size: tuple[int, int]) -> Tensor:
-    """(1, 1, H, W) from 0, black or transparent, to 1, white, at another (width, height) `size`."""
+    """Return a mask (1, 1, H, W) at (width, height) `size`: 0 black or transparent, 1 white."""
     tidied = normalize(mask, "The mask")
     (width, height), (mask_width, mask_height) = shape, tidied.size
     if abs(mask_width * height - width * mask_height) > MAX_ASPECT_ERROR * mask_width * height:
@@ -130,5 +129,5 @@ def mask_tensor(mask: Image.Image, shape: tuple[int, int], size: tuple[int, int]
 
 
 def resized(where: Tensor, size: tuple[int, int], device: torch.device) -> Tensor:
-    """A region as large as a level of (width, height) `size`."""
+    """Return a region at a level of (width, height) `size`."""
     return interpolate(where, size[::-1], mode="area").to(device)

@@ -1,4 +1,4 @@
-"""The terms of the loss of one level, and their weights."""
+"""Terms of the loss at one level, and their weights."""
 
 from torch import Tensor
 
@@ -34,9 +34,8 @@ def build_terms(  # noqa: PLR0913
     extractor: FeatureExtractor,
     known: StyleStatisticsCache | None = None,
 ) -> list[Term]:
-    """L = α·L_content + β·L_style at this level, with everything that does not change computed
-    once. Where a level refines, content is the photo's details, and the coarse composition is kept
-    as well."""
+    """Return the terms of L = α·L_content + β·L_style at this level, with all targets computed
+    once. A level that refines keeps the details of the photo and the coarse composition."""
     alpha, beta, toward = term_weights(settings)
     compared = CLASSIC if settings.method == "gatys" else RELATIVE
     if level.refines:
@@ -69,10 +68,10 @@ def build_terms(  # noqa: PLR0913
 
 
 def term_weights(settings: Settings) -> tuple[float, float, float]:
-    """α, β, and how far the style that is wanted lies from the photo's own towards the paintings'.
+    """Return α, β, and how far the target style lies from the photo's own towards the paintings'.
 
-    A strength below 1 wants less of a style, and not, as a smaller β would, the whole of it less
-    strongly, which paints the network's grid; above 1 the content fades until, at 10, none is left.
+    A strength below 1 moves the target; a smaller β instead would paint the network's grid. Above 1
+    the content fades until, at 10, none is left.
     """
     alpha, strength = settings.content_weight, settings.style_weight
     if settings.method == "gatys":

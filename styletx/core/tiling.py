@@ -1,4 +1,4 @@
-"""Look at a large picture in bands: the same activations and the same gradient in less memory."""
+"""Features of large pictures, computed in bands: same values and gradients, less memory."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -16,8 +16,8 @@ Forward = Callable[[Tensor, Collection[str]], Mapping[str, Tensor]]  # a picture
 
 
 class Band(NamedTuple):
-    """The rows from `top` to `bottom` of a picture, seen in all that their activations depend on:
-    the rows from `start` to `stop`."""
+    """A band of a picture: the rows from `top` to `bottom`, with all rows that their activations
+    depend on, from `start` to `stop`."""
 
     top: int
     bottom: int
@@ -25,18 +25,19 @@ class Band(NamedTuple):
     stop: int
 
     def crop_full(self, activation: Tensor, side: int) -> Tensor:
-        """Its own rows in a whole activation, which has a row for `side` of the picture's."""
+        """Return the band's own rows of a whole activation with a row per `side` rows of the
+        picture."""
         return activation[:, :, self.top // side : self.bottom // side]
 
     def crop_own(self, activation: Tensor, side: int) -> Tensor:
-        """Its own rows in an activation of nothing but the band."""
+        """Return the band's own rows of an activation of the band alone."""
         return activation[
             :, :, (self.top - self.start) // side : (self.bottom - self.start) // side
         ]
 
 
 def bands(height: int, width: int, layer: str) -> list[Band]:
-    """The bands in which a large picture is looked at as deep as `layer`."""
+    """Return the bands in which a large picture is seen, as deep as `layer`."""
     before = LAYERS[: LAYERS.index(layer) + 1]
     side = stride(layer)
     reach = sum(stride(name) // (2 if name.startswith("pool") else 1) for name in before)
@@ -54,8 +55,8 @@ def bands(height: int, width: int, layer: str) -> list[Band]:
 
 
 class TiledFeatures(Function):
-    """Activations seen a band at a time, and once more for their gradient: the same numbers in
-    less memory and a third more time."""
+    """Features computed band by band, and again for their gradient: the same numbers in less memory
+    and a third more time."""
 
     @staticmethod
     def forward(

@@ -1,4 +1,4 @@
-"""How fast a run goes: the seconds that are left, and the steps that a time allows. Arithmetic."""
+"""Step times: seconds left, and the steps that a time budget allows. Arithmetic only."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,10 +15,10 @@ BEGINNING = 2  # steps' worth of time for a level's targets, and for its first s
 
 
 class StepTimer:
-    """The clock of one run over its levels, each of which takes its `steps`.
+    """Times the steps of a run over its levels. Times are seconds from the start of the run.
 
-    Times are seconds from the start of the run. With a `budget` of seconds the steps are not those
-    of the plan: all levels get the same number, as many as the speed seen so far allows.
+    With a `budget` in seconds, all levels get the same number of steps, as many as the measured
+    speed allows.
     """
 
     def __init__(self, levels: Sequence[Level], budget: float = 0) -> None:
@@ -29,20 +29,20 @@ class StepTimer:
         self.speed: float | None = None  # seconds per unit of `Level.cost`
 
     def resume(self, at: int, step: int) -> int:
-        """So many steps of all were taken somewhere else, the last of them at level `at`: how many
-        of that level's. With a budget nobody knows, and those before are taken for all of them."""
+        """Convert a total step count from another worker into steps of level `at`. With a time
+        budget the split is unknown; all are attributed to earlier levels."""
         if self.budget and at:
             self.steps[:at] = [step, *[0] * (at - 1)]
         return step - sum(self.steps[:at])
 
     def start_level(self, level: Level, now: float) -> None:
-        """The targets of `level` are set, and its first step comes next."""
+        """Start timing `level`; its first step comes next."""
         self.level_index, self.begun = self.levels.index(level), None
         self.reallocate(0, now)
 
     def observe(self, step: int, now: float) -> None:
-        """So many steps of this level are taken. The first, in which the device gets used to the
-        size, is not timed."""
+        """Record that `step` steps of this level are taken. The first, which warms up, is not
+        timed."""
         if step > 0 and self.begun is None:
             self.begun = step, now
         elif self.begun is not None and step > self.begun[0]:
@@ -51,7 +51,8 @@ class StepTimer:
         self.reallocate(step, now)
 
     def seconds_left(self, step: int) -> float | None:
-        """Seconds from now to the end, at `step` of this level; None before anything was timed."""
+        """Return the seconds to the end, at `step` of this level; None before anything was
+        timed."""
         if self.speed is None:
             return None
         slow = BEGINNING - 1 if step == 0 else 0
@@ -62,12 +63,12 @@ class StepTimer:
 
     @property
     def levels_left(self) -> Sequence[Level]:
-        """The levels after this one."""
+        """Return the levels after this one."""
         return self.levels[self.level_index + 1 :]
 
     def reallocate(self, step: int, now: float) -> None:
-        """Give this level and those after it as many steps as fit into what is left of the budget:
-        n each, of which this level has `step` behind it, and each later one a beginning before."""
+        """Give this level and the later ones n steps each, as many as the rest of the budget
+        allows. This level has taken `step` of them; each later one needs time to begin."""
         if not self.budget or self.speed is None:
             return
         cost, later = (
@@ -81,12 +82,9 @@ class StepTimer:
     def check_budget(
         self, seconds: float, now: float, shape: tuple[int, int], settings: Settings, begun: int = 0
     ) -> None:
-        """Before anything is painted: one step of the first level took so many `seconds`.
-
-        Raises `SettingsError` where what is left of the budget does not allow one step of each
-        level, with the largest size at which a picture of (width, height) `shape` can be painted,
-        where one of `begun` pixels is gone on with.
-        """
+        """Raise `SettingsError` if the budget does not allow one step of each level, where one step
+        of the first took `seconds`. The message names the largest size that fits a picture of
+        (width, height) `shape`, started from one of `begun` pixels."""
         self.speed = max(seconds, INSTANT) / self.levels[0].cost
         needed, affordable = one_pass(self.levels), (self.budget - now) / self.speed
         if needed <= affordable:
@@ -100,20 +98,20 @@ class StepTimer:
 
 
 def estimated_cost(settings: Settings) -> float:
-    """The cost of all steps of a square picture, to compare runs of which no more is known."""
+    """Return the cost of all steps of a square picture, to compare runs."""
     levels = plan((settings.size, settings.size), settings)
     return 1 + sum(level.steps * level.cost for level in levels)  # at least something
 
 
 def one_pass(levels: Sequence[Level]) -> float:
-    """The cost of one step at each level."""
+    """Return the cost of one step at each level."""
     return sum((1 + BEGINNING) * level.cost for level in levels)
 
 
 def largest(
     shape: tuple[int, int], settings: Settings, begun: int, affordable: float
 ) -> int | None:
-    """The largest size below that of the settings of which rehearsal and one pass cost no more."""
+    """Return the largest size below that of the settings whose timing and one pass cost no more."""
     for size in range(settings.size - 16, MIN_SIZE - 1, -16):
         try:
             levels = plan(shape, replace(settings, size=size), begun)

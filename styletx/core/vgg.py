@@ -1,4 +1,4 @@
-"""What VGG19 sees: the activations of its layers, by the names the papers give them."""
+"""VGG19 feature extractor: activations of its layers, by the names the papers give them."""
 
 import time
 from collections.abc import Collection, Mapping
@@ -23,9 +23,9 @@ MIN_SPEEDUP = 1.3  # how much faster bfloat16 must be, so that a noisy measureme
 
 
 class FeatureExtractor(nn.Module):
-    """Activations of named layers. It holds weights and no more, so all runs may share one.
+    """VGG19 up to the deepest wanted layer. It holds weights only, so all runs may share one.
 
-    Convolutions work in `precision`; activations come in it as well.
+    Convolutions and activations are in `precision`.
     """
 
     mean: Tensor
@@ -53,7 +53,7 @@ class FeatureExtractor(nn.Module):
 
     @property
     def provenance(self) -> dict[str, str]:
-        """Whose weights, and where and how precisely they are used, in words."""
+        """Return weight source, and device with dtype, as strings for the report."""
         precision = str(self.precision).removeprefix("torch.")
         return {"weights": self.source, "device": f"{self.device.type}, {precision}"}
 
@@ -70,7 +70,7 @@ class FeatureExtractor(nn.Module):
         )
 
     def forward_untiled(self, image: Tensor, wanted: Collection[str]) -> Features:
-        """The same, the whole picture at once."""
+        """Do the same for the whole picture at once."""
         found: dict[str, Tensor] = {}
         activation = ((image - self.mean) / self.std).to(
             self.precision, memory_format=torch.channels_last
@@ -92,11 +92,11 @@ class FeatureExtractor(nn.Module):
 
 
 class ConvReLU(Function):
-    """A convolution and its ReLU, with the border repeated.
+    """A convolution and its ReLU, with replicated borders.
 
-    VGG was trained with zeros beyond the border. Statistics see them as a dark frame, and paint
-    coloured fringes; the border repeated paints none. The gradient is written out because autograd
-    would keep three copies of every activation for it; one, which the next layer sees, is enough.
+    VGG was trained with zero padding. Style statistics see zeros as a dark frame and paint coloured
+    fringes; replicated borders do not. The gradient is written out because autograd would keep
+    three copies of every activation; one, which the next layer reads, is enough.
     """
 
     @staticmethod
@@ -124,11 +124,11 @@ def vgg19(
     weights: str | Weights | None = None,
     precision: torch.dtype | None = None,
 ) -> FeatureExtractor:
-    """The one copy of these weights on this device, loaded the first time it is asked for.
+    """Return the network with these weights on this device, loaded once.
 
     `weights` are their source as in `weights.load`, by default STYLETX_WEIGHTS or the embedded
-    copy, or the weights themselves, of which no copy is kept. `precision` is by default the faster
-    one. Raises `WeightsError`.
+    copy; or the weights themselves, which are not cached. `precision` is by default the faster one.
+    Raises `WeightsError`.
     """
     with _loading:
         precision = precision or fastest_precision(device)
@@ -143,12 +143,13 @@ def _vgg19(device: torch.device, source: str, precision: torch.dtype) -> Feature
 
 
 def is_loaded() -> bool:
-    """Whether a network has been loaded already."""
+    """Return whether a network has been loaded."""
     return _vgg19.cache_info().currsize > 0
 
 
 def best_device() -> torch.device:
-    """Asked when work starts, never at import: the answer may differ between processes."""
+    """Return CUDA, MPS or the CPU. Call it when work starts: the answer may differ between
+    processes."""
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
@@ -156,8 +157,8 @@ def best_device() -> torch.device:
 
 @cache
 def fastest_precision(device: torch.device) -> torch.dtype:
-    """bfloat16 where convolutions are clearly faster in it, else float32, by trying both; on
-    Apple's graphics cards float32, since not all of them have anything else."""
+    """Return bfloat16 if convolutions are clearly faster in it, else float32, by measuring both; on
+    Apple's graphics cards float32, since not all know bfloat16."""
     if device.type == "mps":
         return torch.float32
     seconds = {
@@ -169,7 +170,7 @@ def fastest_precision(device: torch.device) -> torch.dtype:
 
 
 def time_convolution(device: torch.device, precision: torch.dtype) -> float:
-    """Seconds of VGG19's commonest convolution at a modest size: the best of a few."""
+    """Return the seconds of VGG19's commonest convolution at a modest size, the best of five."""
     activation, kernel = (
         torch.ones(*shape, device=device, dtype=precision).to(memory_format=torch.channels_last)
         for shape in ((1, 256, 64, 64), (256, 256, 3, 3))

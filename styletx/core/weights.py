@@ -1,4 +1,4 @@
-"""Where VGG19's weights come from: the embedded copy, torchvision, the Hugging Face Hub, a file."""
+"""VGG19 weights: the embedded copy, torchvision, the Hugging Face Hub, or a file."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""The film of the making: from the photo to the picture, through what was seen on the way."""
+"""Animation of the making, from the photo to the picture."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ QUALITY, EFFORT = 75, 0  # of WebP; more effort saves a sixth of the bytes and t
 
 
 def save_animation(photo: Path, previews: Sequence[Path], picture: Path, film: Path) -> None:
-    """An animated WebP in the file `film`, of the result's shape. Raises `ImageError`."""
+    """Write an animated WebP of the result's shape. Raises `ImageError`."""
     last = frame(picture)
     frames = [frame(path).resize(last.size) for path in (photo, *previews)]
     durations = [FIRST, *[FRAME] * len(previews), LAST]
@@ -34,7 +34,7 @@ def save_animation(photo: Path, previews: Sequence[Path], picture: Path, film: P
 
 
 def frame(path: Path) -> Image.Image:
-    """A picture at the film's size."""
+    """Return a picture at the film's size."""
     picture = flatten_alpha(read_image(path, LONGEST))
     side = min(LONGEST, max(picture.size))
     return ImageOps.contain(picture, (side, side))

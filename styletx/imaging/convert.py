@@ -1,4 +1,4 @@
-"""From the pixels that a file has to upright sRGB of 8 bits, of which all else is made."""
+"""Conversion of any decoded picture to upright, 8-bit sRGB."""
 
 import io
 import logging
@@ -23,8 +23,8 @@ TURNS = {
 
 
 def resizable(picture: Image.Image) -> Image.Image:
-    """The picture with pixels that can be averaged, instead of itself, which is closed if it had
-    others: there is no room for both."""
+    """Return the picture with pixels that can be averaged. One that has to be converted is closed:
+    memory has no room for both."""
     if picture.mode in ("1", "P", "PA", "L", "RGB") and picture.has_transparency_data:
         averaged = picture.convert("RGBA")
     elif picture.mode in ("1", "P", "PA"):
@@ -38,7 +38,7 @@ def resizable(picture: Image.Image) -> Image.Image:
 
 
 def turned(picture: Image.Image) -> Image.Image:
-    """Upright, if EXIF says how the camera was held; EXIF that says nothing is no fault."""
+    """Return the picture upright, as its EXIF says; unreadable EXIF is ignored."""
     try:
         way = TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
     except PILLOW_ERRORS as error:
@@ -48,7 +48,7 @@ def turned(picture: Image.Image) -> Image.Image:
 
 
 def to_eight_bits(picture: Image.Image) -> Image.Image:
-    """16- and 32-bit greys scaled to 8 bits, where Pillow alone would clip them to white."""
+    """Scale 16- and 32-bit greys to 8 bits, where Pillow alone would clip them to white."""
     if not picture.mode.startswith(("I", "F")):
         return picture
     if picture.mode.startswith("I;16"):
@@ -63,7 +63,7 @@ def to_eight_bits(picture: Image.Image) -> Image.Image:
 
 
 def to_srgb(picture: Image.Image) -> Image.Image:
-    """RGB in the colours that the embedded profile means; without one, sRGB is assumed."""
+    """Convert from the embedded profile to sRGB; without one, sRGB is assumed."""
     profile = picture.info.get("icc_profile")
     if picture.mode in ("P", "PA", "1"):  # Pillow warns where transparency is not kept at first
         picture = picture.convert("RGBA" if picture.has_transparency_data else "RGB")

@@ -1,4 +1,4 @@
-"""The border between pictures (PIL, what people have) and tensors (what the network needs)."""
+"""Picture files: open, check, normalize, save."""
 
 import os
 import stat
@@ -47,7 +47,7 @@ def read_image(path: Path | str, longest: int | None = None) -> Image.Image:
 
 
 def limit_size(picture: Image.Image, longest: int | None) -> Image.Image:
-    """The picture itself, not longer than that unless it would become too narrow."""
+    """Return the picture, reduced to `longest` pixels unless it would become too narrow."""
     if longest:
         short, long = sorted(picture.size)
         side = max(longest, -(-SMALLEST_SIDE * long // short))  # a panorama stays wide enough
@@ -64,7 +64,8 @@ def check_header(path: Path, most: float = MOST_PIXELS) -> None:
 
 @contextmanager
 def open_checked(path: Path) -> Iterator[Image.Image]:
-    """A picture of acceptable size, not decoded yet. What goes wrong with it is an `ImageError`."""
+    """Yield a picture of acceptable size, not decoded yet. Whatever is wrong with it raises
+    `ImageError`."""
     try:
         if path.stat().st_size == 0:
             raise ImageError(f"{display_name(path.name)} is empty.")
@@ -119,8 +120,8 @@ def check_size(picture: Image.Image, name: str, most: float = MOST_PIXELS) -> No
 
 
 def normalize(picture: Image.Image, name: str = "This picture") -> Image.Image:
-    """Upright 8-bit sRGB, with an alpha channel only where something shows through: what every
-    later step may rely on. Raises `ImageError`, which calls the picture by its name."""
+    """Return upright 8-bit sRGB, with alpha only where something is transparent. Raises
+    `ImageError`, which calls the picture by `name`."""
     check_size(picture, name)
     upright = turned(picture)
     if upright.mode in ("La", "RGBa"):  # alpha multiplied in, which nothing else converts
@@ -136,7 +137,7 @@ def normalize(picture: Image.Image, name: str = "This picture") -> Image.Image:
 
 
 def flatten_alpha(picture: Image.Image, behind: str = "white") -> Image.Image:
-    """A tidy picture as RGB, with `behind` where it is transparent."""
+    """Return a normalized picture as RGB, with `behind` where it is transparent."""
     if picture.mode == "RGB":
         return picture
     return Image.composite(
@@ -145,8 +146,8 @@ def flatten_alpha(picture: Image.Image, behind: str = "white") -> Image.Image:
 
 
 def drop_alpha(picture: Image.Image) -> Image.Image:
-    """A tidy picture as RGB in its own colours, however little they show; white where they show
-    nothing."""
+    """Return a normalized picture as RGB in its own colours, white where it is fully
+    transparent."""
     if picture.mode == "RGB":
         return picture
     shows = picture.getchannel("A").point(lambda alpha: OPAQUE if alpha else 0)
@@ -154,8 +155,8 @@ def drop_alpha(picture: Image.Image) -> Image.Image:
 
 
 def check_can_save(path: Path, instead_of: Sequence[Path] = ()) -> None:
-    """Before the work, not after it: raises `ImageError` if it is plain that `save` could not write
-    there, or would write over one of the pictures that are to be read."""
+    """Raise `ImageError` if `save` could not write there, or would overwrite a picture that is to
+    be read. Call it before the work."""
     if path.suffix.lower() not in ENDINGS:
         raise ImageError(f"{path} must end in one of {', '.join(ENDINGS)}.")
     if not path.parent.is_dir():
@@ -182,8 +183,8 @@ def save(picture: Image.Image, path: Path | str, quality: int = 95, note: str = 
 
 
 def read_metadata(path: Path) -> str:
-    """What `save` wrote beside the picture in a file; nothing if there is no such note. Raises
-    `ImageError` if it is no picture."""
+    """Return the note that `save` wrote with the picture, or "". Raises `ImageError` if the file is
+    no picture."""
     with open_checked(path) as picture:
         text = picture.info.get(NOTE)
         if isinstance(text, str):

@@ -1,4 +1,4 @@
-"""Small files that would take minutes or gigabytes to read, and how they are noticed beforehand."""
+"""Guards against decompression bombs: small files that would take minutes or gigabytes to read."""
 
 import io
 import re
@@ -37,12 +37,12 @@ SCAN_BEGINS = b"\xff" + SCAN
 
 
 class DecompressionBomb(Exception):
-    """A file that is not to be read. The text goes on where a name began a sentence."""
+    """A file that must not be read. The message continues a sentence that begins with its name."""
 
 
 class MeteredFile:
-    """A file that is read in so many pieces and bytes at most: thousands of comments, or a
-    directory whose entries all mean the same megabyte, are no part of any honest picture."""
+    """A file that raises `DecompressionBomb` beyond so many reads and bytes. No honest picture has
+    thousands of comments, or a directory whose entries share one megabyte."""
 
     def __init__(self, file: IO[bytes], pieces: int, size: float = float("inf")) -> None:
         self.file, self.pieces, self.size = file, pieces, size
@@ -60,7 +60,7 @@ class MeteredFile:
 
 
 def check_scans(path: Path, picture: Image.Image) -> None:
-    """Raises `DecompressionBomb` for a JPEG that passes over its pixels hundreds of times."""
+    """Raise `DecompressionBomb` for a JPEG with hundreds of scans."""
     if picture.format not in ("JPEG", "MPO"):
         return
     content = path.read_bytes()

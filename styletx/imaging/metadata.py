@@ -1,4 +1,4 @@
-"""The text that a finished picture carries, as each file format holds it."""
+"""Metadata of a finished picture, as each file format holds it."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ ASCII = b"ASCII\0\0\0"  # how such a text begins where it is EXIF's user comment
 
 
 def metadata_for(note: str, ending: str) -> dict[str, Any]:
-    """What has Pillow write a note into a file of that format: a text of its own in a PNG, a
-    description in a TIFF, in the others EXIF's comment, which no gallery takes for a caption."""
+    """Return Pillow's options that write a note: a text chunk in PNG, a description in TIFF, else
+    EXIF's user comment, which no gallery shows as a caption."""
     text, exif = PngImagePlugin.PngInfo(), Image.Exif()
     if ending == ".png":
         text.add_text(NOTE, note)

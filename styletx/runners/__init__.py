@@ -1,1 +1,1 @@
-"""Where and in which order runs are painted: here, on ZeroGPU, or on a Ray cluster."""
+"""Where and in which order jobs run: in this process, on ZeroGPU, or on a Ray cluster."""

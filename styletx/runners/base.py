@@ -1,4 +1,4 @@
-"""What every runner can do."""
+"""Protocol of a runner, and the packages that each needs."""
 
 from typing import Any, Protocol
 
@@ -8,7 +8,7 @@ PACKAGES = {"ray": ("ray",), "zerogpu": ("spaces",)}  # which are nobody's but t
 
 
 class Runner(Protocol):
-    """What has the shape of `stylize`, for so many runs at a time."""
+    """A callable with the signature of `stylize`, for several runs at a time."""
 
     most: int  # places that there can ever be
     device: str  # the kind of it that paints
@@ -16,13 +16,13 @@ class Runner(Protocol):
     def __call__(self, *given: Any, **more: Any) -> Events: ...
 
     def places(self) -> int:
-        """How many runs can be painted at once, now."""
+        """Return how many runs can be painted at once, now."""
 
     def warm_up(self) -> None:
-        """Whatever can be done before the first run. Raises `StyletxError`."""
+        """Prepare the first run: load the network, reach the cluster. Raises `StyletxError`."""
 
     def ready(self) -> bool:
-        """Whether a run would begin without delay."""
+        """Return whether a run would start without delay."""
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release all resources."""

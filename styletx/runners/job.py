@@ -1,4 +1,4 @@
-"""A run beside the page: its latest state, its stop, and who is there for it."""
+"""Job: one call of `stylize`, its latest event, its stop, and whether a client still listens."""
 
 import logging
 import time
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 class Client(NamedTuple):
-    """Who wants a run, as far as that is known: a page or a client, and its address."""
+    """The page session or program that submitted a job, and its address; "" where unknown."""
 
     session: str = ""
     address: str = ""
@@ -31,9 +31,9 @@ ANONYMOUS = Client()
 
 
 class Job:
-    """One call of `stylize` that somebody watches. Only its latest event is kept.
+    """One call of `stylize` and its latest event.
 
-    The id is unguessable: who knows it may stop the run.
+    The id is unguessable: it allows to stop the job.
     """
 
     def __init__(
@@ -63,8 +63,8 @@ class Job:
         self.last_polled = clock()  # the last time that somebody was there for it
 
     def execute(self, most: float, unwanted: Callable[["Job"], bool]) -> None:
-        """Drive the generator to its end, to the first event after `stop`, for `most` seconds, or
-        until it is `unwanted`."""
+        """Run to the end, to the first event after `stop`, for `most` seconds, or until
+        `unwanted`."""
         begun = self.clock()
         with closing(self.events(lambda: self.over)) as events:
             for event in events:
@@ -81,13 +81,13 @@ class Job:
                 self.announce()
 
     def stop(self) -> None:
-        """Keep what there is. Returns at once; the thread follows at its next event."""
+        """Keep the latest picture. Returns at once; the thread stops at its next event."""
         self.stopping = True
         self.future.cancel()  # does something only while the run waits for its turn
         self.announce()
 
     def abandon(self) -> None:
-        """Stop, and keep nothing: there is nobody to keep it for."""
+        """Stop and keep nothing, since no client is left."""
         self.abandoned = True
         self.stop()
 
@@ -101,20 +101,24 @@ class Job:
 
     @property
     def idle_seconds(self) -> float:
-        """Seconds since somebody was there for it."""
+        """Return the seconds since a client last listened."""
         return self.clock() - self.last_polled
 
     @property
     def result(self) -> Result | None:
-        """The picture to keep: the finished one, or the latest; None if none was begun."""
+        """Return the finished picture or the latest preview as a result; None before the first
+        event."""
         return (
             Result.from_progress(self.latest) if isinstance(self.latest, Progress) else self.latest
         )
 
     def watch(self, every: float = 0.25) -> Iterator[Event | None]:
-        """The latest event at each change and at least once in `every` seconds: None while the
-        run waits for its turn. The `result` comes last, None if it was stopped before it began;
-        if the run failed, its error is raised, after the last good picture if there is one."""
+        """Yield the latest event at each change and at least every `every` seconds; None while
+        queued.
+
+        The `result` comes last, None if the job was stopped before it started. If the run failed,
+        its error is raised after the last good picture.
+        """
         while not self.over:
             if self.has_listener(self.visitor):
                 self.last_polled = self.clock()
@@ -137,7 +141,7 @@ class Job:
 
     @property
     def outcome(self) -> str:
-        """What became of it, once it has ended, in a word."""
+        """Return how the job ended: finished, stopped, left, late, refused or broken."""
         error = None if self.future.cancelled() else self.future.exception()
         if error is not None and not self.stopping:
             return "refused" if isinstance(error, StyletxError) else "broken"
@@ -148,7 +152,7 @@ class Job:
         return "stopped" if self.latest and not self.abandoned else "left"
 
     def log(self) -> None:
-        """Count it, and write a line of it."""
+        """Count the outcome and write a line to the log."""
         latest = self.latest
         seconds = latest.seconds if latest else 0.0
         metrics.increment("runs", outcome=self.outcome)

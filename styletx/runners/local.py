@@ -1,4 +1,4 @@
-"""Runs in this process."""
+"""Local runner: in this process, one run at a time."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from styletx.events import Events
 
 
 class Local:
-    """In this process, on its best device, one after the other."""
+    """Runs in this process, on its best device, one at a time."""
 
     most = 1
 

@@ -1,4 +1,4 @@
-"""The painter: who is painted next, and where."""
+"""Job queue: which job runs next, and who may submit one."""
 
 import time
 from collections import Counter
@@ -30,12 +30,10 @@ POLL_S, POLL_FAST_S = (
 
 
 class JobQueue:
-    """Paints as many runs at a time as its runner has places, here one: no place is ever shared,
-    whatever becomes of those who watch.
+    """Runs as many jobs at a time as its runner has slots; jobs never share one.
 
-    Addresses take turns, each in order of arrival, so that who asks for much waits behind who asks
-    for little. Nothing is begun to which nobody listens yet; and what is at work when nobody does
-    any more gives way to who does.
+    Clients take turns by address, each in order of arrival. A job starts only while its client
+    listens; a running job without a listener yields to one that has one.
     """
 
     def __init__(
@@ -44,8 +42,8 @@ class JobQueue:
         allowance: ServerLimits = ServerLimits(),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """The runner does the work, by default in this process; visitors have their `allowance`.
-        `clock` tells the time in seconds."""
+        """Use `runner`, by default this process, within the limits of `allowance`. `clock` returns
+        seconds."""
         runner = runner or Local()
         self.stylize: Callable[..., Events] = runner
         self.clock = clock
@@ -58,8 +56,8 @@ class JobQueue:
         self.lock, self.closing = Condition(), False
 
     def submit(self, settings: Settings, pictures: Pictures, visitor: Client = ANONYMOUS) -> Job:
-        """Put a run in line. `pictures` gives what there is to look at when its turn comes: those
-        who wait hold none in memory. Raises `Busy`."""
+        """Queue a job. `pictures` loads its images when its turn comes, so that queued jobs hold
+        none in memory. Raises `Busy`."""
         run = Job(
             lambda over: self.stylize(**pictures(over), settings=settings),
             settings,
@@ -81,8 +79,7 @@ class JobQueue:
         return run
 
     def run_next(self) -> None:
-        """Paint the next of those who wait, once there is a place and somebody listens, unless none
-        is left."""
+        """Wait for a free slot, then run the next job that has a listener."""
         with self.lock:
             while (run := self.next_job()) is None and self.waiting():
                 self.lock.wait(POLL_S if self.full() else POLL_FAST_S)
@@ -97,19 +94,19 @@ class JobQueue:
             run.future.set_result(None)
 
     def next_job(self) -> Job | None:
-        """The run that is begun with now, if there is a place for one to which somebody listens."""
+        """Start and return the next job that has a listener, if a slot is free."""
         return None if self.full() else next(filter(self.try_start, self.waiting()), None)
 
     def waiting(self) -> list[Job]:
-        """The runs that have not begun, the next one first."""
+        """Return the queued jobs, the next one first."""
         return [run for run in self.line() if not (run.future.running() or run.future.done())]
 
     def full(self) -> bool:
-        """Whether a run is at work in every place that there is now."""
+        """Return whether all slots are taken."""
         return sum(run.future.running() for run in self.line()) >= self.places()
 
     def try_start(self, run: Job) -> bool:
-        """Begin with a run, unless nobody wants it yet, or any more."""
+        """Start a job if its client listens; abandon it if its client is gone."""
         if self.should_yield(run):
             run.abandon()
         begun = self.has_listener(run.visitor) and run.future.set_running_or_notify_cancel()
@@ -120,8 +117,8 @@ class JobQueue:
         return begun
 
     def admit(self, visitor: Client) -> None:
-        """Make room for a run of this visitor: runs that are given up go, and of a full line the
-        one to which nobody listens for longest. Raises `Busy`, and then none of them goes."""
+        """Make room for a job of this client: abandoned jobs go and, if the queue is full, the job
+        without a listener for longest. Raises `Busy`, and then removes none."""
         live = [run for run in self.line() if not run.over]
         staying = [run for run in live if run.idle_seconds <= ABANDON_AFTER_S]
         unheard = [
@@ -137,8 +134,8 @@ class JobQueue:
                 run.abandon()
 
     def check_admission(self, visitor: Client, live: Sequence[Job]) -> None:
-        """Raises `Busy` where beside these runs there is no room for one of this visitor, and says
-        when there may be."""
+        """Raise `Busy` if the queue or this client has no room for another job beside `live`, and
+        say when there may be."""
         if self.closing:
             raise Busy("This server is being shut down; please come back in a while.")
         if len(live) >= self.allowance.queue:
@@ -156,18 +153,18 @@ class JobQueue:
             )
 
     def jobs_from(self, visitor: Client) -> list[Job]:
-        """What is to be painted for the visitor's address."""
+        """Return the unfinished jobs of the client's address."""
         runs = list(self.runs.values())
         return [run for run in runs if run.visitor.address == visitor.address and not run.over]
 
     def has_listener(self, visitor: Client) -> bool:
-        """Whether somebody listens to what this visitor is told, as far as that is known."""
+        """Return whether the client listens to its events, as far as that is known."""
         if self.listeners is None or not visitor.session:
             return True
         return visitor.session in self.listeners
 
     def should_yield(self, run: Job) -> bool:
-        """Whether it is time that a run to which nobody listens gives way."""
+        """Return whether a job without a listener should stop for another that has one."""
         if run.idle_seconds > ABANDON_AFTER_S:
             return True
         if run.idle_seconds < YIELD_AFTER_S or self.has_listener(run.visitor):
@@ -183,7 +180,7 @@ class JobQueue:
         run.log()
 
     def line(self) -> list[Job]:
-        """The runs at work, then those that wait, the next one first."""
+        """Return the running jobs, then the queued ones, the next one first."""
         runs = list(self.runs.values())
         return sorted(
             runs,
@@ -195,12 +192,11 @@ class JobQueue:
         )
 
     def ahead_of(self, run: Job) -> int:
-        """How many runs must end before this one begins."""
+        """Return how many jobs must end before this one starts."""
         return max(0, len(self.before(run)) + 1 - self.places())
 
     def estimated_wait(self, run: Job) -> float | None:
-        """About how many seconds until a run begins, if those at work know how long they will
-        take."""
+        """Return about how many seconds until a job starts; None if that is not known yet."""
         return self.wait_after(self.before(run))
 
     def before(self, run: Job) -> list[Job]:
@@ -208,8 +204,11 @@ class JobQueue:
         return line[: line.index(run)] if run in line else []
 
     def wait_after(self, line: Sequence[Job]) -> float | None:
-        """The same after these runs, of which the first are at work: the others are reckoned by
-        their settings to take as long for as much work, each in the place that is free first."""
+        """Return the estimated seconds until all of `line` is done.
+
+        Running jobs report their remaining time. Queued ones are estimated from their settings, at
+        the same speed, each in the slot that is free first.
+        """
         at_work = [run.latest for run in line if run.future.running()]
         known = [one for one in at_work if isinstance(one, Progress)]
         left = sorted(one.seconds_left for one in known if one.seconds_left is not None)
@@ -222,15 +221,15 @@ class JobQueue:
         return left[0]
 
     def stop(self, run_id: str) -> bool:
-        """Stop a run, waiting or at work; False if there is none of that id."""
+        """Stop a job, queued or running; return False if the id is unknown."""
         run = self.runs.get(run_id)
         if run is not None:
             run.stop()
         return run is not None
 
     def close(self, patience: float = 0) -> bool:
-        """Stop every run and take no more. Within `patience` seconds, wait until those who watch
-        have their pictures, and nothing is at work: whether that was so."""
+        """Stop every job and accept no more. Return whether within `patience` seconds all pictures
+        were delivered and nothing runs."""
         deadline = self.clock() + patience
         with self.lock:
             self.closing, runs = True, list(self.runs.values())

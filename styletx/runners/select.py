@@ -1,4 +1,4 @@
-"""Where `stylize` runs: in this process, on ZeroGPU, or on a Ray cluster."""
+"""Runner selection, by STYLETX_RUNNER."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -18,8 +18,8 @@ ZERO_GPU = ("SPACES_ZERO_GPU", ("1", "true"))  # what a Space with such hardware
 
 
 def get_runner(environment: Mapping[str, str] = os.environ) -> Runner:
-    """The runner that STYLETX_RUNNER names, by default this process or, on a Space that has it,
-    ZeroGPU. Raises `SettingsError` where there is no such runner, or not what it needs."""
+    """Return the runner that STYLETX_RUNNER names; by default ZeroGPU on a Space that has it, else
+    this process. Raises `SettingsError` for an unknown runner, or one whose package is missing."""
     variable, values = ZERO_GPU
     default = "zerogpu" if environment.get(variable, "").lower() in values else "local"
     name = environment.get(RUNNER_VARIABLE) or default

@@ -1,4 +1,4 @@
-"""Runs on a card that the Hugging Face Hub lends."""
+"""ZeroGPU runner: on a card that the Hugging Face Hub lends for each run."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,8 +17,8 @@ SPEED = 2e6  # of `pace.effort` in a second: a tenth of what a card of this kind
 
 
 class ZeroGPU(Local):
-    """On a card that the Hub lends to a run: in a process that is forked for it, where alone there
-    is a device, and to which and from which everything is pickled."""
+    """Runs on a card that the Hub lends, in a forked process: only there is a device, and
+    everything is pickled on the way."""
 
     def __init__(self) -> None:
         import spaces
@@ -27,7 +27,8 @@ class ZeroGPU(Local):
         self.lent: Callable[..., Events] = spaces.GPU(duration=duration)(stylize)
 
     def __call__(self, *given: Any, **more: Any) -> Events:
-        """As `stylize`. What the Hub refuses is a `StyletxError`, in its own words."""
+        """Yield events as `stylize` does. The Hub's refusals become `StyletxError` in its own
+        words."""
         from gradio import Error
 
         try:
@@ -36,14 +37,14 @@ class ZeroGPU(Local):
             raise StyletxError(error.message) from error
 
     def warm_up(self) -> None:
-        """Nothing: here is no device."""
+        """Do nothing: this process has no device."""
 
     def ready(self) -> bool:
         return True
 
 
 def duration(content: Any, styles: Any, settings: Settings = Settings(), **more: Any) -> int:
-    """For how many seconds to ask for a card: the shorter, the sooner it is had. The arguments are
-    those of `stylize`."""
+    """Return the seconds of a card to request: the fewer, the sooner it is granted. Takes the
+    arguments of `stylize`."""
     seconds = settings.seconds or estimated_cost(settings) / SPEED
     return round(min(LONG, max(BRIEF, BEGINNING + seconds)))

@@ -1,1 +1,1 @@
-"""The server around the page: its start and end, its limits, and what Gradio leaves open."""
+"""The server around the page: start and shutdown, limits, storage, and patches of Gradio."""

@@ -1,4 +1,4 @@
-"""What is wrong with the body of a call, in a sentence, before Gradio makes of it what it can."""
+"""Validation of the body of an API call, before Gradio parses it."""
 
 import json
 from collections.abc import Iterator
@@ -21,8 +21,8 @@ UNCLEAR = (
 
 
 def check_call(body: bytes, most_data: float) -> None:
-    """Raises `StyletxError` where a call is no object, or asks for a file that nobody uploaded, or
-    brings one of more than so many megabytes."""
+    """Raise `StyletxError` if the body is no JSON object, names a file that was not uploaded here,
+    or carries more than `most_data` megabytes in one file."""
     try:
         call = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -42,7 +42,7 @@ def check_call(body: bytes, most_data: float) -> None:
 
 
 def files(value: Any) -> Iterator[dict[str, Any]]:
-    """Whatever could be taken for a file, however deep it lies."""
+    """Yield every value that Gradio could take for a file, however deeply nested."""
     left = [value]
     while left:
         one = left.pop()
@@ -55,7 +55,7 @@ def files(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def check_file(file: dict[str, Any], most_data: float) -> None:
-    """Raises `StyletxError` if it is not one that was uploaded here, nor ours to show."""
+    """Raise `StyletxError` unless the file was uploaded here or belongs to the app."""
     path, url = file.get("path"), file.get("url")
     for text in (path, url):
         if text is not None and not isinstance(text, str):

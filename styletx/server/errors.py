@@ -1,4 +1,4 @@
-"""Requests that are not answered: why, in a status, a word for the figures, and a sentence."""
+"""Errors as refusals: a status, a reason for the metrics, and a sentence."""
 
 import json
 import logging
@@ -18,15 +18,15 @@ logger = logging.getLogger(__name__)
 
 
 class Refusal(Exception):
-    """A request is not to be answered: with which status, why in a word, and in a sentence."""
+    """A refused request: HTTP status, reason for the metrics, and a sentence for the client."""
 
     def __init__(self, status: int, reason: str, told: str) -> None:
         self.status, self.reason, self.sentence = status, reason, told
 
 
 def to_refusal(error: Exception, path: str = "") -> Refusal:
-    """Any error in a status, a reason and a sentence, counted; with a ticket, and in the log, if it
-    is ours to mend. `path` is that of the request, if it was not yet understood."""
+    """Return and count the refusal for any error. An unexpected one is logged under a ticket.
+    `path` is that of a request that Gradio has not parsed yet."""
     refused = error if isinstance(error, Refusal) else in_words(error, path)
     metrics.increment("refusals", reason=refused.reason)
     return refused
@@ -48,7 +48,7 @@ def in_words(error: Exception, path: str) -> Refusal:
 
 @contextmanager
 def as_gradio_errors() -> Iterator[None]:
-    """Let people on the page read what went wrong."""
+    """Raise every error as a `gr.Error` with a sentence that the page can show."""
     try:
         yield
     except Exception as error:
@@ -56,14 +56,14 @@ def as_gradio_errors() -> Iterator[None]:
 
 
 def cannot_keep(error: Exception) -> str:
-    """Why a file was not written, but not where; which is logged as well."""
+    """Return why a file could not be written, and log it. The path stays private."""
     reason = getattr(error.__cause__ or error, "strerror", None) or "the system does not say why"
     logger.error("nothing can be written: %s", reason)
     return f"The server cannot keep files now: {reason}."
 
 
 def to_response(refused: Refusal) -> PlainTextResponse:
-    """As Gradio's own refusals are answered, which its clients and page know how to show; what else
-    is being sent is not listened to."""
+    """Return the refusal as JSON, as Gradio's clients and page expect it, and close the
+    connection."""
     content, ended = json.dumps({"detail": refused.sentence}), {"connection": "close"}
     return PlainTextResponse(content, refused.status, ended, media_type="application/json")

@@ -1,5 +1,4 @@
-"""What Gradio remembers of pages and calls: little of each, and nothing less of those who listen
-because others ask for much."""
+"""Patches of Gradio 6.31: bounded memory per session, readable errors, a bounded image editor."""
 
 import io
 import os
@@ -26,8 +25,8 @@ from .errors import as_gradio_errors
 
 
 def patch_error_payload() -> None:
-    """Have Gradio say something of calls whose arguments it cannot even read: by itself it answers
-    them with null."""
+    """Send a sentence when the arguments of a call cannot be parsed. Without it Gradio 6.31 sends
+    null."""
 
     def told(error: BaseException | None, show_error: bool) -> dict[str, Any]:
         payload = error_payload(error, show_error)
@@ -42,12 +41,12 @@ NOTHING: dict[str, Any] = {}
 
 
 def patch_session_state() -> None:
-    """Before the page is built: have Gradio describe no session and count no calls.
+    """Skip per-session page descriptions and call statistics. Call this before the page is built.
 
-    By itself it describes every part of the page anew for each visitor and each call, a quarter of
-    a megabyte, for links to a state of the page, which are `closed`; and after each call it
-    computes statistics of the last ten thousand, for a page of figures which is not served.
-    Meanwhile all else waits. (A page with parts that `gr.render` makes would need the former.)
+    Without it Gradio 6.31 describes every component anew for each visitor and call (a quarter of a
+    megabyte, for the deep links that are blocked here), and computes statistics of the last ten
+    thousand calls after each one, while everything else waits. Pages with `gr.render` would need
+    the former.
     """
     os.environ |= {
         "GRADIO_ANALYTICS_MAX_EVENTS": "1",
@@ -64,22 +63,22 @@ def patch_session_state() -> None:
 
 
 def patch_message_queues(page: gr.Blocks, listeners: Counter[str]) -> None:
-    """Once it is built: have it keep the news of those among the `listeners`, however many others
-    there are."""
+    """Keep the messages of sessions in `listeners`, however many others there are. Call this after
+    the page is built."""
     page._queue.pending_messages_per_session = SessionMessages(page, listeners)  # type: ignore[assignment]
 
 
 class SessionMessages(OrderedDict[str, News[Any]]):
-    """What sessions are still to be told. Gradio's own forgets the oldest of 2000 also while
-    somebody listens, whose run then ends, and keeps the rest of what it knows of them for good."""
+    """Pending messages per session. Gradio 6.31 evicts the oldest of 2000 even while a client
+    listens, whose run then ends, and never frees its other maps."""
 
     def __init__(self, page: gr.Blocks, listeners: Counter[str]) -> None:
         super().__init__()
         self.page, self.listeners = page, listeners
 
     def __missing__(self, session: str) -> News[Any]:
-        """What is told to who was forgotten goes nowhere: an error would end Gradio's queue, for
-        everybody and for good."""
+        """Discard messages for an evicted session. A KeyError here would stop Gradio's queue for
+        all users."""
         return News()
 
     def __setitem__(self, session: str, news: News[Any]) -> None:
@@ -91,7 +90,7 @@ class SessionMessages(OrderedDict[str, News[Any]]):
         self.page._queue.pending_event_ids_session.pop(session, None)
 
     def make_room(self) -> None:
-        """Forget the oldest to which nobody listens, as far as there are too many."""
+        """Evict the oldest sessions without a listener, down to the limit."""
         for session in list(self) if len(self) >= CALLS else ():
             if session in self.listeners:
                 self.move_to_end(session)
@@ -104,8 +103,8 @@ class SessionMessages(OrderedDict[str, News[Any]]):
 
 
 def forget_state(holder: StateHolder, session: str) -> None:
-    """What is on the page of a session. A call of a program is one of its own, called as the call,
-    and needs none once it was told its end."""
+    """Drop a session's components. A program's call is a session of its own, and is over once its
+    end was sent."""
     with holder.lock:
         holder.session_data.pop(session, None)
         holder.time_last_used.pop(session, None)
@@ -117,8 +116,8 @@ EDITED = 1024  # pixels on the longest side of the photo that is painted over
 
 
 def patch_image_editor() -> None:
-    """Have Gradio take no more from a brush than one can paint. By itself it makes as many layers
-    as it is told to, and decodes whatever is sent as one."""
+    """Limit what the image editor accepts. Without it Gradio 6.31 creates as many layers as a
+    client names, and decodes any file sent as one."""
     take, decode = gr.ImageEditor.accept_blobs, gr.ImageEditor.preprocess
 
     @wraps(take)
@@ -145,7 +144,7 @@ def patch_image_editor() -> None:
 
 
 def check_layers(payload: EditorData) -> None:
-    """The same for all that comes in files."""
+    """Raise `StyletxError` for a layer, in a file, that the page cannot have drawn."""
     files = [payload.background, payload.composite, *(payload.layers or [])]
     for place, layer in enumerate(files):
         if layer is not None:
@@ -153,13 +152,13 @@ def check_layers(payload: EditorData) -> None:
 
 
 def too_much(painted: Collection[EditorDataBlobs]) -> bool:
-    """Whether that is more than is kept until somebody presses Paint."""
+    """Return whether the drawings exceed what is kept until somebody presses Paint."""
     taken = sum(len(layer or b"") for one in painted for layer in one.layers)
     return len(painted) > AT_ONCE or taken > ROOM
 
 
 def check_layer(place: object, file: Path | io.BytesIO) -> None:
-    """Raises `StyletxError` for a layer that no brush paints here."""
+    """Raise `StyletxError` for a layer that the page cannot have drawn."""
     try:
         with Image.open(file, formats=LAYERS) as layer:
             fits = max(layer.size) <= EDITED

@@ -1,5 +1,4 @@
-"""What every request passes before Gradio sees it: how many, how large, by whom; and how answers
-leave."""
+"""ASGI middleware: limits rate, size and number of requests per client; adds security headers."""
 
 import asyncio
 from collections import Counter
@@ -50,10 +49,10 @@ HEADERS = {
 
 
 class RequestGuard:
-    """An ASGI application around another."""
+    """ASGI middleware around the app."""
 
     def __init__(self, app: App, allowance: ServerLimits, listeners: Counter[str]) -> None:
-        """`listeners` is kept up to date: how many listen to what each session is told."""
+        """Keep `listeners` up to date: the number of open event streams of each session."""
         self.app, self.allowance, self.room = app, allowance, DiskBudget(allowance.max_cache)
         self.listeners = listeners
         rate = allowance.requests_per_second
@@ -96,7 +95,7 @@ class RequestGuard:
             self.inside += Counter()  # keeps what is more than nothing
 
     async def check(self, scope: Message, address: str) -> None:
-        """Raises `Refusal` before anything of the body is read."""
+        """Raise `Refusal` before anything of the body is read."""
         path = path_of(scope)
         if path == HEALTH:
             return
@@ -116,7 +115,7 @@ class RequestGuard:
             raise Refusal(507, "room", NO_ROOM)
 
     def check_line(self, scope: Message, address: str) -> None:
-        """Raises `Refusal` for a call where too many wait, of this address or in all."""
+        """Raise `Refusal` for a call if too many are queued, from this client or in all."""
         line = queued_addresses(scope, self.allowance.proxies)
         if line.count(address) >= self.allowance.calls_per_address:
             raise Refusal(
@@ -126,7 +125,8 @@ class RequestGuard:
             raise Refusal(503, "line", f"{len(line)} calls wait already; please try again soon.")
 
     def check_asked(self, scope: Message, path: str) -> None:
-        """Raises `Refusal` for what nobody may ask, or not this one, or not so much of."""
+        """Raise `Refusal` for a blocked path, a missing password, a body or query that is too
+        long."""
         if is_blocked(path):
             raise Refusal(404, "closed", "There is nothing here.")
         if not is_authorized(scope):
@@ -139,7 +139,7 @@ class RequestGuard:
 
     @contextmanager
     def track_listener(self, scope: Message) -> Iterator[None]:
-        """While a request is answered, count who listens through it."""
+        """Count the listener of this request while it is answered."""
         session = listening_session(scope)
         self.listeners[session] += 1
         try:
@@ -153,7 +153,7 @@ class RequestGuard:
 
     @contextmanager
     def reserve_space(self, scope: Message) -> Iterator[None]:
-        """While an upload comes in, keep room for it."""
+        """Reserve disk space for an upload while it comes in."""
         coming = self.length_of(scope) if path_of(scope) == UPLOAD else 0
         self.coming += coming
         try:
@@ -162,12 +162,13 @@ class RequestGuard:
             self.coming -= coming
 
     def length_of(self, scope: Message) -> int:
-        """The bytes of a body as it is announced; if it is not, the most there may be."""
+        """Return the announced length of a body in bytes, or the largest allowed if none is
+        announced."""
         length = dict(scope["headers"]).get(b"content-length", b"")
         return int(length) if length.isdigit() else int(self.allowance.max_upload * MEGA)
 
     def check_size(self, path: str, size: int) -> None:
-        """Raises `Refusal` for a body of more bytes than such a request may have."""
+        """Raise `Refusal` for a body of more bytes than its kind of request may have."""
         upload = path == UPLOAD
         most = self.allowance.max_upload if upload else self.allowance.max_body
         if size > (most + upload) * MEGA:  # with room for what surrounds the file
@@ -175,7 +176,7 @@ class RequestGuard:
 
 
 class Body:
-    """The body of a request as it comes in, which is counted."""
+    """The body of a request, counted as it comes in."""
 
     def __init__(self, guard: RequestGuard, scope: Message, address: str, receive: Receive) -> None:
         self.guard, self.path, self.address, self.receive = guard, path_of(scope), address, receive
@@ -185,7 +186,8 @@ class Body:
         self.has_files = kind.startswith(b"multipart/") and not self.path.startswith(CALLS)
 
     async def checked_receive(self, scope: Message) -> Receive:
-        """How it is to be read on; that of a call has been read and checked. Raises `Refusal`."""
+        """Return the `receive` for the app. The body of a call is read and validated first. Raises
+        `Refusal`."""
         if scope["method"] != "POST" or not self.path.startswith(CALLS):
             return self.receive_more
         parts = []
@@ -204,7 +206,7 @@ class Body:
         return replayed
 
     async def receive_more(self) -> Message:
-        """The next part. Raises `Refusal` for too much, or too slow."""
+        """Return the next part. Raises `Refusal` if the body is too large or too slow."""
         if self.complete:  # what comes now is that the other side has gone
             return await self.receive()
         try:
@@ -222,21 +224,21 @@ class Body:
         return message
 
     def count_parts(self, body: bytes) -> None:
-        """Raises `Refusal` for so many files at once that others could open none."""
+        """Raise `Refusal` for more files in one body than leave file handles to others."""
         seen = self.tail + body.lower()
         self.parts, self.tail = self.parts + seen.count(PART), seen[1 - len(PART) :]
         if self.parts > PARTS:
             raise Refusal(TOO_MUCH, "size", f"At most {PARTS} files are taken at once.")
 
     def count_signs(self, body: bytes) -> None:
-        """Raises `Refusal` for JSON of so many parts that others would wait until it is read."""
+        """Raise `Refusal` for JSON of more values than can be parsed while others wait."""
         self.signs += 0 if self.has_files else sum(map(body.count, JSON_PUNCTUATION))
         if self.signs > MOST_SIGNS:
             told = f"At most {MOST_SIGNS} brackets and commas are taken at once."
             raise Refusal(TOO_MUCH, "size", told)
 
     async def drain(self) -> None:
-        """Read on to the end, unless it is far away, and forget it."""
+        """Read and discard the rest, up to a limit."""
         left = DRAINED
         while not self.complete and left > 0:
             try:

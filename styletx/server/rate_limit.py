@@ -1,4 +1,4 @@
-"""How much of something each address may have in a time."""
+"""Token bucket per key."""
 
 import time
 
@@ -6,14 +6,14 @@ MAX_KEYS = 10_000  # addresses that are remembered
 
 
 class TokenBucket:
-    """Lets so much of something through for each key, and what was used up back in over time."""
+    """A token bucket per key, refilled at a constant rate."""
 
     def __init__(self, most: float, each_second: float) -> None:
         self.most, self.rate = most, each_second
         self.used: dict[str, tuple[float, float]] = {}  # how much, as of when
 
     def try_acquire(self, key: str, amount: float = 1) -> bool:
-        """Whether there is room for so much more of this key's, which then is used."""
+        """Take `amount` tokens of this key if there are as many; return whether there were."""
         now = time.monotonic()
         used, since = self.used.get(key, (0.0, now))
         used = max(0.0, used - (now - since) * self.rate)

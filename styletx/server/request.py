@@ -1,4 +1,4 @@
-"""What a request tells of itself: who asks, what for, whether they may, what it counts as."""
+"""Properties of a request: client address, path, authorization, cost."""
 
 from collections.abc import MutableMapping
 from ipaddress import IPv4Address, ip_address, ip_network
@@ -37,36 +37,35 @@ ICON, ICONS = "/pwa_icon/", ("192", "512")  # which Gradio draws as large as it 
 
 
 def path_of(scope: Message) -> str:
-    """What is asked for, as Gradio will understand it: without the prefix of a page that a proxy
-    shows below an address of its own."""
+    """Return the path as Gradio sees it, without a proxy's prefix."""
     return get_route_path(scope)
 
 
 def is_blocked(path: str) -> bool:
-    """Whether it is not for anybody."""
+    """Return whether the path is open to nobody."""
     icon = path.startswith(ICON) and path.removeprefix(ICON) not in ICONS
     return icon or path.startswith(CLOSED_BELOW)
 
 
 def request_cost(path: str) -> float:
-    """How many requests one for this counts as: a page needs a hundred files, and one call."""
+    """Return how many requests this one counts as: a page loads a hundred files, a call is one."""
     if path.startswith(OPEN_BELOW):
         return LITTLE
     return MUCH if path.rstrip("/") in COSTLY else 1
 
 
 def called(scope: Message) -> bool:
-    """Whether a program asks what becomes of its call."""
+    """Return whether a program asks for the events of its call."""
     return bool(scope["method"] == "GET" and path_of(scope).startswith(CALLED))
 
 
 def event_of(scope: Message) -> str:
-    """What that call is called."""
+    """Return the id of that call."""
     return path_of(scope).rstrip("/").rsplit("/", 1)[1]
 
 
 def listening_session(scope: Message) -> str:
-    """The session whose news a request asks for, or ""."""
+    """Return the session whose events are requested, or ""."""
     path = path_of(scope).rstrip("/")
     if scope["method"] == "GET" and path == LISTENED:
         return str(HTTPConnection(scope).query_params.get("session_hash", ""))
@@ -78,15 +77,16 @@ def listening_session(scope: Message) -> str:
 
 
 def queued_addresses(scope: Message, proxies: int) -> list[str]:
-    """The addresses of the calls that wait in Gradio's lines: not of runs, which have one of their
-    own and pass through at once."""
+    """Return the client address of each call in Gradio's queues, without painting jobs, which have
+    their own queue."""
     lanes = scope["app"].get_blocks()._queue.event_queue_per_concurrency_id.values()
     calls = [call for lane in lanes if lane.concurrency_limit is not None for call in lane.queue]
     return [address_of(call.request.scope, proxies) for call in calls]
 
 
 def address_of(scope: Message, proxies: int) -> str:
-    """Who asks, as far as the nearest of so many `proxies` knows; else who is connected."""
+    """Return the client's address: from X-Forwarded-For, trusting `proxies` proxies, else the
+    peer's."""
     told = dict(scope["headers"]).get(b"x-forwarded-for", b"").decode("latin-1").split(",")
     if proxies and len(told) >= proxies and told[-proxies].strip():
         return client_network(told[-proxies].strip())
@@ -94,7 +94,7 @@ def address_of(scope: Message, proxies: int) -> str:
 
 
 def client_network(address: str) -> str:
-    """The address, but of IPv6 the network: one visitor has 2**64 addresses there."""
+    """Return the address; of IPv6 its /64 network, since one client has 2**64 addresses there."""
     try:
         ip = ip_address(address.split("%")[0])
     except ValueError:
@@ -105,7 +105,8 @@ def client_network(address: str) -> str:
 
 
 def is_authorized(scope: Message) -> bool:
-    """Whether no password is asked for, or it was given, or this is needed to ask for it."""
+    """Return whether no password is set, or this client has given it, or the path is needed to give
+    it."""
     gradio, path = scope["app"], path_of(scope)
     if getattr(gradio, "auth", None) is None or path in OPEN or path.startswith(OPEN_BELOW):
         return True
@@ -117,8 +118,8 @@ def is_authorized(scope: Message) -> bool:
 
 
 def is_cross_site(scope: Message) -> bool:
-    """Whether a browser asks for another page than ours, which shall not make use of who has given
-    us a password: Gradio lets every page read its answers. To follow a link here is no such use."""
+    """Return whether another site's page makes this request with a visitor's cookies, beyond
+    following a link. Gradio lets every page read its answers."""
     told = HTTPConnection(scope).headers
     followed = scope["method"] == "GET" and told.get("sec-fetch-mode") == "navigate"
     return told.get("sec-fetch-site") == "cross-site" and not followed

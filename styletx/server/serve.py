@@ -1,4 +1,4 @@
-"""The server around the page, from its start to an end that loses nothing."""
+"""Server start and graceful shutdown."""
 
 import asyncio
 import logging
@@ -42,10 +42,11 @@ FETCHING = 0.5  # seconds in which who was told of a picture then may fetch it
 def serve(
     build: Callable[[], gr.Blocks], painter: JobQueue, runner: Runner, **options: Any
 ) -> None:
-    """Serve the page that `build` makes until the process is interrupted or terminated: then every
-    run is stopped, and its picture so far given to who waits for it; and the runner is let go of.
-    `options` are `launch`'s.
-    Raises `StyletxError` where files cannot be kept, `OSError` where the port is taken."""
+    """Serve the page that `build` makes until SIGINT or SIGTERM. Then stop every job, deliver its
+    picture so far, and close the runner. `options` are those of `launch`.
+
+    Raises `StyletxError` if files cannot be written, `OSError` if the port is taken.
+    """
     lock, over = claim_cache(), Event()
     for sent in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sent, lambda *_: over.set())
@@ -82,8 +83,8 @@ def serve(
 
 
 def exit_now() -> NoReturn:
-    """End at once. Python itself would wait for threads that cannot be left in the middle of what
-    they do: a step of a large picture, a look at a large file."""
+    """End the process at once. Python would wait for threads that cannot be interrupted: a step of
+    a large picture, a look at a large file."""
     for tunnel in tunneling.CURRENT_TUNNELS:  # of a public link
         tunnel.kill()  # type: ignore[no-untyped-call]
     sys.stdout.flush()
@@ -91,7 +92,7 @@ def exit_now() -> NoReturn:
 
 
 def apply_patches(allowance: ServerLimits) -> None:
-    """Mend what Gradio, Uvicorn and Pillow leave open to everybody."""
+    """Close what Gradio, Uvicorn and Pillow leave open."""
     install_pillow_guards()
     patch_url_download(allowance)
     patch_error_payload()
@@ -101,7 +102,7 @@ def apply_patches(allowance: ServerLimits) -> None:
 
 
 def health_routes(painter: JobQueue, runner: Runner, over: Event) -> list[Route]:
-    """What those ask who watch over a server: whether it can paint, and what it has done."""
+    """Return the routes /healthz (can it paint?) and /metrics (Prometheus)."""
     room = DiskBudget(painter.allowance.max_cache)
 
     async def health(_: Any) -> JSONResponse:

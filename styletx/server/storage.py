@@ -1,4 +1,4 @@
-"""Where pictures lie on the server, for how long, and how much room they may take."""
+"""Storage of uploads and pictures: folders, expiry, disk budget."""
 
 import hashlib
 import os
@@ -26,21 +26,21 @@ FRESH = 2  # seconds for which a look at the room that is taken counts
 
 
 def runs() -> Path:
-    """The folder of all runs."""
+    """Return the folder of all jobs."""
     return Path(get_upload_folder()) / RUNS
 
 
 def folder_of(run_id: str) -> Path:
-    """Where the pictures of a run lie, or a mask that was brushed. Who is given the address of a
-    picture does not learn the id from it, and so can neither stop the run nor have its film."""
+    """Return the folder of a job's pictures, or of a brushed mask. Its name is a hash: a picture's
+    URL does not reveal the id, which allows to stop the job or fetch its film."""
     return runs() / hashlib.sha256(run_id.encode()).hexdigest()[:32]
 
 
 def claim_cache() -> FileLock:
-    """Take a folder of ours in Gradio's, for all that this server will keep, and hold its lock.
+    """Claim `<GRADIO_TEMP_DIR>/styletx` for this server and lock it.
 
-    What servers that are gone have left there is removed, but for finished pictures, which stay
-    until their time is over. Raises `StyletxError` where nothing can be written.
+    Removes what servers that are gone have left, except finished pictures that have not expired.
+    Raises `StyletxError` if nothing can be written.
     """
     folder = Path(get_upload_folder()) / OURS
     try:
@@ -62,14 +62,14 @@ def claim_cache() -> FileLock:
 
 
 def release_cache(lock: FileLock) -> None:
-    """Let go of the folder: the next server may clear it."""
+    """Release the lock: the next server may clean the folder."""
     tempfile.tempdir = None
     lock.release()
     Path(lock.lock_file).unlink(missing_ok=True)
 
 
 def is_locked(path: Path) -> bool:
-    """Whether a server that is still there has this lock; if not, it goes."""
+    """Return whether a living server holds this lock; remove it otherwise."""
     try:
         with FileLock(path, timeout=0):
             path.unlink(missing_ok=True)
@@ -79,14 +79,14 @@ def is_locked(path: Path) -> bool:
 
 
 def clear(folder: Path) -> None:
-    """Remove uploads, and runs that came to no picture."""
+    """Remove uploads, and jobs without a finished picture."""
     unfinished = [path for path in (folder / RUNS).glob("*") if not any(path.glob("*.png"))]
     for path in [*uploads(folder), *unfinished]:
         remove(path)
 
 
 def uploads(folder: Path) -> list[Path]:
-    """What lies in Gradio's folder beside the runs and locks, each in a folder of its own."""
+    """Return the folders of uploads: all in Gradio's folder but jobs and locks."""
     return [path for path in folder.glob("*") if path.name != RUNS and path.suffix != LOCK]
 
 
@@ -98,8 +98,8 @@ def remove(path: Path) -> None:
 
 
 def sweep() -> None:
-    """Remove what was finished `KEPT` seconds ago, and where nothing was written since; of the
-    uploads as well, where the folder is ours alone."""
+    """Remove jobs and, in a folder of our own, uploads that were last written `KEPT` seconds
+    ago."""
     folder = Path(get_upload_folder())
     alone = folder.name == OURS
     for path in [*runs().glob("*"), *(uploads(folder) if alone else [])]:
@@ -111,7 +111,7 @@ def sweep() -> None:
 
 
 def touch(paths: Iterable[Path | None]) -> None:
-    """Have uploads stay as long as if they had come now, since a run waits for them."""
+    """Renew uploads whose job is still queued, so that they do not expire."""
     for path in paths:
         if path and path.is_relative_to(get_upload_folder()):
             with suppress(OSError):
@@ -119,7 +119,7 @@ def touch(paths: Iterable[Path | None]) -> None:
 
 
 def written(path: Path) -> float:
-    """When the picture of a run was finished, or something written last, in seconds."""
+    """Return when the picture was finished, or else the folder last written, in seconds."""
     if path.parent.name == RUNS and (picture := next(path.glob("*.png"), None)):
         return picture.stat().st_mtime
     inside = path.iterdir() if path.is_dir() else ()
@@ -128,7 +128,7 @@ def written(path: Path) -> float:
 
 
 def keep_sweeping(until: Event) -> None:
-    """Sweep now, and every so often in a thread of its own, until the event is set."""
+    """Sweep now and every `EVERY` seconds, in a thread, until the event is set."""
 
     def work() -> None:
         sweep()
@@ -139,21 +139,21 @@ def keep_sweeping(until: Event) -> None:
 
 
 class DiskBudget:
-    """How much room there is for pictures, looked up anew every few seconds."""
+    """Bytes used for pictures, scanned again every few seconds."""
 
     def __init__(self, most: float) -> None:
-        """`most` is in megabytes."""
+        """Allow `most` megabytes."""
         self.most, self.taken, self.seen = most * MEGA, 0, -float("inf")
 
     def look(self) -> int:
-        """The bytes that are taken."""
+        """Return the bytes in use."""
         if time.monotonic() - self.seen > FRESH:
             self.taken, self.seen = sum(sizes(get_upload_folder())), time.monotonic()
         return self.taken
 
     def full(self, coming: int = 0) -> bool:
-        """Whether nothing more may be written, since with the bytes that are `coming` already it is
-        too much or the disk is full."""
+        """Return whether the budget, or the disk, has no room beside `coming` bytes that are on
+        their way."""
         try:
             free = shutil.disk_usage(get_upload_folder()).free
         except OSError:  # the folder is gone, and is made again by who writes
@@ -162,7 +162,7 @@ class DiskBudget:
 
 
 def sizes(folder: str | os.PathLike[str]) -> Iterator[int]:
-    """The bytes that each file in a folder counts as, however deep."""
+    """Yield the size that each file below a folder counts as, in bytes."""
     try:
         for entry in os.scandir(folder):
             if entry.is_dir(follow_symlinks=False):

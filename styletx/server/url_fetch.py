@@ -1,4 +1,4 @@
-"""Pictures that a program names by an address on the web are fetched from there, with care."""
+"""Download of pictures by URL, from public addresses only, with limits of size and time."""
 
 import asyncio
 import hashlib
@@ -26,8 +26,8 @@ SHOWN = 80  # letters of an address in a sentence
 
 
 def patch_url_download(allowance: ServerLimits) -> None:
-    """Have Gradio fetch as below: by itself it knows no limit of size or time, and says of what it
-    refuses only that something went wrong."""
+    """Replace Gradio 6.31's download, which limits neither size nor time and hides the reason of a
+    failure."""
 
     room, gate = DiskBudget(allowance.max_cache), asyncio.Semaphore(AT_ONCE)
 
@@ -54,7 +54,8 @@ def patch_url_download(allowance: ServerLimits) -> None:
 
 
 async def download(url: str, folder: Path, allowance: ServerLimits) -> Path:
-    """The file at `url`, in a folder of its own within `folder`. Raises `ValueError` in words."""
+    """Download `url` into a folder of its own below `folder`. Raises `ValueError` with the
+    reason."""
     for _ in range(HOPS + 1):
         address = await public_address(url)
         parts = httpx.URL(url)
@@ -82,7 +83,7 @@ async def download(url: str, folder: Path, allowance: ServerLimits) -> Path:
 
 
 async def public_address(url: str) -> str:
-    """An address of the host, if all that it has are public. Raises `ValueError`."""
+    """Return an address of the host if all its addresses are public. Raises `ValueError`."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("it is no address on the web")
@@ -99,14 +100,15 @@ async def public_address(url: str) -> str:
 
 
 def is_public(address: str) -> bool:
-    """Not of this machine, of its network, of a cloud's own services, nor of many at once."""
+    """Return whether an IP address is global: not private, not link-local, no cloud metadata, no
+    multicast."""
     ip = ipaddress.ip_address(address.split("%")[0])
     inner = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None) or ip
     return bool(inner.is_global and not inner.is_multicast and not inner.is_reserved)
 
 
 def place_for(url: str, folder: Path) -> Path:
-    """A new file among the uploads, called as the address calls it."""
+    """Return a new path among the uploads, named like the URL's file."""
     name = re.sub(r"[^\w.-]+", "_", unquote(Path(urlsplit(url).path).name))[-NAME:].lstrip(".-")
     own = folder / hashlib.sha256(uuid4().bytes).hexdigest()
     own.mkdir(parents=True)
@@ -114,7 +116,7 @@ def place_for(url: str, folder: Path) -> Path:
 
 
 async def save_stream(response: httpx.Response, path: Path, most: float) -> Path:
-    """What is answered, in a file; nothing of it if that is more than so many megabytes."""
+    """Write the response to a file. Removes it and raises `ValueError` beyond `most` megabytes."""
     size = 0
     try:
         with path.open("wb") as file:

@@ -1,1 +1,1 @@
-"""The page: its components, and what happens when somebody uses them."""
+"""The page: its components and their event handlers."""

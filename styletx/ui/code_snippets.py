@@ -1,4 +1,4 @@
-"""A run as code: the same picture from Python, from curl, and on the command line."""
+"""Code snippets of a run: the same picture from Python, curl and the command line."""
 
 import json
 import shlex
@@ -19,8 +19,8 @@ Chosen = Mapping[str, Any]  # what differs from the defaults, pictures by the na
 
 
 def chosen(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What of the API's arguments is not at its default. Pictures are named as they were when they
-    were uploaded; one that goes on from a run is left out, since only the page has it."""
+    """Return the API arguments that are not at their defaults. Pictures have their uploaded names;
+    a run to go on from is left out, since only the page has it."""
     found = {
         name: given[name]
         for name, default in DEFAULTS.items()
@@ -36,7 +36,7 @@ def chosen(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def python(given: Mapping[str, Any], url: str) -> str:
-    """For `gradio_client`."""
+    """Return code for `gradio_client`."""
     arguments = [
         f"    {name}=handle_file({value!r}),\n" if name in PICTURES else f"    {name}={value!r},\n"
         for name, value in chosen(given).items()
@@ -53,7 +53,7 @@ def python(given: Mapping[str, Any], url: str) -> str:
 
 
 def curl(given: Mapping[str, Any], url: str) -> str:
-    """For a shell with curl: upload, ask, wait, fetch."""
+    """Return a shell script for curl: upload, submit, wait, fetch."""
     told = chosen(given)
     uploads = [
         f'{name}=$(curl -s -F {shlex.quote(form(told[name]))} "$url/upload" '
@@ -81,17 +81,17 @@ def curl(given: Mapping[str, Any], url: str) -> str:
 
 
 def form(name: str) -> str:
-    """A file as curl's -F takes it, to which some letters mean something."""
+    """Quote a path for curl's -F, which gives some letters a meaning."""
     return 'files=@"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def command_line(given: Mapping[str, Any], url: str = "") -> str:
-    """For a shell with styletx installed."""
+    """Return the command for a shell with styletx installed."""
     return " ".join(["python -m styletx", *words(chosen(given)), "-o painted.png"]) + "\n"
 
 
 def words(told: Chosen) -> Iterator[str]:
-    """The pictures in their order, then the options."""
+    """Return the words of that command: pictures, then options."""
     styles = [name for name in STYLES if name in told]
     places = [STYLES.index(name) for name in styles]
     yield from (shlex.quote(path_of(told[name])) for name in ("content", *styles))
@@ -110,13 +110,12 @@ def words(told: Chosen) -> Iterator[str]:
 
 
 def path_of(name: str | None) -> str:
-    """A file as the command line takes it, which would have one that begins with a dash for an
-    option; or - for none."""
+    """Return a path for the command line, safe where it begins with a dash; - for none."""
     return f"./{name}" if name and name.startswith("-") else name or "-"
 
 
 def build_code(inputs: Components) -> None:
-    """What is chosen on the page as code, once somebody opens it, and as often as it changes."""
+    """Add the code of what is chosen, updated while it is unfolded."""
     with gr.Accordion(CODE, open=False, elem_id="code") as box:
         gr.Markdown(CODE_HELP)
         blocks = [gr.Markdown(elem_id=f"code-{language}") for language in LANGUAGES]
@@ -145,7 +144,7 @@ def build_code(inputs: Components) -> None:
 
 
 def fenced(kind: str, code: str) -> str:
-    """Code as Markdown, which Gradio gives a button to copy it."""
+    """Return code as Markdown, which Gradio shows with a copy button."""
     return f"**{CODES[kind]}**\n```{kind if kind == 'python' else 'bash'}\n{code}```"
 
 

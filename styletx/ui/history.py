@@ -1,4 +1,4 @@
-"""The pictures of a visit: kept, brought back, compared, deleted, and found again."""
+"""History of a visit: pictures kept, restored, compared, deleted."""
 
 import json
 import shutil
@@ -37,7 +37,7 @@ MOST = 24  # pictures in the strip
 
 
 def build_history() -> Components:
-    """The strip of the pictures of this visit."""
+    """Build the strip of the pictures of this visit."""
     gr.Markdown(f"**{strings.YOURS}.** {strings.KEPT}", elem_id="yours")
     strip = gr.Gallery(
         [],
@@ -72,8 +72,8 @@ def build_history() -> Components:
 
 
 def add_entry(run: HistoryEntry, visits: History, content: Upload) -> dict[str, Any]:
-    """Take a run that has come to its end into the visit: what changes on the page, by name. Where
-    there is another photo by now, its picture is not one to go on from."""
+    """Add a finished job to the history; return the updates by name. If the photo has changed
+    meanwhile, its picture cannot be gone on from."""
     if not run.get("caption") or any(visit["run_id"] == run["run_id"] for visit in visits):
         return {}
     visits = [run, *visits][:MOST]
@@ -87,8 +87,8 @@ def ids_of(visits: History) -> list[str]:
 
 
 def restore_history(kept: object, latest: object) -> dict[str, Any]:
-    """What is still here of the pictures whose ids a browser remembers: what changes on the page,
-    by name. One that was finished while it was away is brought back whole."""
+    """Restore the pictures whose ids the browser remembers, as far as they still exist; return the
+    updates by name. One that was finished while the page was away is shown."""
     before, newest = texts(kept), texts([latest])
     ids = list(dict.fromkeys([*newest, *before]))[: MOST + 1]
     visits = [visit for visit in map(visit_of, ids) if visit]
@@ -101,12 +101,12 @@ def restore_history(kept: object, latest: object) -> dict[str, Any]:
 
 
 def texts(told: object) -> list[str]:
-    """What of it are texts, whatever it is: browsers send what they like."""
+    """Return the strings of a list; browsers may send anything."""
     return [text for text in told if isinstance(text, str)] if isinstance(told, list) else []
 
 
 def visit_of(run_id: object) -> HistoryEntry | None:
-    """A finished run as it is kept in the visit; None if it is no longer here."""
+    """Return a finished job as a history entry; None if it has expired."""
     try:
         picture = picture_of(run_id)
         given = json.loads((private_of(picture) / GIVEN).read_text())
@@ -117,14 +117,14 @@ def visit_of(run_id: object) -> HistoryEntry | None:
 
 
 def strip_of(visits: History) -> dict[str, Any]:
-    """The strip with these pictures, as far as they are still there, of which none is chosen."""
+    """Return the strip with the pictures that still exist, none selected."""
     thumbnails = [(folder_of(v["run_id"]) / THUMBNAIL, v["caption"]) for v in visits]
     there = [(str(path), caption) for path, caption in thumbnails if path.is_file()]
     return {"strip": gr.Gallery(there, selected_index=None), **selection_updates([])}
 
 
 def selection_updates(clicked: Sequence[str]) -> dict[str, Any]:
-    """The last two pictures of the strip that were clicked, and what can be done with them."""
+    """Return the last two clicked pictures, and the buttons for them."""
     clicked = list(dict.fromkeys(reversed(clicked)))[:2][::-1]
     return {
         "clicked": clicked,
@@ -134,7 +134,7 @@ def selection_updates(clicked: Sequence[str]) -> dict[str, Any]:
 
 
 def restore_entry(visits: History, place: int, clicked: Sequence[str]) -> dict[str, Any]:
-    """A picture of the strip with all that was given for it: what changes on the page, by name."""
+    """Restore a picture with its inputs and settings; return the updates by name."""
     with as_gradio_errors():
         run = visit_at(visits, place)
         picture, given = picture_of(run["run_id"]), run["given"]
@@ -160,7 +160,7 @@ def restore_entry(visits: History, place: int, clicked: Sequence[str]) -> dict[s
 
 
 def visit_at(visits: History, place: int) -> HistoryEntry:
-    """The visit whose picture stands at a place of the strip, which shows those still there."""
+    """Return the entry at a place of the strip, which shows only those that still exist."""
     there = [v for v in visits if (folder_of(v["run_id"]) / THUMBNAIL).is_file()]
     if not 0 <= place < len(there):
         raise StyletxError(strings.GONE)
@@ -168,7 +168,7 @@ def visit_at(visits: History, place: int) -> HistoryEntry:
 
 
 def two_compared(visits: History, clicked: Sequence[str]) -> dict[str, Any]:
-    """The last two pictures of the strip that were clicked, one over the other."""
+    """Compare the last two clicked pictures."""
     captions = {visit["run_id"]: visit["caption"] for visit in visits}
     two = [run_id for run_id in dict.fromkeys(clicked) if run_id in captions]
     if len(two) < 2:
@@ -180,8 +180,8 @@ def two_compared(visits: History, clicked: Sequence[str]) -> dict[str, Any]:
 
 
 def deleted(visits: History, clicked: Sequence[str], go_on: str) -> dict[str, Any]:
-    """The picture of the strip that was clicked last is gone, here and on the server; also from the
-    page, if it is the one to `go_on` from."""
+    """Delete the last clicked picture, here and on the server; also from the page, if it is the one
+    to `go_on` from."""
     known = {visit["run_id"] for visit in visits}
     if not clicked or clicked[-1] not in known:
         return {"status": strings.CHOOSE_ONE, "said": strings.CHOOSE_ONE}
@@ -198,7 +198,7 @@ def deleted(visits: History, clicked: Sequence[str], go_on: str) -> dict[str, An
 
 
 def caption_of(name: str, settings: Mapping[str, Any]) -> str:
-    """What a picture is called in the strip: its pictures, and what was not left at its default."""
+    """Return a caption: the pictures, and the settings that are not at their defaults."""
     defaults = {n: getattr(Settings(), n) for n in FIELDS}
     told = strings.chosen_settings(settings, defaults)
     return f"{name} · {told}" if told else name

@@ -1,4 +1,4 @@
-"""What a person turns: a control for every setting, and room for pictures to give."""
+"""Input components: pictures to upload, and a control for every setting."""
 
 from dataclasses import asdict
 from typing import Any
@@ -21,7 +21,7 @@ IN_SIGHT = ("size", "steps", "style_weight", "style_scale", "colors")  # the oth
 
 
 def build_inputs() -> tuple[gr.Image, gr.Image, Components]:
-    """The photo, the painting, and the buttons Paint, Stop and Surprise me."""
+    """Build photo, painting, and the buttons Paint, Stop and Surprise me."""
     with gr.Row(elem_id="given"):
         photo = upload(strings.PHOTO, "photo", height=218)
         painting = upload(strings.PAINTING, "painting", height=218)
@@ -33,8 +33,7 @@ def build_inputs() -> tuple[gr.Image, gr.Image, Components]:
 
 
 def build_settings(largest: int = MAX_SIZE) -> Components:
-    """A control for every setting, and the presets that turn many at once. `largest` is the size
-    that may be chosen here."""
+    """Build a control for every setting, and the presets. `largest` is the largest size offered."""
     presets = gr.Radio(
         [strings.STANDARD, *PRESETS],
         value=strings.STANDARD,
@@ -57,7 +56,7 @@ def build_settings(largest: int = MAX_SIZE) -> Components:
 
 
 def control(name: str) -> gr.components.Component:
-    """What a person turns to choose a setting."""
+    """Build the control of a setting."""
     allowed, default = FIELDS[name], getattr(Settings(), name)
     shown: dict[str, Any] = {
         "value": default,
@@ -74,7 +73,7 @@ def control(name: str) -> gr.components.Component:
 
 
 def build_paintings() -> Components:
-    """Room for more paintings, and how much of each."""
+    """Build the uploads of more paintings, with their shares."""
     components: Components = {}
     with gr.Accordion(strings.MORE_PAINTINGS, open=False, elem_id="more-paintings"), gr.Row():
         for place, (style, share) in enumerate(zip(STYLES, SHARES, strict=True), start=1):
@@ -96,7 +95,7 @@ def build_paintings() -> Components:
 
 
 def upload(label: str, name: str, height: int) -> gr.Image:
-    """Room for a picture."""
+    """Build an upload of a picture."""
     return gr.Image(
         label=label,
         sources=["upload", "clipboard"],
@@ -110,7 +109,7 @@ def upload(label: str, name: str, height: int) -> gr.Image:
 
 
 def build_init_image() -> Components:
-    """A picture to begin with instead of the photo; and, unseen, the last run, to go on from."""
+    """Build the upload of a picture to start from and, hidden, the id of the last job."""
     with gr.Accordion(strings.BEGIN, open=False):
         gr.Markdown(strings.BEGIN_HELP)
         picture = upload(strings.BEGIN_FIELD, "begin-with", height=225)
@@ -118,15 +117,15 @@ def build_init_image() -> Components:
 
 
 def build_repeat() -> gr.Image:
-    """Room for a picture that was painted here, to have its settings back."""
+    """Build the upload of a painted picture whose settings are to be restored."""
     with gr.Accordion(strings.REPEAT, open=False, elem_id="repeat"):
         gr.Markdown(strings.REPEAT_HELP)
         return upload(strings.REPEAT_FIELD, "repeated", height=160)
 
 
 def repeated(painted: Upload, given: Given) -> dict[str, Any]:
-    """The settings and shares in a painted picture's recipe, and what there is to say: also what of
-    all that is `given` now is not what it was painted with. What changes on the page, by name."""
+    """Restore settings and shares from a painted picture's recipe; return the updates by name, and
+    say which of the `given` pictures differ."""
     with as_gradio_errors():
         path = upload_path(painted, "picture")
         if path is None:
@@ -140,7 +139,7 @@ def repeated(painted: Upload, given: Given) -> dict[str, Any]:
 
 
 def upload_message(file: Upload) -> str:
-    """At once what is wrong with an upload, and not only when it is to be painted."""
+    """Return what is wrong with an upload, as soon as it is there."""
     try:
         with as_gradio_errors():
             upload_path(file, "picture")
@@ -150,9 +149,8 @@ def upload_message(file: Upload) -> str:
 
 
 def doubled_settings(given: Given, largest: int = MAX_SIZE) -> dict[str, int]:
-    """The size that the picture to go on with has, doubled, and as many steps as a run from the
-    beginning would take at that size: its share of those chosen. Raises `gr.Error` where that is
-    more than the `largest`."""
+    """Return twice the size of the picture to go on from, and the share of steps that the last
+    level would have. Raises `gr.Error` beyond `largest`."""
     with as_gradio_errors():
         path = resolve_init_image({"begun": None, "go_on": given["go_on"]})
         if path is None:

@@ -1,4 +1,4 @@
-"""The curves of a run: how its errors of style and content fall and rise, as a small drawing."""
+"""Loss chart: errors of style and content over time, as a small SVG."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ FLOOR = 1e-6  # what is smaller is drawn as this, since the scale is logarithmic
 
 
 class Point(NamedTuple):
-    """What was seen after so many seconds, at a size: the errors by name."""
+    """Errors by name after so many seconds, at a level."""
 
     seconds: float
     level: int
@@ -22,14 +22,14 @@ class Point(NamedTuple):
 
 
 class LossChart:
-    """The curves of one run as they grow."""
+    """The chart of one run as it grows."""
 
     def __init__(self) -> None:
         self.points: list[Point] = []
         self.drawn = -math.inf
 
     def see(self, report: Mapping[str, Any]) -> str | None:
-        """Take in what `reports.report` tells. A drawing, where it is time for another."""
+        """Add a report; return a new drawing when it is time for one."""
         errors = {name: report["losses"][name] for name in DISTANCES if name in report["losses"]}
         if not errors:
             return None
@@ -43,7 +43,7 @@ class LossChart:
 
 
 def draw(points: Sequence[Point]) -> str:
-    """An SVG in HTML with a legend. A curve begins anew at each size, whose errors are its own."""
+    """Return an SVG with a legend. Curves start anew at each level, whose errors are its own."""
     names = [name for name in DISTANCES if any(name in point.errors for point in points)]
     heights = [height(p.errors[name]) for p in points for name in names if name in p.errors]
     low, high = min(heights), max(heights)

@@ -1,4 +1,4 @@
-"""The brush: what is painted over the photo becomes masks."""
+"""Mask editor: what is brushed over the photo becomes masks."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,8 +25,7 @@ BRUSHING: dict[str, Any] = {"concurrency_id": "brush", "concurrency_limit": 2}
 
 
 def build_masks(photo: gr.Image) -> tuple[gr.ImageEditor, Components]:
-    """The photo, to be painted over with a brush for each part that is not the first painting's;
-    and, unseen, the masks that come of it."""
+    """Build the photo to brush over, with a colour for each mask, and the hidden masks."""
     with gr.Accordion(strings.MASKS, open=False, elem_id="masks") as masks:
         gr.Markdown(strings.HOW_TO_BRUSH)
         editor = gr.ImageEditor(
@@ -59,8 +58,8 @@ def build_masks(photo: gr.Image) -> tuple[gr.ImageEditor, Components]:
 
 
 def to_paint_over(photo: Upload, opened: bool, loaded: str) -> tuple[Any, Any]:
-    """The photo as the brush finds it, where that is `opened`, and which one it is; what was
-    painted over the one that is `loaded` stays as long as it is the same."""
+    """Return the photo for the editor while it is `opened`, and its path; a drawing over the
+    `loaded` photo stays while that is the same."""
     with as_gradio_errors():
         path = upload_path(photo, "photo")
         if str(path) == loaded or not (opened or loaded):
@@ -71,7 +70,7 @@ def to_paint_over(photo: Upload, opened: bool, loaded: str) -> tuple[Any, Any]:
 
 
 def masks_from_drawing(drawn: dict[str, Any] | None) -> list[str | None]:
-    """The masks that were painted over the photo, as files; none where nothing was painted."""
+    """Return the brushed masks as files, None where nothing was brushed."""
     layers: Sequence[Image.Image] = (drawn or {}).get("layers") or []
     with as_gradio_errors():
         if any(max(layer.size) > EDITED or layer.size != layers[0].size for layer in layers):
@@ -93,7 +92,7 @@ def masks_from_drawing(drawn: dict[str, Any] | None) -> list[str | None]:
 
 
 def kept(name: str, mask: np.ndarray[Any, np.dtype[np.bool_]]) -> str:
-    """The path of a mask (H, W), its edges made soft, in a file among the uploads."""
+    """Save a mask (H, W) with soft edges among the uploads; return its path."""
     folder = folder_of(uuid4().hex)
     folder.mkdir(parents=True)
     picture = Image.fromarray(mask.astype(np.uint8) * 255)

@@ -1,4 +1,4 @@
-"""What happens on the page: its buttons paint, go on, stop, compare, bring back and delete."""
+"""Event handlers of the page: paint, stop, go on, compare, restore, delete."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
@@ -43,8 +43,8 @@ LOOK_UP = "() => document.querySelector('#given').scrollIntoView()"  # where the
 def show(
     painter: JobQueue, given: Given, had_one: bool = True, request: gr.Request | None = None
 ) -> Generator[Shown, None, None]:
-    """A run as the page shows it. The size is doubled where none is given; `had_one` says whether
-    there is a picture already, which can be gone on from."""
+    """Yield the updates of a job. `had_one` says whether a picture is there already, to go on
+    from."""
     curves, latest = LossChart(), ""
     try:
         if given["size"] is None:
@@ -78,14 +78,14 @@ def show(
 
 
 def usable(idle: bool, at_work: bool, can_go_on: bool) -> Shown:
-    """Which of the buttons can be pressed."""
+    """Return which buttons are enabled."""
     now = {"go": idle, "stop": at_work, "more": can_go_on, "twice": can_go_on}
     return {name: gr.Button(interactive=can) for name, can in now.items()}
 
 
 class Page:
-    """The page's components, and what happens when somebody uses them. `inputs` have the names of
-    the API's arguments, `parts` are what changes besides."""
+    """Components and event handlers. `inputs` are named like the API arguments; `parts` are the
+    other components that change."""
 
     def __init__(self, painter: JobQueue, inputs: Components, parts: Components) -> None:
         self.painter, self.inputs, self.parts = painter, inputs, parts
@@ -95,23 +95,21 @@ class Page:
         return [*self.inputs.values(), *self.parts.values()]
 
     def updates(self, told: Shown) -> dict[Any, Any]:
-        """What changes, by component: with one that is skipped, since Gradio would take {} for a
-        value."""
+        """Return updates by component, and one skipped: Gradio would take {} for a value."""
         every = {**self.inputs, **self.parts}
         return {self.parts["said"]: gr.skip(), **{every[name]: told[name] for name in told}}
 
     def arguments(self, values: Sequence[Any]) -> dict[str, Any]:
-        """What is given by the names of the API's arguments, with the defaults of those that the
-        page lacks."""
+        """Return the values by API argument, with defaults for those without a component."""
         return {**DEFAULTS, **dict(zip(self.inputs, values, strict=True))}
 
     def checked(self, *values: Any) -> list[Any]:
-        """What is wrong, for each field to say."""
+        """Return a validation for each input."""
         wrong = validate(self.arguments(values))
         return [gr.validate(name not in wrong, wrong.get(name, "")) for name in self.inputs]
 
     def complain(self, *values: Any) -> dict[Any, Any]:
-        """The same in one place; Gradio itself reads out what fields say."""
+        """Show all that is wrong in one place; Gradio reads out only what fields say."""
         told = " ".join(dict.fromkeys(validate(self.arguments(values)).values()))
         return self.updates({"status": told} if told else {})
 
@@ -120,7 +118,7 @@ class Page:
         return self.updates({**told, **usable(False, False, False)})
 
     def recover(self, go_on: str, status: str) -> dict[Any, Any]:
-        """Something broke off, as a message says: what can be pressed is as it was before."""
+        """Restore the buttons after an error."""
         told = {"status": strings.NOT_BEGUN} if status == STARTING else {}
         return self.updates({**told, **usable(True, False, bool(go_on))})
 
@@ -149,16 +147,15 @@ class Page:
         return self.painter.stop(run.get("run_id", ""))
 
     def remember(self, run: HistoryEntry, visits: History, content: Upload) -> dict[Any, Any]:
-        """When a run has come to its end, its picture joins those of the visit at once …"""
+        """Add the picture of an ended run to the history at once …"""
         return self.updates(add_entry(run, visits, content))
 
     def make_ready(self, finished: HistoryEntry) -> dict[Any, Any]:
-        """… and is made ready to be taken away and compared."""
+        """… and prepare its downloads and its comparison."""
         return self.updates(finished_updates(finished) if finished else {})
 
     def forget(self) -> dict[Any, Any]:
-        """With another photo, the last picture is no longer one to go on from, nor are the masks
-        those of this photo."""
+        """Reset the masks and the picture to go on from, since the photo has changed."""
         masks = dict.fromkeys(BRUSHES)
         return self.updates({"go": gr.Button(strings.PAINT), **masks, **disable_resume()})
 
@@ -174,7 +171,8 @@ class Page:
         return self.updates(deleted(visits, clicked, go_on))
 
     def unless_busy(self, work: Callable[..., Shown]) -> Callable[..., dict[Any, Any]]:
-        """`paint_stream`, but not while a run of this visitor would paint over what it brings."""
+        """Wrap `work` so that it does nothing while this visitor's run would overwrite its
+        result."""
 
         def careful(run: HistoryEntry, *values: Any) -> dict[Any, Any]:
             if run.get("run_id") in self.painter.runs:
@@ -185,7 +183,7 @@ class Page:
         return careful
 
     def connect(self, editor: gr.ImageEditor) -> None:
-        """Let the buttons do what they say."""
+        """Connect all buttons."""
         parts, visits, clicked = self.parts, self.parts["visits"], self.parts["clicked"]
         everything = self.all_components
         self.let_paint(editor)
@@ -204,9 +202,8 @@ class Page:
         )
 
     def let_paint(self, editor: gr.ImageEditor) -> None:
-        """What is pressed is checked where it is given; then what was brushed becomes masks; then
-        it is painted; and what comes of it is kept. Gradio goes on after an error by `failure`
-        alone."""
+        """Chain the steps of a paint button: validate, make masks from the drawing, paint, keep.
+        Gradio continues after an error by `failure` alone."""
         parts, content, go_on = self.parts, self.inputs["content"], self.inputs["go_on"]
         changed = [*parts.values(), go_on, self.inputs["size"]]  # the fewer, the sooner shown
         quick = {"queue": False, **HIDDEN_EVENT}
@@ -236,6 +233,6 @@ class Page:
 
 
 def on(component: gr.components.Component, event: str) -> Callable[..., Any]:
-    """The listener of a component's event, of which its general type knows nothing."""
+    """Return the listener of a component's event, which its general type does not declare."""
     listener: Callable[..., Any] = getattr(component, event)
     return listener

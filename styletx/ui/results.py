@@ -1,4 +1,4 @@
-"""What a visitor gets: the picture as it is painted, beside the photo, and to take away."""
+"""Result components: the picture, the comparison with the photo, the downloads."""
 
 from collections.abc import Mapping
 from html import escape
@@ -15,7 +15,7 @@ from styletx.ui import strings
 
 
 def build_results() -> Components:
-    """The picture, the same beside the photo, where it stands, and what can be done with it."""
+    """Build the picture, its comparison with the photo, the status, and the downloads."""
     parts: Components = {}
     with gr.Tabs(elem_id="views") as tabs:
         with gr.Tab(strings.PICTURE, id="picture"):
@@ -53,10 +53,8 @@ def nothing_compared() -> str:
 
 
 def comparison_html(left: Path, right: Path, told: str = "") -> str:
-    """Two pictures, one over the other, with a slider that says how much of the left one is seen.
-
-    It is a range input, since the handle of `gr.ImageSlider` cannot be reached with a keyboard.
-    """
+    """Return two pictures, one over the other, with a range input that moves the border. The handle
+    of `gr.ImageSlider` cannot be reached with a keyboard."""
     one, other = (f"gradio_api/file={quote(str(path))}" for path in (left, right))
     slide = "this.parentNode.style.setProperty('--at', this.value + '%')"
     return (
@@ -68,13 +66,13 @@ def comparison_html(left: Path, right: Path, told: str = "") -> str:
 
 
 def disable_resume() -> dict[str, Any]:
-    """There is no picture that the next run could begin with."""
+    """Return the updates when there is no picture to go on from."""
     asleep = {name: gr.Button(interactive=False) for name in ("more", "twice")}
     return {**asleep, "go_on": ""}
 
 
 def download_updates(**paths: Path | str | None) -> dict[str, Any]:
-    """The kinds of a picture that can be taken away now, and the others that cannot."""
+    """Enable the downloads that exist, disable the others."""
     asleep = {kind: gr.DownloadButton(interactive=False) for kind in EXPORT_FORMATS}
     there = {
         kind: gr.DownloadButton(value=str(path), interactive=True)
@@ -85,7 +83,7 @@ def download_updates(**paths: Path | str | None) -> dict[str, Any]:
 
 
 def finished_updates(run: Mapping[str, Any]) -> dict[str, Any]:
-    """A finished picture beside its photo, and as files to take away."""
+    """Return the comparison and the downloads of a finished picture."""
     with as_gradio_errors():
         picture = picture_of(run["run_id"])
         files = download_updates(**{kind: exported(run["run_id"], kind) for kind in EXPORT_FORMATS})

@@ -1,5 +1,4 @@
-"""What the page and the API say, in English: all but settings, which say it themselves, and
-errors, which are said where they are found."""
+"""Texts of the page. Settings and errors carry their own."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -69,12 +68,12 @@ def example_shown(name: str) -> str:
 
 
 def pair_chosen(photo: str, painting: str) -> str:
-    """That these two were chosen, by the names of their files."""
+    """Say that these two were chosen, by the names of their files."""
     return f"{photo} and {painting}".replace("_", " ").capitalize() + f": press {PAINT}."
 
 
 def repeated(name: str, version: str, others: Sequence[str]) -> str:
-    """That settings are back, and what of that chosen now is not what it was painted with."""
+    """Say that settings are restored, and which pictures differ from those of the recipe."""
     back = f"The settings are those of {name}, painted by styletx {version}."
     if not others:
         return f"{back} The pictures are those it was painted from: press {PAINT}."
@@ -82,7 +81,7 @@ def repeated(name: str, version: str, others: Sequence[str]) -> str:
 
 
 def back(caption: str, gone: Sequence[str], masked: bool, went_on: bool) -> str:
-    """That a picture of the strip is there again, and what of it is not."""
+    """Say that a picture is restored, and which of its inputs are gone."""
     told = f"{caption}: its pictures and settings are back."
     if gone:
         told = f"{caption}: its settings are back, but no longer here: {', '.join(gone)}."
@@ -100,7 +99,7 @@ def nth_share(place: int) -> str:
 
 
 def chosen_settings(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
-    """What differs from the defaults, for a caption."""
+    """Return what differs from the defaults, for a caption."""
     return ", ".join(
         f"{name} {value}" for name, value in settings.items() if value != defaults[name]
     )

@@ -1,4 +1,4 @@
-"""How the page looks: its colours and letters, and the pictures of its presets."""
+"""Theme of the page, and the pictures of its presets."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ THEME = gr.themes.Default(
 
 
 def pictures_of_presets(folder: Path) -> str:
-    """CSS that shows each preset by the picture `folder/its-name.jpg`."""
+    """Return CSS that shows each preset by the picture `folder/its-name.jpg`."""
     return "\n".join(
         f"#presets label:nth-of-type({place}) "
         f"{{ background-image: url('gradio_api/file={preset_picture(folder, name)}') }}"

@@ -1,4 +1,4 @@
-"""Many pictures at once: python -m styletx batch photos/ --style wave.jpg spring.jpg -o painted/"""
+"""The batch command: python -m styletx batch photos/ --style wave.jpg spring.jpg -o painted/"""
 
 import argparse
 import logging
@@ -25,7 +25,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def batch(arguments: list[str]) -> int:
-    """0 when all pictures are there, 1 with a sentence on stderr; argparse exits with 2."""
+    """Return 0 when all pictures are there, else 1 with a sentence on stderr; argparse exits with
+    2."""
     given = parser().parse_args(arguments)
     try:
         settings = settings_from(given.preset, settings_in(given))
@@ -38,8 +39,8 @@ def batch(arguments: list[str]) -> int:
 
 
 def paint(given: argparse.Namespace, settings: Settings, runner: Runner) -> int:
-    """Each photo in the manner of each painting; the exit status. Raises `StyletxError` where it
-    cannot even begin."""
+    """Paint each photo in the style of each painting; return the exit status. Raises `StyletxError`
+    if it cannot start."""
     install_pillow_guards()
     photos, paintings = (find_images(words, given.output) for words in (given.photos, given.style))
     for sentence in (*photos.skipped(), *paintings.skipped()):
@@ -62,7 +63,8 @@ def paint(given: argparse.Namespace, settings: Settings, runner: Runner) -> int:
 def jobs(
     photos: Sequence[Path], paintings: Sequence[Painting], names: dict[tuple[Path, Path], Path]
 ) -> Iterator[Job]:
-    """Painting by painting, so that what is known of one is of use while it is remembered."""
+    """Yield the jobs painting by painting, so that each painting's cached statistics are used while
+    they last."""
     for painting in paintings:
         for photo in photos:
             yield Job(photo, painting, names[photo, painting.path])
@@ -70,7 +72,7 @@ def jobs(
 
 @contextmanager
 def stopped_by_signals(work: Batch) -> Iterator[None]:
-    """Ctrl-C and SIGTERM say no more than that: who is at work sees it at the next report."""
+    """Stop the batch on SIGINT and SIGTERM, at the next report of each run."""
 
     def stop(*_: object) -> None:
         work.stopping = True
@@ -85,7 +87,7 @@ def stopped_by_signals(work: Batch) -> Iterator[None]:
 
 @contextmanager
 def logged(path: Path) -> Iterator[None]:
-    """What programmers want to know goes into a file, which is there once there is anything."""
+    """Write the log to a file, which is created with its first line."""
     handler, log = logging.FileHandler(path, delay=True), logging.getLogger("styletx")
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     log.addHandler(handler)
@@ -97,7 +99,7 @@ def logged(path: Path) -> Iterator[None]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The pictures, and an option for every setting."""
+    """Return the parser: pictures, and an option for every setting."""
     parser = Parser(
         "python -m styletx batch",
         description="Repaint every photo in the manner of every painting. Started again, it paints "

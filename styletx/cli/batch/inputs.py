@@ -1,5 +1,4 @@
-"""Which pictures a batch is about, of files, folders and patterns, and what each painted one is
-called."""
+"""Input pictures of a batch, from files, folders and patterns, and the names of its outputs."""
 
 import glob
 import hashlib
@@ -24,14 +23,14 @@ Pair = tuple[Path, Path]  # a photo and a painting
 
 @dataclass
 class InputFiles:
-    """Pictures to work with, in an order of their own, and what was looked at and left out."""
+    """Input pictures in a stable order, and the files that were skipped."""
 
     pictures: list[Path] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)  # no pictures, by their endings
     painted: list[Path] = field(default_factory=list)  # in the folder that is painted into
 
     def skipped(self) -> Iterator[str]:
-        """Sentences about what was left out."""
+        """Return sentences about the skipped files."""
         if self.others:
             yield f"Skipped, as no pictures by their names: {listed(self.others)}."
         if self.painted:
@@ -39,18 +38,18 @@ class InputFiles:
 
 
 def listed(paths: Sequence[Path]) -> str:
-    """The first few of these names, and how many more there are."""
+    """Return the first few names, and how many more there are."""
     names = [display_name(str(path)) for path in paths[:LISTED]]
     more = len(paths) - len(names)
     return ", ".join(names) + (f" and {count(more, 'more file')}" if more else "")
 
 
 def find_images(words: Sequence[str], out: Path) -> InputFiles:
-    """The pictures that are meant by names of files, of folders, for the pictures directly in them,
-    and patterns, each once, whatever the order of the words. What lies in `out` and was painted by
-    this program is what came of an earlier start, and not taken for a photo.
+    """Return the pictures that words name: files, folders (for the pictures directly in them) and
+    patterns, each once, whatever the order.
 
-    Raises `StyletxError` where a folder or a pattern has no picture.
+    Pictures in `out` that this program painted are outputs of an earlier start, not photos. Raises
+    `StyletxError` if a folder or pattern has no picture.
     """
     found, seen = InputFiles(), set()
     candidates = {path for word in words for path in expand(word, found)}
@@ -71,8 +70,7 @@ def find_images(words: Sequence[str], out: Path) -> InputFiles:
 
 
 def expand(word: str, found: InputFiles) -> list[Path]:
-    """The files that a word stands for, none of them hidden; what else is left out is noted in
-    `found`."""
+    """Return the visible files that a word names; note skipped ones in `found`."""
     path = Path(word)
     try:
         if path.is_dir():
@@ -95,8 +93,7 @@ def expand(word: str, found: InputFiles) -> list[Path]:
 
 
 def real_path(path: Path) -> Path:
-    """Where a file lies, by whatever links it was reached. Raises `StyletxError` for a name that no
-    system would have."""
+    """Return the path without links. Raises `StyletxError` for an impossible name."""
     try:
         return Path(os.path.realpath(path))
     except ValueError as error:
@@ -104,7 +101,7 @@ def real_path(path: Path) -> Path:
 
 
 def readable() -> set[str]:
-    """The endings of the files that `images.read` understands."""
+    """Return the endings of the formats that are read."""
     return {end for end, kind in Image.registered_extensions().items() if kind in FORMATS}
 
 
@@ -116,9 +113,11 @@ def was_painted(path: Path) -> bool:
 
 
 def output_paths(photos: Iterable[Path], paintings: Iterable[Path], out: Path) -> dict[Pair, Path]:
-    """Where the picture of each pair goes, painting by painting: after the names of both. Where
-    several would have the same name, each gets some digits that depend on where its photo and its
-    painting lie, as seen from `out`, and on nothing else."""
+    """Return the output path of each pair, painting by painting, named after both.
+
+    Where several would have the same name, each gets digits that depend only on the paths of its
+    photo and painting, relative to `out`.
+    """
     pairs = [(photo, painting) for painting, photo in product(paintings, photos)]
     names = {pair: f"{pair[0].stem}-{pair[1].stem}" for pair in pairs}
     alike = Counter(name.casefold() for name in names.values())
@@ -129,7 +128,7 @@ def output_paths(photos: Iterable[Path], paintings: Iterable[Path], out: Path) -
 
 
 def is_odd(name: str, alike: Counter[str]) -> bool:
-    """Whether a name will not do; some file systems do not tell capital letters from small ones."""
+    """Return whether a name is too long or taken; some file systems ignore case."""
     return alike[name.casefold()] > 1 or len(os.fsencode(name)) > LONGEST
 
 
@@ -140,7 +139,7 @@ def unique_name(name: str, pair: Pair, out: Path) -> str:
 
 
 def seen_from(out: Path, path: Path) -> str:
-    """The way to a file, which stays the same where all is moved together."""
+    """Return the relative path to a file, which survives moving everything together."""
     try:
         return Path(os.path.relpath(real_path(path), real_path(out))).as_posix()
     except ValueError:  # on another drive

@@ -1,4 +1,4 @@
-"""The folder that a batch paints into: pictures that are whole or not there, and its manifest."""
+"""Output folder of a batch: finished pictures, written atomically, and the manifest."""
 
 import json
 import os
@@ -23,7 +23,7 @@ PART = ".styletx-part.png"  # how a picture's name ends as long as it is being w
 
 
 class Manifest:
-    """One line of JSON for each picture and what became of it, there as soon as that is known."""
+    """A JSON line for each picture and its outcome, written as soon as it is known."""
 
     def __init__(self, path: Path) -> None:
         self.lock = Lock()
@@ -34,7 +34,7 @@ class Manifest:
                 self.file.write(b"\n")
 
     def add(self, **facts: Any) -> None:
-        """Raises `Unwritable`."""
+        """Append a line. Raises `Unwritable`."""
         try:
             with self.lock:
                 self.file.write(json.dumps(facts).encode() + b"\n")
@@ -44,8 +44,8 @@ class Manifest:
 
 @contextmanager
 def open_output_folder(out: Path) -> Iterator[Manifest]:
-    """The folder, made if there is none, for this batch alone, and rid of what one that was killed
-    had not finished. Raises `StyletxError` where that cannot be."""
+    """Create and lock the output folder, and remove unfinished files of a killed batch. Raises
+    `StyletxError` if that fails."""
     shown, lock = display_name(str(out), 160), FileLock(out / LOCK, timeout=0)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def open_output_folder(out: Path) -> Iterator[Manifest]:
 
 
 def check_overwritable(path: Path) -> bool:
-    """Whether there is a picture of ours. Raises `ImageError` if there is anything else."""
+    """Return whether a picture of ours is there. Raises `ImageError` if anything else is."""
     if not os.path.lexists(path):
         return False
     try:
@@ -84,11 +84,11 @@ def check_overwritable(path: Path) -> bool:
 
 
 def is_done(path: Path, settings: Settings, inputs: Inputs, weights: str) -> bool:
-    """Whether the picture is there that these would give: it says so itself. Raises `ImageError`
-    if there is a file that is not ours.
+    """Return whether the picture is there already, as its recipe says. Raises `ImageError` if the
+    file is not ours.
 
-    One that was painted by the time (`settings.seconds`) is done when it had that time, however
-    many steps it came to: another start would come to others, and not to a better picture.
+    A picture with a time budget (`settings.seconds`) is done once it had that time, whatever its
+    steps: painting it again would give another picture, not a better one.
     """
     if not check_overwritable(path):
         return False
@@ -103,7 +103,7 @@ def is_done(path: Path, settings: Settings, inputs: Inputs, weights: str) -> boo
 
 
 def save_atomically(result: Result, path: Path, inputs: Inputs) -> None:
-    """Write the picture with its recipe, all at once or not at all. Raises `Unwritable`."""
+    """Write the picture with its recipe, whole or not at all. Raises `Unwritable`."""
     part = path.with_name(f".{path.stem}{PART}")
     try:
         save(result.picture, part, note=to_json(result, inputs))

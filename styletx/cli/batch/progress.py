@@ -1,4 +1,4 @@
-"""How far a batch is, and how long it will take, on the terminal."""
+"""Progress bar of a batch, with the time that is left."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -14,8 +14,8 @@ FORMAT = "{percentage:3.0f}%|{bar}| {n:.1f} of {total} [{elapsed}, {remaining} l
 
 
 class BatchProgress:
-    """How much of a batch is done, in pictures and parts of these, and how long the rest takes if
-    it goes on as so far."""
+    """Progress bar in pictures and fractions of pictures, with the time left at the speed so
+    far."""
 
     def __init__(self, total: int) -> None:
         self.bar = tqdm(total=total, disable=None, smoothing=0, miniters=0, bar_format=FORMAT)
@@ -25,7 +25,7 @@ class BatchProgress:
         self.begun = False
 
     def update(self, picture: Path, event: Event) -> None:
-        """So far is one of the pictures."""
+        """Update one picture's progress."""
         with self.lock:
             if not self.begun:  # what went before, as for the network, comes only once
                 self.bar.reset()
@@ -35,7 +35,7 @@ class BatchProgress:
             self.move()
 
     def finish(self, picture: Path, painted: bool) -> None:
-        """One is done with; unless it was painted now, it says nothing about the time it takes."""
+        """Finish one picture; skipped ones do not count towards the time estimate."""
         with self.lock:
             self.parts.pop(picture, None)
             self.ended += 1
@@ -43,7 +43,7 @@ class BatchProgress:
             self.move()
 
     def write(self, sentence: str, file: TextIO) -> None:
-        """A line above the bar, unless nobody listens any more."""
+        """Write a line above the bar, unless the terminal is gone."""
         with suppress(OSError, ValueError):
             self.bar.write(sentence, file=file)
 
@@ -56,7 +56,7 @@ class BatchProgress:
 
 
 def part(event: Event) -> float:
-    """How much of the time of its run is over, from 0 to 1."""
+    """Return how much of its time a run has used, from 0 to 1."""
     if isinstance(event, Result):
         return 1.0
     left = event.seconds_left

@@ -1,4 +1,4 @@
-"""The work of a batch: one picture after the other, or as many at a time as there are places."""
+"""Batch runner: as many pictures at a time as the runner has places."""
 
 import logging
 import sys
@@ -38,12 +38,12 @@ FATAL = (
 
 
 class Unreadable(ImageError):
-    """One of the files that were given; told once, however many pictures it is wanted for."""
+    """An input file cannot be read; reported once, however many pictures need it."""
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Whatever is wrong with a file is `Unreadable`, with all of its name."""
+    """Raise `Unreadable`, with the whole path, for whatever is wrong with a file."""
     try:
         yield
     except OSError as error:
@@ -53,16 +53,16 @@ def reading(path: Path) -> Iterator[None]:
 
 
 class Painting:
-    """A painting that is read once, when the first picture in its manner is due."""
+    """A painting, read once, when its first picture is due."""
 
     def __init__(self, path: Path, longest: int) -> None:
-        """`longest` is how large it is of use."""
+        """Read at most `longest` pixels on the longer side."""
         self.path, self.longest, self.lock = path, longest, Lock()
         self.found: tuple[Style, str] | None = None
         self.error_message = ""
 
     def read(self) -> tuple[Style, str]:
-        """The painting, and its fingerprint. Raises `Unreadable`."""
+        """Return the painting and its fingerprint. Raises `Unreadable`."""
         with self.lock:
             if self.found is None and not self.error_message:
                 try:
@@ -79,7 +79,7 @@ class Painting:
 
 
 class Job(NamedTuple):
-    """A picture to paint: of what, in whose manner, and where it goes."""
+    """A picture to paint: photo, painting, output path."""
 
     photo: Path
     painting: Painting
@@ -87,7 +87,7 @@ class Job(NamedTuple):
 
 
 class Batch:
-    """All the pictures that are to be painted by `runner`, and what became of them."""
+    """All pictures to be painted by `runner`, and their outcomes."""
 
     def __init__(
         self,
@@ -108,8 +108,8 @@ class Batch:
         self.stopping = False
 
     def paint(self, jobs: Iterable[Job]) -> None:
-        """Each has a thread of its own, which iterates the events of one run. Returns once all are
-        over; if it is to stop, as soon as those that were begun have."""
+        """Paint all jobs, each run in a thread of its own. Return when all are over or, once
+        stopping, when the running ones are."""
         going = 0
         try:
             for job in jobs:
@@ -128,7 +128,7 @@ class Batch:
             self.bar.close()
 
     def ends(self) -> int:
-        """How many runs are over after a short wait: one or none."""
+        """Wait briefly; return how many runs have ended, one or none."""
         if self.stopping:
             self.say("Stopping …")
         try:
@@ -138,7 +138,7 @@ class Batch:
         return 1
 
     def work(self, job: Job) -> None:
-        """One picture, whatever becomes of it."""
+        """Paint one picture and report its end, whatever happens."""
         try:
             self.attempt(job)
         except Unwritable as error:
@@ -148,7 +148,7 @@ class Batch:
             self.ended.put(None)
 
     def attempt(self, job: Job) -> None:
-        """One picture, and a note of what became of it. Raises `Unwritable` if that cannot be."""
+        """Paint one picture and note its outcome. Raises `Unwritable`."""
         begun = time.monotonic()
         try:
             outcome, facts = self.outcome(job)
@@ -159,7 +159,7 @@ class Batch:
         self.note(job, outcome, time.monotonic() - begun, facts)
 
     def outcome(self, job: Job) -> tuple[str, dict[str, Any]]:
-        """What became of a picture, in a word, and more about it. Raises `StyletxError`."""
+        """Return the outcome of one picture in a word, with details. Raises `StyletxError`."""
         style, mark = job.painting.read()
         with reading(job.photo):
             check_header(job.photo)  # before all of what may be no picture is read
@@ -179,7 +179,7 @@ class Batch:
         return "painted", {"steps": last.steps}
 
     def run(self, job: Job, photo: Image.Image, style: Style) -> Event:
-        """The last event of a run, which is its result unless all is to stop."""
+        """Return the last event of a run: its result, unless the batch is stopping."""
         with closing(self.runner(photo, [style], self.settings, weights=self.weights)) as events:
             for last in events:
                 if self.stopping and isinstance(last, Progress):
@@ -188,7 +188,7 @@ class Batch:
         return last
 
     def error_message(self, job: Job, error: Exception) -> str:
-        """What went wrong, in a sentence, which is told here."""
+        """Print what went wrong and return it as a sentence."""
         sentence = str(error)
         if not isinstance(error, StyletxError):
             logger.error("%s", job.picture, exc_info=error)
@@ -200,7 +200,7 @@ class Batch:
         return sentence
 
     def note(self, job: Job, outcome: str, seconds: float, facts: dict[str, Any]) -> None:
-        """Write down what became of a picture. Raises `Unwritable`."""
+        """Add the outcome to the manifest. Raises `Unwritable`."""
         with self.lock:
             self.outcomes[outcome] += 1
         if outcome != "stopped":
@@ -216,7 +216,7 @@ class Batch:
         )
 
     def say(self, sentence: str) -> None:
-        """Above the bar, and once."""
+        """Print a sentence above the bar, once."""
         with self.lock:
             new = sentence not in self.said
             self.said.add(sentence)
@@ -225,11 +225,11 @@ class Batch:
 
     @property
     def complete(self) -> bool:
-        """Whether all the pictures are there."""
+        """Return whether all pictures are there."""
         return self.outcomes["painted"] + self.outcomes["there"] == self.total
 
     def summary(self) -> str:
-        """What became of all, in a sentence."""
+        """Return all outcomes in a sentence."""
         painted, there, failed = (self.outcomes[name] for name in ("painted", "there", "failed"))
         figures = f"{painted} painted, {there} there already, {failed} failed"
         left = self.total - painted - there - failed

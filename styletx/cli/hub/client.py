@@ -1,4 +1,4 @@
-"""The Hugging Face Hub as commands meet it: names, who one is there, and refusals in sentences."""
+"""Hugging Face Hub client: names, login, and its refusals as sentences."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -18,7 +18,7 @@ CONFLICTS = (409, 412)  # somebody else writes at this moment; somebody else has
 
 
 def check_name(name: str, kind: str) -> None:
-    """Raises `StyletxError` unless it is written as the Hub writes names, before it is asked."""
+    """Raise `StyletxError` unless the name has the form OWNER/NAME, before the Hub is asked."""
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
@@ -35,7 +35,7 @@ def check_name(name: str, kind: str) -> None:
 
 
 def check_private(name: str, wanted: bool, private: bool | None) -> None:
-    """What was to be seen by few is not put where everybody sees it. Raises `StyletxError`."""
+    """Raise `StyletxError` if something private would be put where everybody sees it."""
     if wanted and not private:
         raise StyletxError(
             f"{name} is there already and public; make it private in its settings on the Hub, or "
@@ -45,10 +45,8 @@ def check_private(name: str, wanted: bool, private: bool | None) -> None:
 
 @contextmanager
 def hub_session(name: str, hidden: Iterable[str] = ()) -> Iterator["HfApi"]:
-    """The Hub, logged in, for work on what it has by that `name`.
-
-    Whatever goes wrong with it is a `StyletxError`, which quotes none of the `hidden` words.
-    """
+    """Yield the Hub, logged in, for work on `name`. Every failure becomes a `StyletxError` that
+    quotes none of the `hidden` words."""
     from huggingface_hub import HfApi, get_session
 
     get_session().timeout = PATIENCE
@@ -64,14 +62,14 @@ def hub_session(name: str, hidden: Iterable[str] = ()) -> Iterator["HfApi"]:
 
 
 def status_of(error: Exception) -> int:
-    """The HTTP status by which the Hub refused; 0 if it did not answer."""
+    """Return the HTTP status of an error of the Hub, 0 if it did not answer."""
     return int(getattr(getattr(error, "response", None), "status_code", 0))
 
 
 def hub_error_message(
     error: Exception, name: str, endpoint: str, hidden: Iterable[str] = ()
 ) -> str:
-    """What went wrong and what to do, in a sentence."""
+    """Return what went wrong and what to do, in a sentence."""
     from huggingface_hub.errors import LocalTokenNotFoundError, RepositoryNotFoundError
 
     said = getattr(error, "server_message", None) or str(error) or type(error).__name__

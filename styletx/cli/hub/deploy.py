@@ -1,4 +1,4 @@
-"""Puts the app on a Space of the Hugging Face Hub: python -m styletx deploy OWNER/NAME"""
+"""The deploy command, which puts the app on a Space: python -m styletx deploy OWNER/NAME"""
 
 import argparse
 import os
@@ -41,7 +41,7 @@ LONGEST_WAIT = 86_400  # seconds
 
 
 def deploy(arguments: list[str]) -> int:
-    """0 when the Space runs, 1 with a sentence on stderr; argparse exits with 2."""
+    """Return 0 when the Space runs, else 1 with a sentence on stderr; argparse exits with 2."""
     asked = parser()
     given, more = asked.parse_known_args(arguments)
     if more:  # maybe a secret that nobody should read again
@@ -86,7 +86,8 @@ def seconds(word: str) -> float:
 
 
 def deploy_space(given: argparse.Namespace) -> None:
-    """All of it, from the files to the link. Raises `StyletxError`."""
+    """Upload the app, set its variables, wait until it runs, print its link. Raises
+    `StyletxError`."""
     check_name(given.space, "Space")
     secrets, variables = (
         parse_assignments(given.secret, "secret"),
@@ -122,10 +123,8 @@ def deploy_space(given: argparse.Namespace) -> None:
 
 
 def parse_assignments(words: Iterable[str], kind: str) -> dict[str, str]:
-    """Each NAME=VALUE as a name and its value, which for a NAME alone is the environment's.
-
-    Raises `StyletxError`, which does not quote the word: it may be a secret without its name.
-    """
+    """Return each NAME=VALUE as a pair; a NAME alone takes its value from the environment. Raises
+    `StyletxError` without quoting the word, which may be a secret."""
     found = {}
     for word in words:
         name, given, value = word.partition("=")
@@ -139,10 +138,8 @@ def parse_assignments(words: Iterable[str], kind: str) -> dict[str, str]:
 
 
 def files_to_upload(space: str) -> dict[str, bytes]:
-    """What the app needs on a Space, by its path there; README.md names the Space's own picture.
-
-    Raises `StyletxError` where the package was installed without the app.
-    """
+    """Return the app's files by their paths on the Space, with README.md's thumbnail adapted.
+    Raises `StyletxError` if the package was installed without the app."""
     below = [
         path
         for folder, endings in FOLDERS.items()
@@ -163,13 +160,13 @@ def files_to_upload(space: str) -> dict[str, bytes]:
 
 
 def is_ours(path: Path) -> bool:
-    """Whether it neither merely lies there, hidden, nor points elsewhere."""
+    """Return whether a file is neither hidden nor a link."""
     hidden = any(part.startswith(".") for part in path.relative_to(ROOT).parts)
     return not hidden and not path.is_symlink()
 
 
 def show(sent: Mapping[str, bytes], besides: Mapping[str, Iterable[str]]) -> None:
-    """What would be sent, and no value of what is besides."""
+    """Print what would be sent, without the values of secrets."""
     for name, file in sent.items():
         sys.stdout.write(f"{len(file):>10,}  {name}\n")
     total = sum(map(len, sent.values()))
@@ -180,7 +177,7 @@ def show(sent: Mapping[str, bytes], besides: Mapping[str, Iterable[str]]) -> Non
 
 
 def paths_of(there: "SpaceInfo") -> set[str]:
-    """The files that the Space has. Raises `StyletxError` if they are another app's."""
+    """Return the paths of the Space's files. Raises `StyletxError` if they are another app's."""
     paths = {file.rfilename for file in there.siblings or ()}
     if "styletx/__init__.py" not in paths and paths - BY_THE_HUB:
         raise StyletxError(
@@ -191,10 +188,8 @@ def paths_of(there: "SpaceInfo") -> set[str]:
 
 
 def send(hub: "HfApi", space: str, sent: Mapping[str, bytes], there: Iterable[str]) -> str:
-    """One commit with what is new, and without what is no longer; its SHA.
-
-    Not `upload_folder`, which would make several of it.
-    """
+    """Commit what is new and delete what is gone, in one commit; return its SHA. `upload_folder`
+    would make several."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
     gone = sorted(path for path in there if path.startswith(OURS) and path not in sent)
@@ -208,13 +203,13 @@ def send(hub: "HfApi", space: str, sent: Mapping[str, bytes], there: Iterable[st
 
 
 def request(hub: "HfApi", space: str, hardware: str) -> None:
-    """What it already has is not asked for: that would start it anew."""
+    """Request hardware, unless the Space has it: a request restarts it."""
     if hub.get_space_runtime(space).requested_hardware != hardware:
         hub.request_space_hardware(space, hardware)  # type: ignore[arg-type]  # any the Hub knows
 
 
 def runtime_of(hub: "HfApi", space: str) -> Mapping[str, Any]:
-    """How the Space is, as the Hub says it; a moment without an answer ends no long wait."""
+    """Return the Space's runtime; a moment without an answer does not end the wait."""
     try:
         return hub.get_space_runtime(space).raw
     except Exception as error:
@@ -224,10 +219,8 @@ def runtime_of(hub: "HfApi", space: str) -> Mapping[str, Any]:
 
 
 def wait(hub: "HfApi", space: str, link: str, commit: str, most: float) -> None:
-    """Until that commit runs. Raises `StyletxError` where it cannot, or not within `most` seconds.
-
-    Until the Hub has seen the commit, the stage is that of the one before.
-    """
+    """Wait until that commit runs. Raises `StyletxError` if it fails, or not within `most` seconds.
+    Until the Hub has seen the commit, the stage is that of the one before."""
     begun, told = time.monotonic(), ""
     while True:
         runtime = runtime_of(hub, space)

@@ -1,5 +1,6 @@
-"""Pushes painted pictures to a dataset of the Hugging Face Hub, each with its recipe as a row:
-python -m styletx push painted.png OWNER/NAME"""
+"""The push command, which adds painted pictures and their recipes to a dataset:
+python -m styletx push painted.png OWNER/NAME
+"""
 
 import argparse
 import json
@@ -28,7 +29,8 @@ Rows = Mapping[str, tuple[Path, Mapping[str, Any]]]
 
 
 def push(arguments: list[str]) -> int:
-    """0 when the pictures are there, 1 with a sentence on stderr; argparse exits with 2."""
+    """Return 0 when the pictures are there, else 1 with a sentence on stderr; argparse exits with
+    2."""
     return run_command(partial(push_pictures, parser().parse_args(arguments)))
 
 
@@ -45,8 +47,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def push_pictures(given: argparse.Namespace) -> None:
-    """All of it, from the recipes to the link. Raises `StyletxError`, for a picture without a
-    recipe before anything is sent."""
+    """Read the recipes, add pictures and rows, print the link. Raises `StyletxError` for a picture
+    without a recipe, before anything is sent."""
     check_name(given.dataset, "dataset")
     rows = {row["file_name"]: (path, row) for path, row in map(row_of, given.pictures)}
     with hub_session(given.dataset) as hub:
@@ -60,10 +62,8 @@ def push_pictures(given: argparse.Namespace) -> None:
 
 
 def row_of(path: Path) -> tuple[Path, dict[str, Any]]:
-    """The picture's path and its row: the same columns for each, null where there is nothing.
-
-    Raises `StyletxError` if it carries no recipe.
-    """
+    """Return a picture's path and its row, with the same columns for each. Raises `StyletxError` if
+    it carries no recipe."""
     recipe = read_recipe(path)
     told = parse_note(read_metadata(path), path.name)
     step, last = (told.get(name) for name in ("step", "steps"))
@@ -85,8 +85,7 @@ def row_of(path: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def added(hub: "HfApi", dataset: str, rows: Rows) -> int:
-    """How many of the rows are new and were added; once more where somebody else's commit came
-    in between."""
+    """Add the new rows and return their number; retry once if another commit came in between."""
     from huggingface_hub.errors import HfHubHTTPError
 
     try:
@@ -98,7 +97,7 @@ def added(hub: "HfApi", dataset: str, rows: Rows) -> int:
 
 
 def add(hub: "HfApi", dataset: str, rows: Rows) -> int:
-    """One commit on top of the rows as they are, with those that are not among them."""
+    """Commit the rows that are not there yet on top of the others; return their number."""
     from huggingface_hub import CommitOperationAdd
 
     branches = hub.list_repo_refs(dataset, repo_type="dataset").branches
@@ -121,7 +120,7 @@ def add(hub: "HfApi", dataset: str, rows: Rows) -> int:
 
 
 def rows_at(hub: "HfApi", dataset: str, commit: str) -> bytes:
-    """The file of rows as that commit has it; nothing if it has none."""
+    """Return the metadata file at that commit, b"" if there is none."""
     from huggingface_hub.errors import RemoteEntryNotFoundError
 
     with TemporaryDirectory() as folder:
@@ -135,7 +134,7 @@ def rows_at(hub: "HfApi", dataset: str, commit: str) -> bytes:
 
 
 def names_in(rows: bytes, dataset: str) -> set[Any]:
-    """The pictures that have a row. Raises `StyletxError` where a line is none."""
+    """Return the pictures that have a row. Raises `StyletxError` if a line is no JSON row."""
     names = set()
     for number, line in enumerate(rows.splitlines(), start=1):
         try:

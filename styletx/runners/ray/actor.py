@@ -1,4 +1,4 @@
-"""A place of a cluster, where one run is painted at a time."""
+"""Ray actor: one worker of the cluster, which paints one run at a time."""
 
 import pickle
 import traceback
@@ -16,18 +16,15 @@ EVENT, ERROR, BUG, LOST, GONE, END = "event", "error", "bug", "lost", "gone", "e
 
 
 class Worker:
-    """Holds the network, and paints."""
+    """Holds the network and paints."""
 
     def __init__(self) -> None:
         self.busy, self.known = Lock(), StyleStatisticsCache()
         self.over: set[int] = set()  # runs that nobody wants any more
 
     def paint(self, run: int, given: bytes) -> Iterator[bytes]:
-        """The events of a run, pickled, and its error, if there is one, as the last of them.
-
-        They are painted in a thread of their own: it takes a while until one is sent, which is not
-        to be taken from the next.
-        """
+        """Yield the pickled events of a run; its error, if any, as the last one. A thread paints
+        meanwhile, since sending an event takes a while."""
         told: SimpleQueue[bytes | None] = SimpleQueue()
         with self.busy:
             painting = Thread(target=self.work, args=(run, given, told))
@@ -38,7 +35,7 @@ class Worker:
         self.over.discard(run)
 
     def work(self, run: int, given: bytes, told: "SimpleQueue[bytes | None]") -> None:
-        """Paint, and put what there is to tell into the queue, until None."""
+        """Paint, and put every message into the queue; None at the end."""
         try:
             with closing(stylize(**pickle.loads(given), known=self.known)) as events:
                 for event in events:
@@ -53,5 +50,5 @@ class Worker:
             told.put(None)
 
     def stop(self, run: int) -> None:
-        """Paint no further than to the next event."""
+        """Stop at the next event."""
         self.over.add(run)

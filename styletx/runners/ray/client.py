@@ -1,4 +1,4 @@
-"""The page's end of the link to the process that knows Ray, which is started when it is needed."""
+"""Client of the driver process, which it starts when it is needed."""
 
 import json
 import os
@@ -29,7 +29,7 @@ class ClusterUnavailable(StyletxError):
 
     @classmethod
     def because(cls, reason: str) -> "ClusterUnavailable":
-        """In a sentence that gives the reason."""
+        """Return the error with this reason."""
         return cls(
             f"The cluster that paints cannot be used: {reason.rstrip('.')}. Try again in a while, "
             "or have whoever runs it look at it."
@@ -37,10 +37,10 @@ class ClusterUnavailable(StyletxError):
 
 
 class DriverProcess:
-    """Connections to a process of its own, which is connected to the cluster."""
+    """Connections to the driver process."""
 
     def __init__(self, *arguments: str) -> None:
-        """What `dispatcher.main` takes."""
+        """Take the arguments of `driver.main`."""
         self.arguments, self.key, self.starting = arguments, token_hex().encode(), Lock()
         self.process: subprocess.Popen[bytes] | None = None
         self.port = 0
@@ -49,7 +49,8 @@ class DriverProcess:
         self.closed = False
 
     def connect(self) -> Connection:
-        """Raises `ClusterUnavailable` where there is no cluster, or was none a moment ago."""
+        """Return a connection. Raises `ClusterUnavailable` if there is no cluster, or was none a
+        moment ago."""
         for _ in range(TRIES):
             self.ensure_running()
             try:
@@ -59,7 +60,7 @@ class DriverProcess:
         raise ClusterUnavailable.because("the process that speaks with it does not answer")
 
     def ensure_running(self) -> None:
-        """Start the process if it is not there. Raises `ClusterUnavailable`."""
+        """Start the process if it is not running. Raises `ClusterUnavailable`."""
         with self.starting:
             if self.process is not None and self.process.poll() is None:
                 return
@@ -72,7 +73,7 @@ class DriverProcess:
                 raise
 
     def start(self) -> None:
-        """Have the process connect to the cluster. Raises `ClusterUnavailable` where it cannot."""
+        """Start the process and have it connect to the cluster. Raises `ClusterUnavailable`."""
         paths = [str(Path(__file__).parents[3]), *filter(None, [os.environ.get("PYTHONPATH")])]
         self.close_stdin()  # of the one before
         self.process = process = subprocess.Popen(
@@ -101,12 +102,12 @@ class DriverProcess:
         self.port = int(answer["port"])
 
     def close_stdin(self) -> None:
-        """The process ends when nobody holds the other end of its input."""
+        """End the process: it exits when its input is closed."""
         if self.process is not None and self.process.stdin is not None:
             with suppress(OSError):  # it has ended already
                 self.process.stdin.close()
 
     def close(self) -> None:
-        """Let go of the cluster, for good; one of this machine's own ends."""
+        """Disconnect for good; a cluster of this machine's own ends."""
         self.closed = True
         self.close_stdin()

@@ -1,5 +1,7 @@
-"""The process between a page and a Ray cluster, the only one that knows Ray: when the cluster goes,
-Ray ends whoever is connected to it, and that is to be this process and not the page."""
+"""Driver process: the only one connected to Ray.
+
+Ray kills a connected driver when the head node goes; that must not be the server.
+"""
 
 import json
 import logging
@@ -25,18 +27,18 @@ CLOSE = 1e-6  # of a place, by which fractions that add up to one may miss it
 
 
 class NoCapacity(Exception):
-    """The cluster has no room for a run, and why."""
+    """The cluster has no room for a run, with the reason."""
 
 
 class WorkerStartTimeout(Exception):
-    """A worker has not begun, and another is free by now."""
+    """A new worker has not started, and another is free by now."""
 
 
 class WorkerPool:
-    """The workers that there are, who of them is free, and who waits for one."""
+    """The workers, which of them are free, and the clients that wait for one."""
 
     def __init__(self, key: bytes, cpus: float, gpus: float) -> None:
-        """What pages know that may ask, and what of a node each run takes."""
+        """Serve clients that know the key. Each run takes `cpus` and `gpus` of a node."""
         self.key, self.cpus, self.gpus = key, cpus, gpus
         self.free: list[Any] = []
         self.workers = 0  # free or not
@@ -46,7 +48,7 @@ class WorkerPool:
         self.numbers = count()
 
     def places(self) -> int:
-        """How many runs the cluster can paint at once, as it is now."""
+        """Return how many runs the cluster can paint at once, now."""
         import ray
 
         nodes = ray.nodes()  # type: ignore[no-untyped-call]
@@ -62,7 +64,7 @@ class WorkerPool:
         )
 
     def answer(self, page: Connection) -> None:
-        """What a page that has the key asks on one connection: the places, or a run, which ends
+        """Answer one authenticated connection: with the number of places, or with a run, which ends
         with it."""
         with suppress(OSError, EOFError, AuthenticationError), page:
             deliver_challenge(page, self.key)
@@ -78,8 +80,8 @@ class WorkerPool:
                 page.send((GONE, str(error)))
 
     def worker_for(self, page: Connection) -> Any:
-        """One that is free, which may have died since, or a new one where there is room. Raises
-        `OSError` if the page goes before it is its turn."""
+        """Return a free worker, which may have died since, or start one. Raises `OSError` if the
+        client goes before its turn."""
         with self.turn:
             self.line.append(page)
             try:
@@ -124,7 +126,8 @@ class WorkerPool:
             self.turn.notify_all()
 
     def run_on(self, worker: Any, given: bytes, page: Connection) -> bool:
-        """Have a worker paint, and tell the page; False if it was lost before it had begun."""
+        """Have a worker paint and forward its events; return False if it was lost before it
+        started."""
         import ray
 
         run, begun = next(self.numbers), False
@@ -173,8 +176,8 @@ class WorkerPool:
 
 
 def connect() -> None:
-    """To the cluster that RAY_ADDRESS names, or to one of this machine's own that is started now.
-    Its workers run the page's own version of this package."""
+    """Connect to the cluster that RAY_ADDRESS names, or start one on this machine. Its workers run
+    the server's own version of this package."""
     import ray
 
     address = os.environ.get("RAY_ADDRESS")
@@ -190,8 +193,8 @@ def connect() -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Say where to connect to, or what is wrong, in a line of JSON; then work until the page, which
-    holds the other end of the input and has written a key there, is gone."""
+    """Print the address to connect to, or the error, as a line of JSON; then serve until the
+    parent, which has written a key to standard input, closes it."""
     key, over = sys.stdin.buffer.readline().strip(), Event()
     dispatcher = WorkerPool(key, *map(float, arguments))
     try:

@@ -1,4 +1,4 @@
-"""Runs on the workers of a Ray cluster; where one of them is lost, another goes on."""
+"""Ray runner: sends runs to workers, and resumes on another when one is lost."""
 
 import logging
 import pickle
@@ -23,18 +23,18 @@ FRESH = 1  # seconds for which a count of places counts
 
 
 class WorkerLost(Exception):
-    """A worker is gone in the middle of a run."""
+    """A worker was lost during a run."""
 
 
 class Cluster:
-    """Paints on as many workers as there is room for on the cluster, each with the network in its
-    memory. It has the shape of `stylize`."""
+    """Paints on as many workers as the cluster has room for, each with the network in memory. It
+    has the signature of `stylize`."""
 
     most = 64  # runs at a time, however large the cluster
 
     def __init__(self, share: RayOptions, here: Callable[..., Events]) -> None:
-        """Where the cluster is gone and the share says so, `here`, which has the shape of
-        `stylize`, goes on, one run at a time."""
+        """Use `here`, with the signature of `stylize`, one run at a time, when the cluster is gone
+        and the options allow it."""
         self.link = DriverProcess(str(share.cpus), str(share.gpus))
         self.instead, self.here = here if share.fallback else None, Lock()
         self.device = "cuda" if share.gpus else "cpu"
@@ -50,7 +50,8 @@ class Cluster:
         after: Progress | None = None,
         **more: Any,
     ) -> Events:
-        """As `stylize`; where a worker is lost, another one goes on from the last report."""
+        """Yield events as `stylize` does; when a worker is lost, another resumes from the last
+        report."""
         given = {"content": content, "styles": styles, "settings": settings, **more}
         for moves in range(MOVES + 1):
             last: Event | None = None
@@ -90,15 +91,15 @@ class Cluster:
                 raise WorkerLost("the connection broke") from error
 
     def places(self) -> int:
-        """How many runs can be painted at once, as of a moment ago; where that is none, one, which
-        will say why. Nobody waits for it: it is counted anew beside."""
+        """Return how many runs can be painted at once, as counted a moment ago; at least one, whose
+        run will say what is wrong. A thread counts again meanwhile."""
         if time.monotonic() > self.count_at:
             self.count_at = float("inf")
             Thread(target=self.count, name="places", daemon=True).start()
         return min(self.most, max(1, self.counted))
 
     def count(self) -> None:
-        """How many there are now; where there is no cluster, it is looked for again in a while."""
+        """Count the places now; without a cluster, look for one again after a while."""
         try:
             with self.link.connect() as connection:
                 connection.send_bytes(b"")
@@ -109,19 +110,20 @@ class Cluster:
             self.count_at = time.monotonic() + RETRY_AFTER_S
 
     def tell(self, places: int, why_none: str) -> None:
-        """Log what has changed, for who runs the page."""
+        """Log a change of the cluster, for the operator."""
         if places != self.counted or not self.told:
             more = "; this machine paints instead" if self.instead and not places else ""
             logger.info("cluster: %d places%s", places, "" if places else f" ({why_none}){more}")
         self.counted, self.told = places, True
 
     def ready(self) -> bool:
-        """Whether there is any place, or another way."""
+        """Return whether any place, or this machine, can paint."""
         self.places()  # which has it counted
         return self.counted > 0 or self.instead is not None
 
     def warm_up(self) -> None:
-        """Reach the cluster. Raises `ClusterUnavailable` if there is no other way."""
+        """Connect to the cluster. Raises `ClusterUnavailable` if this machine may not paint
+        instead."""
         try:
             self.link.connect().close()
         except ClusterUnavailable:
@@ -130,12 +132,12 @@ class Cluster:
         self.count()
 
     def close(self) -> None:
-        """Let go of the cluster; one of this machine's own ends."""
+        """Disconnect; a cluster of this machine's own ends."""
         self.link.close()
 
 
 def check(kind: str, told: Any) -> None:
-    """Raises what it was that a worker did not paint for, if it is no event."""
+    """Raise the error that a worker's message carries."""
     if kind == LOST:
         raise WorkerLost(told)
     if kind == GONE:
