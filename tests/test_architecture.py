@@ -10,7 +10,7 @@ from tests.helpers.paths import ROOT
 
 PACKAGE = ROOT / "styletx"
 SOURCES = [ROOT / "app.py", *sorted(PACKAGE.rglob("*.py"))]
-LONGEST_MODULE, LONGEST_FUNCTION = 250, 40  # lines
+LONGEST_MODULE, LONGEST_FUNCTION = 400, 40  # lines
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,50 +31,53 @@ from styletx.settings import INITS, Settings, settings_from
 from styletx.text import count, input_name
 
 from .options import add_preset, add_settings, add_weights, settings_in
-from .parser import Parser
+from .parser import Parser, run_command
 
 
 def paint(arguments: list[str]) -> int:
     """Return 0 when the picture was painted, else 1 with a sentence on stderr; argparse exits with
     2."""
-    given = parser().parse_args(arguments)
+    return run_command(partial(paint_picture, parser().parse_args(arguments)))
+
+
+def paint_picture(given: argparse.Namespace) -> None:
+    """Read the pictures, paint, save. Raises `StyletxError`, if it can before the work begins."""
     chosen = settings_in(given)
-    begun_at = Path(chosen.pop("init")) if is_picture(chosen.get("init")) else None
-    try:
-        recipe = read_recipe(given.recipe) if given.recipe else None
-        settings = settings_of(recipe, given.preset, chosen)
-        number = len(given.paintings)
-        for thing, besides in (("share", given.shares), ("mask", given.masks)):
-            if len(besides) not in (0, number):
-                raise StyletxError(
-                    f"For {count(number, 'painting')} you gave {count(len(besides), thing)}; "
-                    "give as many, or none."
-                )
-        shares, masks = given.shares or [1.0] * number, given.masks or [None] * number
-        paintings = list(zip(given.paintings, shares, masks, strict=True))
-        check_styles(paintings)
-        others = (given.keep, begun_at, given.recipe)
-        read_from = [given.photo, *given.paintings, *given.masks, *others]
-        check_can_save(given.output, instead_of=[path for path in read_from if path])
-        most = max_useful_side(settings)
-        styles = [
-            Style(read_image(p, most), share, read_image(m, most) if m else None)
-            for p, share, m in paintings
-        ]
-        keep, begun = (read_image(path, most) if path else None for path in (given.keep, begun_at))
-        photo = read_image(given.photo, most)
-        events = stylize(photo, styles, settings, keep=keep, begun=begun, weights=given.weights)
-        inputs = input_fingerprints(
-            named_inputs(given, begun_at), dict(zip(SHARES, shares, strict=False))
-        )
-        for name in differing_inputs(recipe, inputs) if recipe else ():
-            told = f"{input_name(name)} is not what {given.recipe.name} was painted with"
-            sys.stderr.write(f"Note: {told}.\n")
-        show_progress(events, given.output, inputs)
-    except StyletxError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    return 0
+    init_image = Path(chosen.pop("init")) if is_picture(chosen.get("init")) else None
+    recipe = read_recipe(given.recipe) if given.recipe else None
+    settings = settings_of(recipe, given.preset, chosen)
+    shares, masks = shares_and_masks(given)
+    paintings = list(zip(given.paintings, shares, masks, strict=True))
+    check_styles(paintings)
+    others = (given.keep, init_image, given.recipe)
+    read_from = [given.photo, *given.paintings, *given.masks, *others]
+    check_can_save(given.output, instead_of=[path for path in read_from if path])
+    most = max_useful_side(settings)
+    styles = [
+        Style(read_image(p, most), share, read_image(m, most) if m else None)
+        for p, share, m in paintings
+    ]
+    keep, begun = (read_image(path, most) if path else None for path in (given.keep, init_image))
+    photo = read_image(given.photo, most)
+    events = stylize(photo, styles, settings, keep=keep, begun=begun, weights=given.weights)
+    named_shares = dict(zip(SHARES, shares, strict=False))
+    inputs = input_fingerprints(named_inputs(given, init_image), named_shares)
+    for name in differing_inputs(recipe, inputs) if recipe else ():
+        told = f"{input_name(name)} is not what {given.recipe.name} was painted with"
+        sys.stderr.write(f"Note: {told}.\n")
+    show_progress(events, given.output, inputs)
+
+
+def shares_and_masks(given: argparse.Namespace) -> tuple[list[float], list[Path | None]]:
+    """Return a share and a mask, or None, for each painting. Raises `StyletxError`."""
+    number = len(given.paintings)
+    for thing, besides in (("share", given.shares), ("mask", given.masks)):
+        if len(besides) not in (0, number):
+            raise StyletxError(
+                f"For {count(number, 'painting')} you gave {count(len(besides), thing)}; "
+                "give as many, or none."
+            )
+    return list(given.shares) or [1.0] * number, list(given.masks) or [None] * number
 
 
 def settings_of(recipe: Recipe | None, name: str | None, chosen: Mapping[str, Any]) -> Settings:

@@ -68,18 +68,24 @@ def serve(
             **options,
         )
         over.wait()
-        waited_for = bool(painter.runs)
-        told = painter.close(PATIENCE)
-        time.sleep(FETCHING if waited_for and told else 0)
-        if app.server is not None:
-            logging.getLogger("uvicorn.error").disabled = True  # which calls it a failure that
-            app.server.force_exit = True  # … those who only listen are not waited for
-        app.close(verbose=False)
+        shut_down(app, painter)
     finally:
         over.set()
         runner.close()
         release_cache(lock)
     exit_now()
+
+
+def shut_down(app: gr.Blocks, painter: JobQueue) -> None:
+    """Stop every job, give clients time to fetch their pictures, and close the server."""
+    had_jobs = bool(painter.runs)
+    delivered = painter.close(PATIENCE)
+    time.sleep(FETCHING if had_jobs and delivered else 0)
+    if app.server is not None:
+        # Open event streams are not waited for, which Uvicorn would log as a failure
+        logging.getLogger("uvicorn.error").disabled = True
+        app.server.force_exit = True
+    app.close(verbose=False)
 
 
 def exit_now() -> NoReturn:
