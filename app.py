@@ -70,7 +70,7 @@ def build_app(painter: JobQueue, for_agents: bool = False) -> gr.Blocks:
         tiles = lay_out_examples()
         parts |= build_history()
         inputs: Components = {"content": photo, "style": painting, **build_paintings()}
-        editor, masks = build_masks(photo)
+        editor, masks = build_masks(photo, painter)
         largest = painter.allowance.largest(painter.device)
         inputs |= {**masks, **build_settings(largest), **build_init_image()}
         painted = build_repeat()
@@ -110,7 +110,7 @@ def files_of(pair: tuple[str, str]) -> tuple[Path, Path]:
 def brought(pair: tuple[str, str], told: str, press: str) -> dict[str, Any]:
     """A photo and a painting as what is given, and no other picture: what changes, by name."""
     photo, painting = files_of(pair)
-    given = {"content": str(photo), "style": str(painting), "begun": None}
+    given = {"content": str(photo), "style": str(painting), "init_image": None}
     given |= dict.fromkeys(STYLES[1:])
     said = {"status": told, "said": told, "go": gr.Button(press)}
     return {**given, **disable_resume(), **said, "run": {}, "finished": {}, "curves": no_curves()}
@@ -155,11 +155,13 @@ def offer_looks(page: Page, painted: gr.Image) -> None:
     quick: dict[str, Any] = {"concurrency_limit": None, "preprocess": False, **HIDDEN_EVENT}
     for name in ("content", "style"):
         field = page.inputs[name]
-        on(field, "upload")(upload_message, field, page.parts["status"], **quick)
+        on(field, "upload")(
+            partial(upload_message, painter=page.painter), field, page.parts["status"], **quick
+        )
 
     def repeat(file: Any, *values: Any) -> Any:
         try:
-            return page.updates(repeated(file, page.arguments(values)))
+            return page.updates(repeated(file, page.arguments(values), page.painter))
         except gr.Error as error:  # which would mark everything that could have changed
             gr.Warning(error.message)
             return page.updates({"status": error.message, "said": error.message})

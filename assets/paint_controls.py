@@ -134,7 +134,7 @@ def masks() -> Tiles:
     cut = photo_of("astronaut")
     cut.putalpha(brushed(cut, "ellipse", (0.02, 0.02, 0.98, 0.98)))
     return [
-        ("keep: the face", painted("astronaut", [Style(village)], keep=face)),
+        ("keep: the face", painted("astronaut", [Style(village)], keep_mask=face)),
         (
             "a painting of its own for the sky",
             painted("temple", [Style(wave), Style(painting_of("summertime"), mask=sky)]),
@@ -158,20 +158,23 @@ def going_on() -> Tiles:
     first = painted("temple", wave, steps=24)
     return [
         ("24 steps", first),
-        ("… and 24 more", painted("temple", wave, steps=24, begun=first)),
+        ("… and 24 more", painted("temple", wave, steps=24, init_image=first)),
         (
             "… and on with strength 4",
-            painted("temple", wave, steps=24, style_weight=4, begun=first),
+            painted("temple", wave, steps=24, style_weight=4, init_image=first),
         ),
-        ("… and on with another painting", painted("temple", poppies, steps=24, begun=first)),
-        ("… and twice the size", painted("temple", wave, steps=16, size=2 * SIZE, begun=first)),
-        ("begun with the painting", painted("temple", wave, begun=wave[0].picture)),
+        ("… and on with another painting", painted("temple", poppies, steps=24, init_image=first)),
+        (
+            "… and twice the size",
+            painted("temple", wave, steps=16, size=2 * SIZE, init_image=first),
+        ),
+        ("begun with the painting", painted("temple", wave, init_image=wave[0].picture)),
     ]
 
 
 def painted(photo: str | Image.Image, styles: Sequence[Style], **chosen: Any) -> Image.Image:
     """What comes of the photo with what is chosen."""
-    given = {name: chosen.pop(name) for name in ("keep", "begun") if name in chosen}
+    given = {name: chosen.pop(name) for name in ("keep_mask", "init_image") if name in chosen}
     preset = PRESETS.get(chosen.pop("preset", ""), Settings())
     settings = replace(preset, **{"size": SIZE, **chosen})
     content = photo_of(photo) if isinstance(photo, str) else photo

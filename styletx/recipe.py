@@ -102,7 +102,7 @@ def is_input(name: str, value: object) -> bool:
     """Return whether that is a fingerprint or a share."""
     if name in SHARES and isinstance(value, int | float):
         return not isinstance(value, bool) and SHARE.low <= value <= SHARE.high
-    known = name in ("content", *STYLES, *MASKS, "keep", "begun")
+    known = name in ("content", *STYLES, *MASKS, "keep_mask", "init_image")
     return known and isinstance(value, str) and bool(re.fullmatch("[0-9a-f]{64}", value))
 
 

@@ -26,10 +26,12 @@ def display_name(name: str, most: int = 80) -> str:
 
 def input_name(name: str) -> str:
     """Return the name of an API argument in plain English."""
+    whole = {"keep_mask": "what is to stay the photo", "init_image": "the picture to begin with"}
+    if name in whole:
+        return whole[name]
     stem, _, place = name.partition("_")
-    known = {"content": "photo", "style": "painting", "keep": "what is to stay the photo"}
-    known |= {"begun": "the picture to begin with"}
-    return f"{known.get(stem, stem)} {place}".strip()
+    stem = {"content": "photo", "style": "painting"}.get(stem, stem)
+    return f"{stem} {place}".strip()
 
 
 def count(number: int, thing: str) -> str:

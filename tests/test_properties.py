@@ -174,7 +174,7 @@ def noted(folder, note):
 
 
 INPUTS = some.dictionaries(
-    some.sampled_from(["content", "style", "style_4", "mask_2", "keep", "begun"]),
+    some.sampled_from(["content", "style", "style_4", "mask_2", "keep_mask", "init_image"]),
     some.binary(min_size=32, max_size=32).map(bytes.hex),
 ) | some.dictionaries(some.sampled_from(["share", "share_3"]), some.floats(0, 1000))
 

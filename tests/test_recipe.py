@@ -171,5 +171,5 @@ def test_a_comment_that_is_not_ours_is_no_recipe(tmp_path):
 def test_what_is_not_the_same_is_named(tmp_path):
     recipe = read_recipe(painted(tmp_path))
     assert differing_inputs(recipe, INPUTS) == []
-    other = {"content": INPUTS["content"], "style": "ee" * 32, "keep": "ff" * 32}
-    assert differing_inputs(recipe, other) == ["style", "share_2", "keep"]
+    other = {"content": INPUTS["content"], "style": "ee" * 32, "keep_mask": "ff" * 32}
+    assert differing_inputs(recipe, other) == ["style", "share_2", "keep_mask"]

@@ -38,6 +38,14 @@ def offer_endpoints(
         """Keep the picture so far as the result of a run. False if no such run is going on."""
         return {"stopped": painter.stop(run_id)}
 
+    def recipe(painted: Upload) -> dict[str, Any]:
+        """The settings in the recipe of a picture that was painted here, as /stylize takes them."""
+        with as_gradio_errors():
+            path = upload_path(painted, "picture", painter)
+            if path is None:
+                raise StyletxError("Please give a painted picture.")
+            return asdict(read_recipe(path).settings)
+
     run_id, stopped = text_argument("run_id"), gr.JSON(visible=False, label="stopped")
     register(stop, run_id, stopped, api_name="stop", queue=False)
     file, kind = gr.File(visible=False, label="picture"), text_argument("kind", "png")
@@ -81,15 +89,6 @@ def export(run_id: str, kind: str) -> str:
     """The finished picture of a run as a PNG, JPEG or WebP, or the film of its making."""
     with as_gradio_errors():
         return str(exported(run_id, kind))
-
-
-def recipe(painted: Upload) -> dict[str, Any]:
-    """The settings in the recipe of a picture that was painted here, as /stylize takes them."""
-    with as_gradio_errors():
-        path = upload_path(painted, "picture")
-        if path is None:
-            raise StyletxError("Please give a painted picture.")
-        return asdict(read_recipe(path).settings)
 
 
 def text_argument(name: str, value: str = "") -> gr.components.Component:

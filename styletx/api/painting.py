@@ -11,13 +11,13 @@ import gradio as gr
 
 from styletx.config import ServerLimits
 from styletx.core.regions import NO_PAINTING, check_styles
-from styletx.errors import Busy, SettingsError, StyletxError
+from styletx.errors import SettingsError, StyletxError
 from styletx.recipe import MASKS, SHARES, STYLES, input_fingerprints
 from styletx.runners.job import ANONYMOUS, Client
 from styletx.runners.queue import JobQueue
 from styletx.server.errors import as_gradio_errors
 from styletx.server.request import address_of
-from styletx.server.storage import NO_ROOM, DiskBudget, folder_of, touch
+from styletx.server.storage import folder_of, touch
 from styletx.settings import FIELDS, Settings, settings_from
 from styletx.text import quote
 
@@ -49,9 +49,7 @@ def paint_stream(
         visitor = visitor_of(request, painter.allowance)
         settings = settings_from_arguments(given)
         painter.allowance.check(settings, painter.device)
-        if DiskBudget(painter.allowance.max_cache).full():
-            raise Busy(NO_ROOM)
-        paths = locate_images(given)
+        paths = locate_images(given, painter)
         content, shares = paths["content"], {name: given[name] for name in SHARES}
         if content is None:
             raise StyletxError(NO_PHOTO)
@@ -61,7 +59,7 @@ def paint_stream(
         ]
         check_styles(paintings)
         inputs = input_fingerprints(paths, shares)
-        more = {name: paths[name] for name in ("keep", "begun")}
+        more = {name: paths[name] for name in ("keep_mask", "init_image")}
         run = painter.submit(
             settings, partial(load_images, content, paintings, more, settings), visitor
         )
@@ -83,18 +81,18 @@ def visitor_of(request: gr.Request | None, allowance: ServerLimits) -> Client:
     return Client(request.session_hash or "", address)
 
 
-def locate_images(given: Given) -> dict[str, Path | None]:
+def locate_images(given: Given, painter: JobQueue) -> dict[str, Path | None]:
     """Return the path of each picture by its argument's name."""
-    paths = {name: upload_path(given[name], what) for name, what in PICTURES.items()}
-    return {**paths, "begun": resolve_init_image(given)}
+    paths = {name: upload_path(given[name], what, painter) for name, what in PICTURES.items()}
+    return {**paths, "init_image": resolve_init_image(given, painter)}
 
 
-def validate(given: Given) -> dict[str, str]:
+def validate(given: Given, painter: JobQueue) -> dict[str, str]:
     """Return what is wrong with each argument, as sentences by name, before a job is queued."""
     found = {}
     for name, what in PICTURES.items():
         try:
-            if upload_path(given[name], what) is None and name in NEEDED:
+            if upload_path(given[name], what, painter) is None and name in NEEDED:
                 found[name] = NEEDED[name]
         except StyletxError as error:
             found[name] = str(error)
@@ -117,9 +115,10 @@ def settings_from_arguments(given: Given) -> Settings:
     return settings_from(given["preset"], chosen)
 
 
-def resolve_init_image(given: Given) -> Path | None:
+def resolve_init_image(given: Given, painter: JobQueue) -> Path | None:
     """Return the picture to start from: an upload, or the result of an earlier job."""
-    picture, run_id = upload_path(given["begun"], PICTURES["begun"]), given["go_on"]
+    run_id = given["go_on"]
+    picture = upload_path(given["init_image"], PICTURES["init_image"], painter)
     if not run_id:
         return picture
     if picture:

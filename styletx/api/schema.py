@@ -17,8 +17,8 @@ DEFAULTS: Given = {
     **dict.fromkeys(STYLES[1:]),
     **dict.fromkeys(SHARES, 1.0),
     **dict.fromkeys(MASKS),
-    "keep": None,
-    "begun": None,
+    "keep_mask": None,
+    "init_image": None,
     "go_on": "",
 }
 NO_PHOTO = "Please choose a photo."
@@ -26,8 +26,8 @@ NEEDED = {"content": NO_PHOTO, "style": NO_PAINTING}
 PICTURES = {  # what each picture is called in a sentence
     "content": "photo",
     **dict.fromkeys(STYLES, "painting"),
-    **dict.fromkeys((*MASKS, "keep"), "mask"),
-    "begun": "picture to go on with",
+    **dict.fromkeys((*MASKS, "keep_mask"), "mask"),
+    "init_image": "picture to go on with",
 }
 ARGUMENTS = {  # of the API, beside the settings
     "content": "The photo to repaint: JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF, up to 40 Mpx.",
@@ -36,8 +36,8 @@ ARGUMENTS = {  # of the API, beside the settings
     "share": "How much of painting {place} there is, beside the others: 0 to 1000.",
     "mask": "Where painting {place} alone paints: a picture of the photo's shape, white there.",
     "style_": "Painting {place}, to be mixed in.",
-    "keep": "What stays the photo: a picture of its shape, white there.",
-    "begun": "A picture to go on with instead of beginning anew.",
+    "keep_mask": "What stays the photo: a picture of its shape, white there.",
+    "init_image": "A picture to go on with instead of beginning anew.",
     "go_on": "The run_id of a finished run, whose picture is gone on with.",
     "run_id": "The run_id of a report.",
     "kind": "png, jpeg, webp, or film.",

@@ -10,12 +10,12 @@ from typing import Any
 
 from gradio.utils import get_upload_folder
 
-from styletx.config import MEGA, ServerLimits
+from styletx.config import MEGA
 from styletx.core.pyramid import max_useful_side
 from styletx.errors import Busy, ImageError, StyletxError
 from styletx.events import Style
 from styletx.imaging.files import check_header, read_image
-from styletx.server.storage import NO_ROOM, DiskBudget
+from styletx.runners.queue import NO_ROOM, JobQueue
 from styletx.settings import Settings
 
 Upload = dict[str, Any] | None  # a file as Gradio describes it, which lies in its cache
@@ -45,7 +45,7 @@ def load_images(
     return {"content": seen(content), "styles": styles, **besides}
 
 
-def upload_path(file: Upload, what: str) -> Path | None:
+def upload_path(file: Upload, what: str, painter: JobQueue) -> Path | None:
     """Return the path of an upload; Gradio admits only files in its cache or in our assets.
 
     Raises `StyletxError` if it is no picture, before a job is queued.
@@ -53,19 +53,19 @@ def upload_path(file: Upload, what: str) -> Path | None:
     if not file:
         return None
     if not file.get("path"):
-        return save_data_url(file.get("url") or "", what)
+        return save_data_url(file.get("url") or "", what, painter)
     path = Path(file["path"])
     if not path.is_file():
         raise StyletxError(f"The {what} is no longer here; please upload it again.")
-    check_upload(path)
+    check_upload(path, painter.allowance.max_pixels)
     return path
 
 
-def check_upload(path: Path) -> None:
-    """Raise `ImageError` if the file is no picture that is accepted here."""
-    most, known = ServerLimits.of().max_pixels * MEGA, path.stat()
+def check_upload(path: Path, most: float) -> None:
+    """Raise `ImageError` if the file is no picture of at most so many million pixels."""
+    known = path.stat()
     with LOOKING:
-        if told := upload_problem(path, known.st_mtime_ns, known.st_size, most):
+        if told := upload_problem(path, known.st_mtime_ns, known.st_size, most * MEGA):
             raise ImageError(told)
 
 
@@ -80,7 +80,7 @@ def upload_problem(path: Path, written: int, size: int, most: float) -> str:
     return ""
 
 
-def save_data_url(url: str, what: str) -> Path | None:
+def save_data_url(url: str, what: str, painter: JobQueue) -> Path | None:
     """Save a data: URL among the uploads and return its path; None for any other URL."""
     if not url.startswith("data:"):
         return None
@@ -91,12 +91,12 @@ def save_data_url(url: str, what: str) -> Path | None:
     folder = Path(get_upload_folder()) / hashlib.sha256(content).hexdigest()
     path = folder / what.replace(" ", "_")
     if not path.is_file():
-        if DiskBudget(ServerLimits.of().max_cache).full():
+        if painter.is_disk_full():
             raise Busy(NO_ROOM)
         folder.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     try:
-        check_upload(path)
+        check_upload(path, painter.allowance.max_pixels)
     except ImageError:
         path.unlink(missing_ok=True)
         raise

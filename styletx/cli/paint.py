@@ -43,13 +43,13 @@ def paint(arguments: list[str]) -> int:
 def paint_picture(given: argparse.Namespace) -> None:
     """Read the pictures, paint, save. Raises `StyletxError`, if it can before the work begins."""
     chosen = settings_in(given)
-    init_image = Path(chosen.pop("init")) if is_picture(chosen.get("init")) else None
+    init_path = Path(chosen.pop("init")) if is_picture(chosen.get("init")) else None
     recipe = read_recipe(given.recipe) if given.recipe else None
     settings = settings_of(recipe, given.preset, chosen)
     shares, masks = shares_and_masks(given)
     paintings = list(zip(given.paintings, shares, masks, strict=True))
     check_styles(paintings)
-    others = (given.keep, init_image, given.recipe)
+    others = (given.keep_mask, init_path, given.recipe)
     read_from = [given.photo, *given.paintings, *given.masks, *others]
     check_can_save(given.output, instead_of=[path for path in read_from if path])
     most = max_useful_side(settings)
@@ -57,11 +57,15 @@ def paint_picture(given: argparse.Namespace) -> None:
         Style(read_image(p, most), share, read_image(m, most) if m else None)
         for p, share, m in paintings
     ]
-    keep, begun = (read_image(path, most) if path else None for path in (given.keep, init_image))
+    keep_mask, init_image = (
+        read_image(path, most) if path else None for path in (given.keep_mask, init_path)
+    )
     photo = read_image(given.photo, most)
-    events = stylize(photo, styles, settings, keep=keep, begun=begun, weights=given.weights)
+    events = stylize(
+        photo, styles, settings, keep_mask=keep_mask, init_image=init_image, weights=given.weights
+    )
     named_shares = dict(zip(SHARES, shares, strict=False))
-    inputs = input_fingerprints(named_inputs(given, init_image), named_shares)
+    inputs = input_fingerprints(named_inputs(given, init_path), named_shares)
     for name in differing_inputs(recipe, inputs) if recipe else ():
         told = f"{input_name(name)} is not what {given.recipe.name} was painted with"
         sys.stderr.write(f"Note: {told}.\n")
@@ -89,7 +93,7 @@ def settings_of(recipe: Recipe | None, name: str | None, chosen: Mapping[str, An
     return replace(recipe.settings, **chosen)
 
 
-def named_inputs(given: argparse.Namespace, begun: Path | None) -> dict[str, Path | None]:
+def named_inputs(given: argparse.Namespace, init_path: Path | None) -> dict[str, Path | None]:
     """Return the pictures by their API arguments' names."""
     styles, masks = (
         zip(n, p, strict=False) for n, p in ((STYLES, given.paintings), (MASKS, given.masks))
@@ -98,8 +102,8 @@ def named_inputs(given: argparse.Namespace, begun: Path | None) -> dict[str, Pat
         "content": given.photo,
         **dict(styles),
         **dict(masks),
-        "keep": given.keep,
-        "begun": begun,
+        "keep_mask": given.keep_mask,
+        "init_image": init_path,
     }
 
 
@@ -186,7 +190,9 @@ def add_pictures(parser: argparse.ArgumentParser) -> None:
         metavar="MASK",
         help="for each painting a picture that is white where it alone paints, or - for none",
     )
-    parser.add_argument("--keep", type=Path, help="a picture that is white where the photo stays")
+    parser.add_argument(
+        "--keep-mask", type=Path, help="a picture that is white where the photo stays"
+    )
 
 
 def mask_path(word: str) -> Path | None:

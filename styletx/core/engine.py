@@ -44,31 +44,31 @@ def stylize(  # noqa: PLR0913
     styles: Sequence[Style],
     settings: Settings = Settings(),
     *,
-    keep: Image.Image | None = None,
-    begun: Image.Image | None = None,
+    keep_mask: Image.Image | None = None,
+    init_image: Image.Image | None = None,
     weights: str | Weights | None = None,
     report_every: float = 0.25,
-    after: Progress | None = None,
-    known: StyleStatisticsCache | None = None,
+    resume_from: Progress | None = None,
+    style_cache: StyleStatisticsCache | None = None,
 ) -> Events:
-    """Paint `content` in the manner of `styles`; stop early by closing the generator.
+    """Paint `content` in the style of `styles`; close the generator to stop early.
 
-    What is white in `keep` stays as it is in the photo. `begun` is a picture to go on with instead
-    of beginning anew: it is painted over at its own size, and at larger ones up to the settings'.
-    `after` is where this run broke off elsewhere. `known` keeps what runs see of their paintings.
+    White in `keep_mask` stays the photo. `init_image` is a picture to start from: it is refined at
+    its own size, and at larger ones up to that of the settings. `resume_from` is the last report of
+    a run that was interrupted elsewhere. `style_cache` keeps statistics of paintings between runs.
+    `weights` are VGG19's, or their source as in `weights.load`.
 
-    Reports before the first step, then every `report_every` seconds, then yields one `Result`.
-    `weights` are VGG19's, or name their source as in `weights.load`. Raises `StyletxError`; if
-    painting had begun, the `Result` with the last good picture comes first.
+    Yields `Progress` before the first step and then every `report_every` seconds, and one `Result`.
+    Raises `StyletxError`; if painting had begun, after a `Result` with the last good picture.
     """
-    levels, inputs = prepare_inputs(content, styles, settings, keep, begun)
+    levels, inputs = prepare_inputs(content, styles, settings, keep_mask, init_image)
     tracker, canvas = ProgressTracker(levels, settings, report_every, inputs.render), None
     extractor = vgg19(best_device(), weights)
-    inputs = resume_or_check_time(levels, inputs, extractor, tracker, after)
+    inputs = resume_or_check_time(levels, inputs, extractor, tracker, resume_from)
     try:
         for level in levels[tracker.done :]:
             with translate_out_of_memory(levels, level):
-                canvas, setup = set_up_level(canvas, level, inputs, extractor, known)
+                canvas, setup = set_up_level(canvas, level, inputs, extractor, style_cache)
                 tracker.start_level(level)
                 yield from run_level(canvas, setup, settings, tracker)
     except StyletxError:
@@ -86,16 +86,15 @@ def resume_or_check_time(
     inputs: RunInputs,
     extractor: FeatureExtractor,
     tracker: ProgressTracker,
-    after: Progress | None,
+    resume_from: Progress | None,
 ) -> RunInputs:
-    """Resume from `after`, or check that the time budget can be met; return the inputs to go on
-    with."""
+    """Resume, or check that the time budget can be met; return the inputs to go on with."""
     tracker.provenance = extractor.provenance
-    if after is None:
+    if resume_from is None:
         check_time_budget(levels, inputs, extractor, tracker)
         return inputs
-    tracker.resume(after)
-    return replace(inputs, begun=after.preview)
+    tracker.resume(resume_from)
+    return replace(inputs, init_image=resume_from.preview)
 
 
 def set_up_level(
@@ -103,7 +102,7 @@ def set_up_level(
     level: Level,
     inputs: RunInputs,
     extractor: FeatureExtractor,
-    known: StyleStatisticsCache | None = None,
+    style_cache: StyleStatisticsCache | None = None,
 ) -> tuple[Tensor, LevelSetup]:
     """Return the first canvas of a level, from what is `painted` so far, and its setup."""
     scene = inputs.at_level(level, extractor.device)
@@ -112,7 +111,7 @@ def set_up_level(
         if painted is None
         else resize_tensor(painted, level.size)
     )
-    terms = build_terms(canvas, level, scene, inputs.settings, extractor, known)
+    terms = build_terms(canvas, level, scene, inputs.settings, extractor, style_cache)
     return canvas, LevelSetup(scene, terms, extractor)
 
 
@@ -130,11 +129,11 @@ def check_time_budget(
     with translate_out_of_memory(levels, levels[0]):
         canvas, setup = set_up_level(None, levels[0], inputs, extractor)
         for _ in range(TIMED_STEPS):
-            begun = tracker.seconds
+            started = tracker.seconds
             losses_and_gradient(canvas, setup)
-            seconds = min(seconds, tracker.seconds - begun)
-    shape, begun_at = inputs.content.size, longest_side(inputs.begun)
-    tracker.timer.check_budget(seconds, tracker.seconds, shape, inputs.settings, begun_at)
+            seconds = min(seconds, tracker.seconds - started)
+    shape, init_side = inputs.content.size, longest_side(inputs.init_image)
+    tracker.timer.check_budget(seconds, tracker.seconds, shape, inputs.settings, init_side)
 
 
 def run_level(

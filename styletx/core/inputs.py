@@ -48,11 +48,11 @@ class LevelInputs(NamedTuple):
 @dataclass(frozen=True)
 class RunInputs:
     """Inputs of a run: a normalized photo, the regions of a picture of (width, height) `size`, and
-    the settings. `begun` is the picture to start from, if any."""
+    the settings. `init_image` is the picture to start from, if any."""
 
     content: Image.Image
     regions: Sequence[Region]
-    begun: Image.Image | None
+    init_image: Image.Image | None
     settings: Settings
     size: tuple[int, int]
 
@@ -124,34 +124,36 @@ def prepare_inputs(
     content: Image.Image,
     styles: Sequence[Style],
     settings: Settings,
-    keep: Image.Image | None,
-    begun: Image.Image | None,
+    keep_mask: Image.Image | None,
+    init_image: Image.Image | None,
 ) -> tuple[Sequence[Level], RunInputs]:
     """Return the levels and the inputs of a run. Raises `StyletxError` if they do not go
     together."""
     content, styles = normalize(content), prepared_styles(styles)
-    if begun is not None:
-        begun = drop_alpha(normalize(begun, "The picture to go on with"))
-    levels = plan(content.size, settings, longest_side(begun))
+    if init_image is not None:
+        init_image = drop_alpha(normalize(init_image, "The picture to go on with"))
+    levels = plan(content.size, settings, longest_side(init_image))
     size = levels[-1].size
-    task = RunInputs(content, build_regions(styles, keep, content, size), begun, settings, size)
+    task = RunInputs(
+        content, build_regions(styles, keep_mask, content, size), init_image, settings, size
+    )
     check_regions(task.regions, task.visible_mask)
     return levels, task
 
 
-def longest_side(begun: Image.Image | None) -> int:
+def longest_side(init_image: Image.Image | None) -> int:
     """Return the longest side of the picture to start from, 0 without one."""
-    return 0 if begun is None else max(begun.size)
+    return 0 if init_image is None else max(init_image.size)
 
 
 def initial_canvas(level: Level, scene: LevelInputs, task: RunInputs) -> Tensor:
     """Return the first canvas (1, 3, H, W): the picture to start from, the photo, or photo or noise
     in the paintings' colours, in proportion to the style weight below 1."""
     settings, first = task.settings, scene.photo
-    if settings.paints and task.begun is not None:
-        fitted = ImageOps.fit(task.begun, level.size, Image.Resampling.LANCZOS)
-        begun = to_tensor(fitted, level.size, first.device)
-        return to_grayscale(begun) if settings.colors == "luminance" else begun
+    if settings.paints and task.init_image is not None:
+        fitted = ImageOps.fit(task.init_image, level.size, Image.Resampling.LANCZOS)
+        init_image = to_tensor(fitted, level.size, first.device)
+        return to_grayscale(init_image) if settings.colors == "luminance" else init_image
     if settings.paints and settings.init == "photo":
         return first.clone()
     if settings.paints and settings.init == "noise":

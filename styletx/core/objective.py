@@ -93,11 +93,11 @@ def style_statistics(
     layers: tuple[str, ...],
     compared: Comparison,
     extractor: FeatureExtractor,
-    known: StyleStatisticsCache | None,
+    style_cache: StyleStatisticsCache | None,
 ) -> Statistics:
     """Return the statistics of a painting (1, 3, H, W), cached if there is a cache."""
-    if known is not None:
-        return known.get(painting, layers, compared, extractor)
+    if style_cache is not None:
+        return style_cache.get(painting, layers, compared, extractor)
     return compared.per_layer(extractor(painting, layers))
 
 

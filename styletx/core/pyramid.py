@@ -40,36 +40,36 @@ class Level:
         return (width * height + LEAST_WORK) * COST_PER_PIXEL[block(seen) - 1] * twice
 
 
-def plan(shape: tuple[int, int], settings: Settings, begun: int = 0) -> tuple[Level, ...]:
+def plan(shape: tuple[int, int], settings: Settings, init_side: int = 0) -> tuple[Level, ...]:
     """Return the levels for a picture of (width, height) `shape`, coarse first.
 
     Sizes halve from the final one down to `COARSEST_SIDE`, with the same number of steps each. With
     fewer steps than levels the coarsest are left out, unless `seconds` decide the steps. From a
-    picture of `begun` pixels on its longest side, only larger levels follow, or the final one
+    picture of `init_side` pixels on its longest side, only larger levels follow, or the final one
     alone. The method of Gatys et al. knows one size. Without steps there is one level without any.
     Raises `SettingsError` if the short side is too narrow for the network.
     """
     check_width(shape, settings.size)
-    sizes = sizes_for(shape, settings, begun)
+    sizes = sizes_for(shape, settings, init_side)
     each, more = divmod(max(settings.steps, len(sizes)) if settings.paints else 0, len(sizes))
     return tuple(
         level_of(
             fit(shape, size),
             each + (place < more),
             settings,
-            stands=place > 0 or (begun > 0 and size > min(begun, DEEPEST)),
+            stands=place > 0 or (init_side > 0 and size > min(init_side, DEEPEST)),
         )
         for place, size in enumerate(sizes)
     )
 
 
-def sizes_for(shape: tuple[int, int], settings: Settings, begun: int) -> list[int]:
+def sizes_for(shape: tuple[int, int], settings: Settings, init_side: int) -> list[int]:
     """Return the longest sides of the levels."""
     sizes = [settings.size]
     most = settings.size if settings.seconds else settings.steps  # as many levels as there can be
     if settings.method == "gatys" or not settings.paints:
         most = 1
-    while len(sizes) < most and sizes[0] // 2 >= max(COARSEST_SIDE, begun + 1):
+    while len(sizes) < most and sizes[0] // 2 >= max(COARSEST_SIDE, init_side + 1):
         if min(fit(shape, sizes[0] // 2)) < MIN_SIDE:
             break
         sizes.insert(0, sizes[0] // 2)

@@ -59,21 +59,24 @@ def prepared_styles(styles: Sequence[Style]) -> list[Style]:
 
 
 def build_regions(
-    styles: Sequence[Style], keep: Image.Image | None, photo: Image.Image, size: tuple[int, int]
+    styles: Sequence[Style],
+    keep_mask: Image.Image | None,
+    photo: Image.Image,
+    size: tuple[int, int],
 ) -> list[Region]:
     """Return the regions of a picture of (width, height) `size`: one for each painting with a mask,
     and one that the others share.
 
-    Overlapping masks share evenly; grey is in between. White in `keep` belongs to no region. Raises
-    `StyletxError` for a mask of another shape than the photo's.
+    Overlapping masks share evenly; grey is in between. White in `keep_mask` belongs to no region.
+    Raises `StyletxError` for a mask of another shape than the photo's.
     """
     own = [style for style in styles if style.mask is not None]
     shared = [style for style in styles if style.mask is None]
-    if keep is None and not own:
+    if keep_mask is None and not own:
         return [Region(None, normalized_shares(shared))]
     free = torch.ones(1, 1, *size[::-1])
-    if keep is not None:
-        free = 1 - mask_tensor(keep, photo.size, size)
+    if keep_mask is not None:
+        free = 1 - mask_tensor(keep_mask, photo.size, size)
     masks = [mask_tensor(style.mask, photo.size, size) for style in own if style.mask is not None]
     claimed = sum(masks, torch.zeros_like(free))
     regions = [

@@ -32,7 +32,7 @@ def build_terms(  # noqa: PLR0913
     scene: LevelInputs,
     settings: Settings,
     extractor: FeatureExtractor,
-    known: StyleStatisticsCache | None = None,
+    style_cache: StyleStatisticsCache | None = None,
 ) -> list[Term]:
     """Return the terms of L = α·L_content + β·L_style at this level, with all targets computed
     once. A level that refines keeps the details of the photo and the coarse composition."""
@@ -50,7 +50,7 @@ def build_terms(  # noqa: PLR0913
         terms.append(composition_term(scene.around(canvas), COMPOSITION))
     for where, paintings in scene.regions:
         targets = [
-            (style_statistics(one, layers, compared, extractor, known), share)
+            (style_statistics(one, layers, compared, extractor, style_cache), share)
             for one, share in paintings
         ]
         if toward < 1:

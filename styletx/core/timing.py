@@ -80,16 +80,21 @@ class StepTimer:
         self.steps[self.level_index :] = [steps] * (len(self.levels) - self.level_index)
 
     def check_budget(
-        self, seconds: float, now: float, shape: tuple[int, int], settings: Settings, begun: int = 0
+        self,
+        seconds: float,
+        now: float,
+        shape: tuple[int, int],
+        settings: Settings,
+        init_side: int = 0,
     ) -> None:
         """Raise `SettingsError` if the budget does not allow one step of each level, where one step
         of the first took `seconds`. The message names the largest size that fits a picture of
-        (width, height) `shape`, started from one of `begun` pixels."""
+        (width, height) `shape`, started from one of `init_side` pixels."""
         self.speed = max(seconds, INSTANT) / self.levels[0].cost
         needed, affordable = one_pass(self.levels), (self.budget - now) / self.speed
         if needed <= affordable:
             return
-        size = largest(shape, settings, begun, ROOM * self.budget / self.speed)
+        size = largest(shape, settings, init_side, ROOM * self.budget / self.speed)
         raise SettingsError(
             f"In {self.budget:g} s this machine cannot paint {settings.size} pixels even once; "
             f"that takes about {now + needed * self.speed:.1f} s. "
@@ -109,12 +114,12 @@ def one_pass(levels: Sequence[Level]) -> float:
 
 
 def largest(
-    shape: tuple[int, int], settings: Settings, begun: int, affordable: float
+    shape: tuple[int, int], settings: Settings, init_side: int, affordable: float
 ) -> int | None:
     """Return the largest size below that of the settings whose timing and one pass cost no more."""
     for size in range(settings.size - 16, MIN_SIZE - 1, -16):
         try:
-            levels = plan(shape, replace(settings, size=size), begun)
+            levels = plan(shape, replace(settings, size=size), init_side)
         except SettingsError:  # too narrow, as are all that are smaller
             return None
         rehearsal = (BEGINNING + TIMED_STEPS) * levels[0].cost

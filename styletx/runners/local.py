@@ -14,10 +14,10 @@ class Local:
     most = 1
 
     def __init__(self) -> None:
-        self.device, self.known = best_device().type, StyleStatisticsCache()
+        self.device, self.style_cache = best_device().type, StyleStatisticsCache()
 
     def __call__(self, *given: Any, **more: Any) -> Events:
-        return stylize(*given, **more, known=self.known)
+        return stylize(*given, **more, style_cache=self.style_cache)
 
     def places(self) -> int:
         return 1

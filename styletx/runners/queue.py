@@ -23,6 +23,7 @@ from .local import Local
 Pictures = Callable[[Callable[[], bool]], Mapping[str, Any]]
 ABANDON_AFTER_S = 30  # seconds without anybody there for it after which a run is given up
 YIELD_AFTER_S = 1  # the same for one to which nobody listens, where others want its place
+NO_ROOM = "There is no room for more pictures now; try again in a while."
 POLL_S, POLL_FAST_S = (
     1,
     0.05,
@@ -52,6 +53,7 @@ class JobQueue:
         self.runs: dict[str, Job] = {}  # in order of arrival
         self.turn = 0  # of the run that began last
         self.turns: dict[str, int] = {}  # the same for each address, where it still matters
+        self.is_disk_full: Callable[[], bool] = lambda: False  # as the server tells
         self.listeners: Counter[str] | None = None  # to what sessions are told, if counted
         self.lock, self.closing = Condition(), False
 
@@ -138,6 +140,8 @@ class JobQueue:
         say when there may be."""
         if self.closing:
             raise Busy("This server is being shut down; please come back in a while.")
+        if self.is_disk_full():
+            raise Busy(NO_ROOM)
         if len(live) >= self.allowance.queue:
             wait = self.wait_after(live)
             told = "" if wait is None else f"; they take about {wait:.0f} s"

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from styletx.config import MEGA, ServerLimits
 from styletx.errors import StyletxError
+from styletx.runners.queue import NO_ROOM
 
 from .call_validation import CALLS, check_call
 from .errors import Refusal, to_refusal, to_response
@@ -26,7 +27,7 @@ from .request import (
     queued_addresses,
     request_cost,
 )
-from .storage import NO_ROOM, DiskBudget
+from .storage import DiskBudget
 
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -51,15 +52,16 @@ HEADERS = {
 class RequestGuard:
     """ASGI middleware around the app."""
 
-    def __init__(self, app: App, allowance: ServerLimits, listeners: Counter[str]) -> None:
+    def __init__(
+        self, app: App, allowance: ServerLimits, listeners: Counter[str], disk: DiskBudget
+    ) -> None:
         """Keep `listeners` up to date: the number of open event streams of each session."""
-        self.app, self.allowance, self.room = app, allowance, DiskBudget(allowance.max_cache)
+        self.app, self.allowance, self.disk = app, allowance, disk
         self.listeners = listeners
         rate = allowance.requests_per_second
         self.requests = TokenBucket(AT_ONCE * rate, rate)
         self.sent = TokenBucket(allowance.uploads_per_hour, allowance.uploads_per_hour / HOUR)
         self.inside: Counter[str] = Counter()  # requests of each address
-        self.coming = 0  # bytes of uploads that are not yet there
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -111,7 +113,7 @@ class RequestGuard:
             self.check_line(scope, address)
         if path != UPLOAD:
             return
-        if await asyncio.to_thread(self.room.full, self.coming + self.length_of(scope)):
+        if await asyncio.to_thread(self.disk.is_full, self.length_of(scope)):
             raise Refusal(507, "room", NO_ROOM)
 
     def check_line(self, scope: Message, address: str) -> None:
@@ -155,11 +157,11 @@ class RequestGuard:
     def reserve_space(self, scope: Message) -> Iterator[None]:
         """Reserve disk space for an upload while it comes in."""
         coming = self.length_of(scope) if path_of(scope) == UPLOAD else 0
-        self.coming += coming
+        self.disk.coming += coming
         try:
             yield
         finally:
-            self.coming -= coming
+            self.disk.coming -= coming
 
     def length_of(self, scope: Message) -> int:
         """Return the announced length of a body in bytes, or the largest allowed if none is

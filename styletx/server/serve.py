@@ -51,7 +51,9 @@ def serve(
     for sent in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sent, lambda *_: over.set())
     try:
-        apply_patches(painter.allowance)
+        disk = DiskBudget(painter.allowance.max_cache)
+        apply_patches(painter.allowance, disk)
+        painter.is_disk_full = disk.is_full
         painter.listeners = Counter()
         keep_sweeping(until=over)
         app = build()
@@ -61,8 +63,10 @@ def serve(
             state_session_capacity=PAGES,
             max_file_size=f"{painter.allowance.max_upload}mb",
             app_kwargs={
-                "middleware": [Middleware(RequestGuard, painter.allowance, painter.listeners)],
-                "routes": health_routes(painter, runner, over),
+                "middleware": [
+                    Middleware(RequestGuard, painter.allowance, painter.listeners, disk)
+                ],
+                "routes": health_routes(painter, runner, disk, over),
             },
             enable_monitoring=False,
             **options,
@@ -97,19 +101,18 @@ def exit_now() -> NoReturn:
     os._exit(0)
 
 
-def apply_patches(allowance: ServerLimits) -> None:
+def apply_patches(allowance: ServerLimits, disk: DiskBudget) -> None:
     """Close what Gradio, Uvicorn and Pillow leave open."""
     install_pillow_guards()
-    patch_url_download(allowance)
+    patch_url_download(allowance, disk)
     patch_error_payload()
     patch_image_editor()
     patch_session_state()
     os.environ.setdefault("FORWARDED_ALLOW_IPS", "")  # whom to believe is for `proxies` to say
 
 
-def health_routes(painter: JobQueue, runner: Runner, over: Event) -> list[Route]:
+def health_routes(painter: JobQueue, runner: Runner, disk: DiskBudget, over: Event) -> list[Route]:
     """Return the routes /healthz (can it paint?) and /metrics (Prometheus)."""
-    room = DiskBudget(painter.allowance.max_cache)
 
     async def health(_: Any) -> JSONResponse:
         ready = await asyncio.to_thread(runner.ready) and not over.is_set()
@@ -120,7 +123,7 @@ def health_routes(painter: JobQueue, runner: Runner, over: Event) -> list[Route]
         now = {
             "line": sum(not run.over for run in runs),
             "at_work": sum(run.future.running() for run in runs),
-            "cache_bytes": await asyncio.to_thread(room.look),
+            "cache_bytes": await asyncio.to_thread(disk.look),
         }
         return PlainTextResponse(metrics.as_text(**now))
 

@@ -21,7 +21,6 @@ KEPT, EVERY = 3600, 60  # seconds that a picture stays, and between two looks at
 OURS, RUNS, LOCK = "styletx", "runs", ".lock"  # beside the runs lies what is uploaded
 FREE = 100 * MEGA  # bytes of the disk that are not ours to fill
 LEAST = 64_000  # bytes that a file counts as: to look after many costs, however small they are
-NO_ROOM = "There is no room for more pictures now; try again in a while."
 FRESH = 2  # seconds for which a look at the room that is taken counts
 
 
@@ -139,11 +138,12 @@ def keep_sweeping(until: Event) -> None:
 
 
 class DiskBudget:
-    """Bytes used for pictures, scanned again every few seconds."""
+    """Bytes used for pictures, scanned again every few seconds. A server has one."""
 
     def __init__(self, most: float) -> None:
         """Allow `most` megabytes."""
         self.most, self.taken, self.seen = most * MEGA, 0, -float("inf")
+        self.coming = 0  # bytes of uploads that are on their way
 
     def look(self) -> int:
         """Return the bytes in use."""
@@ -151,13 +151,14 @@ class DiskBudget:
             self.taken, self.seen = sum(sizes(get_upload_folder())), time.monotonic()
         return self.taken
 
-    def full(self, coming: int = 0) -> bool:
-        """Return whether the budget, or the disk, has no room beside `coming` bytes that are on
-        their way."""
+    def is_full(self, more: int = 0) -> bool:
+        """Return whether the budget, or the disk, has no room for `more` bytes beside those that
+        are on their way."""
         try:
             free = shutil.disk_usage(get_upload_folder()).free
         except OSError:  # the folder is gone, and is made again by who writes
             return False
+        coming = self.coming + more
         return self.look() + coming > self.most or free < FREE + coming
 
 

@@ -25,15 +25,15 @@ AT_ONCE = 32  # fetches, which hold little; the others wait
 SHOWN = 80  # letters of an address in a sentence
 
 
-def patch_url_download(allowance: ServerLimits) -> None:
+def patch_url_download(allowance: ServerLimits, disk: DiskBudget) -> None:
     """Replace Gradio 6.31's download, which limits neither size nor time and hides the reason of a
     failure."""
 
-    room, gate = DiskBudget(allowance.max_cache), asyncio.Semaphore(AT_ONCE)
+    gate = asyncio.Semaphore(AT_ONCE)
 
     async def in_turn(url: str, folder: Path) -> Path:
         async with gate:
-            if await asyncio.to_thread(room.full):
+            if await asyncio.to_thread(disk.is_full):
                 raise ValueError("there is no room for more pictures now")
             return await asyncio.wait_for(download(url, folder, allowance), SECONDS)
 

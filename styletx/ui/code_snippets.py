@@ -100,12 +100,16 @@ def words(told: Chosen) -> Iterator[str]:
     if any(MASKS[place] in told for place in places):
         masks = (shlex.quote(path_of(told.get(MASKS[place]))) for place in places)
         yield f"--masks {' '.join(masks)}"
-    for name, option in {"keep": "keep", "begun": "init", "preset": "preset"}.items():
+    for name, option in {
+        "keep_mask": "keep-mask",
+        "init_image": "init",
+        "preset": "preset",
+    }.items():
         if name in told:
             word = told[name] if name == "preset" else path_of(told[name])
             yield f"--{option} {shlex.quote(word)}"
     for name in FIELDS:
-        if name in told and not (name == "init" and "begun" in told):
+        if name in told and not (name == "init" and "init_image" in told):
             yield f"--{name.replace('_', '-')} {shlex.quote(str(told[name]))}"
 
 

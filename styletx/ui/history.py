@@ -139,10 +139,10 @@ def restore_entry(visits: History, place: int, clicked: Sequence[str]) -> dict[s
         run = visit_at(visits, place)
         picture, given = picture_of(run["run_id"]), run["given"]
         settings = read_recipe(picture).settings
-    paths = {name: (given[name] or {}).get("path") for name in ("content", *STYLES, "begun")}
+    paths = {name: (given[name] or {}).get("path") for name in ("content", *STYLES, "init_image")}
     there = {name: path for name, path in paths.items() if path and Path(path).is_file()}
     gone = [input_name(name) for name, path in paths.items() if path and name not in there]
-    masked = any(given[name] for name in (*MASKS, "keep"))
+    masked = any(given[name] for name in (*MASKS, "keep_mask"))
     return {
         **{name: there.get(name) for name in paths},
         **{name: given[name] for name in SHARES},

@@ -13,6 +13,7 @@ from styletx.core.pyramid import plan
 from styletx.errors import StyletxError
 from styletx.fields import ChoiceField, NumberField
 from styletx.recipe import SHARES, STYLES, differing_inputs, input_fingerprints, read_recipe
+from styletx.runners.queue import JobQueue
 from styletx.server.errors import as_gradio_errors
 from styletx.settings import FIELDS, MAX_SIZE, PRESETS, Settings
 from styletx.ui import strings
@@ -113,7 +114,7 @@ def build_init_image() -> Components:
     with gr.Accordion(strings.BEGIN, open=False):
         gr.Markdown(strings.BEGIN_HELP)
         picture = upload(strings.BEGIN_FIELD, "begin-with", height=225)
-    return {"begun": picture, "go_on": gr.Textbox(value="", label="go_on", visible="hidden")}
+    return {"init_image": picture, "go_on": gr.Textbox(value="", label="go_on", visible="hidden")}
 
 
 def build_repeat() -> gr.Image:
@@ -123,36 +124,37 @@ def build_repeat() -> gr.Image:
         return upload(strings.REPEAT_FIELD, "repeated", height=160)
 
 
-def repeated(painted: Upload, given: Given) -> dict[str, Any]:
+def repeated(painted: Upload, given: Given, painter: JobQueue) -> dict[str, Any]:
     """Restore settings and shares from a painted picture's recipe; return the updates by name, and
     say which of the `given` pictures differ."""
     with as_gradio_errors():
-        path = upload_path(painted, "picture")
+        path = upload_path(painted, "picture", painter)
         if path is None:
             raise StyletxError("There is no painted picture to repeat.")
         recipe = read_recipe(path)
-        now = locate_images({**given, "go_on": ""})
+        now = locate_images({**given, "go_on": ""}, painter)
         others = differing_inputs(recipe, input_fingerprints(now, {}))
     shares = {name: recipe.inputs.get(name, 1.0) for name in SHARES}
     told = strings.repeated(path.name, recipe.version, [n for n in others if n not in SHARES])
     return {**asdict(recipe.settings), **shares, "status": told, "said": told}
 
 
-def upload_message(file: Upload) -> str:
+def upload_message(file: Upload, painter: JobQueue) -> str:
     """Return what is wrong with an upload, as soon as it is there."""
     try:
         with as_gradio_errors():
-            upload_path(file, "picture")
+            upload_path(file, "picture", painter)
     except gr.Error as error:
         return str(error.message)
     return strings.RECEIVED
 
 
-def doubled_settings(given: Given, largest: int = MAX_SIZE) -> dict[str, int]:
+def doubled_settings(given: Given, painter: JobQueue) -> dict[str, int]:
     """Return twice the size of the picture to go on from, and the share of steps that the last
-    level would have. Raises `gr.Error` beyond `largest`."""
+    level would have. Raises `gr.Error` beyond the largest size here."""
+    largest = painter.allowance.largest(painter.device)
     with as_gradio_errors():
-        path = resolve_init_image({"begun": None, "go_on": given["go_on"]})
+        path = resolve_init_image({"init_image": None, "go_on": given["go_on"]}, painter)
         if path is None:
             raise StyletxError("There is no picture to enlarge yet.")
         with Image.open(path) as picture:

@@ -1,6 +1,7 @@
 """Mask editor: what is brushed over the photo becomes masks."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -13,18 +14,19 @@ from styletx.api.uploads import Upload, upload_path
 from styletx.errors import StyletxError
 from styletx.imaging.files import flatten_alpha, read_image
 from styletx.recipe import MASKS
+from styletx.runners.queue import JobQueue
 from styletx.server.errors import as_gradio_errors
 from styletx.server.gradio_patches import EDITED
 from styletx.server.storage import folder_of
 from styletx.ui import strings
 
-BRUSHES = {"keep": "#e11d48", MASKS[1]: "#2563eb", MASKS[2]: "#16a34a", MASKS[3]: "#f59e0b"}
+BRUSHES = {"keep_mask": "#e11d48", MASKS[1]: "#2563eb", MASKS[2]: "#16a34a", MASKS[3]: "#f59e0b"}
 SEE_THROUGH, LEAST = 0.6, 48  # how dense a brush paints, and what alpha counts as painted
 SOFT = 0.01  # of the longest side: how far a brushed edge fades
 BRUSHING: dict[str, Any] = {"concurrency_id": "brush", "concurrency_limit": 2}
 
 
-def build_masks(photo: gr.Image) -> tuple[gr.ImageEditor, Components]:
+def build_masks(photo: gr.Image, painter: JobQueue) -> tuple[gr.ImageEditor, Components]:
     """Build the photo to brush over, with a colour for each mask, and the hidden masks."""
     with gr.Accordion(strings.MASKS, open=False, elem_id="masks") as masks:
         gr.Markdown(strings.HOW_TO_BRUSH)
@@ -46,22 +48,23 @@ def build_masks(photo: gr.Image) -> tuple[gr.ImageEditor, Components]:
         )
         opened = gr.Checkbox(False, visible="hidden")
         loaded = gr.Textbox("", visible="hidden")
+    show = partial(to_paint_over, painter)
     quiet: dict[str, Any] = {"api_visibility": "private", "preprocess": False}
     few = {**quiet, **BRUSHING, "show_progress": "hidden"}  # at a time: each decodes a photo
     for event, state in ((masks.expand, True), (masks.collapse, False)):
         event(lambda state=state: state, None, opened, queue=False, **quiet).then(
-            to_paint_over, [photo, opened, loaded], [editor, loaded], **few
+            show, [photo, opened, loaded], [editor, loaded], **few
         )
-    photo.change(to_paint_over, [photo, opened, loaded], [editor, loaded], **few)
-    editor.clear(lambda photo: to_paint_over(photo, True, "")[0], photo, editor, **few)
+    photo.change(show, [photo, opened, loaded], [editor, loaded], **few)
+    editor.clear(lambda photo: show(photo, True, "")[0], photo, editor, **few)
     return editor, {name: gr.Image(label=name, visible="hidden") for name in BRUSHES}
 
 
-def to_paint_over(photo: Upload, opened: bool, loaded: str) -> tuple[Any, Any]:
+def to_paint_over(painter: JobQueue, photo: Upload, opened: bool, loaded: str) -> tuple[Any, Any]:
     """Return the photo for the editor while it is `opened`, and its path; a drawing over the
     `loaded` photo stays while that is the same."""
     with as_gradio_errors():
-        path = upload_path(photo, "photo")
+        path = upload_path(photo, "photo", painter)
         if str(path) == loaded or not (opened or loaded):
             return gr.skip(), gr.skip()
         if path is None or not opened:

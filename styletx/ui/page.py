@@ -48,7 +48,7 @@ def show(
     curves, latest = LossChart(), ""
     try:
         if given["size"] is None:
-            doubled = doubled_settings(given, painter.allowance.largest(painter.device))
+            doubled = doubled_settings(given, painter)
             given = {**given, **doubled}
             yield {"size": doubled["size"]}
         for path, report in paint_stream(painter, given, request):
@@ -105,12 +105,12 @@ class Page:
 
     def checked(self, *values: Any) -> list[Any]:
         """Return a validation for each input."""
-        wrong = validate(self.arguments(values))
+        wrong = validate(self.arguments(values), self.painter)
         return [gr.validate(name not in wrong, wrong.get(name, "")) for name in self.inputs]
 
     def complain(self, *values: Any) -> dict[Any, Any]:
         """Show all that is wrong in one place; Gradio reads out only what fields say."""
-        told = " ".join(dict.fromkeys(validate(self.arguments(values)).values()))
+        told = " ".join(dict.fromkeys(validate(self.arguments(values), self.painter).values()))
         return self.updates({"status": told} if told else {})
 
     def begin(self, *values: Any) -> dict[Any, Any]:
@@ -127,10 +127,10 @@ class Page:
         yield from self.run(request, {**given, "go_on": ""}, had_one=bool(given["go_on"]))
 
     def go_on(self, request: gr.Request, *values: Any) -> Iterator[dict[Any, Any]]:
-        yield from self.run(request, {**self.arguments(values), "begun": None})
+        yield from self.run(request, {**self.arguments(values), "init_image": None})
 
     def larger(self, request: gr.Request, *values: Any) -> Iterator[dict[Any, Any]]:
-        yield from self.run(request, {**self.arguments(values), "begun": None, "size": None})
+        yield from self.run(request, {**self.arguments(values), "init_image": None, "size": None})
 
     def run(
         self, request: gr.Request, given: Given, had_one: bool = True

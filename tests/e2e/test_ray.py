@@ -41,7 +41,7 @@ from tests.helpers.ray_cluster import (
     painting,
     running,
 )
-from tests.helpers.server import Server, first_report, paint
+from tests.helpers.server import Server, paint
 from tests.helpers.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -301,13 +301,6 @@ def test_a_page_shows_pictures_meanwhile_and_stop_gives_the_picture_so_far(visit
         assert (picture.format, picture.size) == ("PNG", (256, 171))
 
 
-def test_a_cancelled_job_stops_its_run(visitor):
-    job = paint(visitor(), **LARGE)
-    first_report(job, lambda report: report["step"] > 0)
-    job.cancel()
-    assert paint(visitor(), **SMALL).result(timeout=AGES)[1]["step"] == 10
-
-
 def test_a_client_that_is_killed_stops_its_run(served, visitor):
     needs("curl")
     call = f"{served.url}gradio_api/call/v2/stylize"
@@ -317,16 +310,6 @@ def test_a_client_that_is_killed_stops_its_run(served, visitor):
         assert any(re.search(r'"step": *[1-9]', line) for line in dying.stdout)
         dying.kill()
     assert paint(visitor(), **SMALL).result(timeout=AGES)[1]["step"] == 10
-
-
-def test_two_visitors_at_once_are_served_in_turn(visitor):
-    first = paint(visitor(), **LARGE)
-    begun = first_report(first, lambda report: report["step"] > 0)
-    second = paint(visitor(), **SMALL)
-    assert first_report(second, lambda _: True)["ahead"] == 1
-    visitor().predict(begun["run_id"], api_name="/stop")
-    assert first.result(timeout=AGES)[1]["stopped"]
-    assert second.result(timeout=AGES)[1]["step"] == 10
 
 
 def test_what_a_worker_finds_wrong_comes_back_as_a_sentence(visitor):

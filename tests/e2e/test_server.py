@@ -74,7 +74,7 @@ def test_masks_shares_and_a_preset_reach_the_painter(client, tmp_path):
         style=PAINTING,
         style_2=PHOTO,
         share_2=0.5,
-        keep=handle_file(str(tmp_path / "mask.png")),
+        keep_mask=handle_file(str(tmp_path / "mask.png")),
         preset="Keep colours",
         **QUICK,
         api_name="/stylize",
@@ -206,8 +206,8 @@ def test_files_of_the_server_are_out_of_reach_and_what_was_uploaded_is_in_reach(
         ("content", "/etc/passwd"),
         ("style_2", str(ROOT / "README.md")),
         ("mask", "app.py"),
-        ("keep", "/etc/passwd"),
-        ("begun", str(ROOT / "app.py")),
+        ("keep_mask", "/etc/passwd"),
+        ("init_image", str(ROOT / "app.py")),
     ):
         with pytest.raises(urllib.error.HTTPError) as refused:
             answer(server, **{name: made_up(secret)})

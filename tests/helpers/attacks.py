@@ -183,7 +183,7 @@ def files_of_the_server(url):
     ]
     cookies += ["file:///etc/passwd", str(Path(__file__)), "/dev/zero", "/", "~/.ssh/id_rsa"]
     for path in cookies:
-        for name in ("content", "style", "mask", "keep", "begun"):
+        for name in ("content", "style", "mask", "keep_mask", "init_image"):
             answer = call(url, "stylize", {**given_once(url), name: {"path": path, "meta": FILE}})
             assert is_sentence(answer), (name, path, answer)
             assert "root:" not in answer[1]
@@ -242,7 +242,7 @@ def bad_pictures(url, number=100, seed=1, part=1):
 def the_same_large_picture(url):
     """A picture of few bytes and as many pixels as are allowed, in the place of every picture."""
     large = upload(url, hostile_files.black(6300, 6300, 8, 6), "large.png")
-    names = ("content", "style", "style_2", "style_3", "style_4", "mask", "keep", "begun")
+    names = ("content", "style", "style_2", "style_3", "style_4", "mask", "keep_mask", "init_image")
     begun = time.monotonic()
     answer = call(url, "stylize", {**given_once(url), **dict.fromkeys(names, large)})
     assert is_picture(answer) or is_sentence(answer), answer
@@ -287,7 +287,16 @@ def many_files_in_a_call(url):
         for body in bodies:
             answer = ask(f"{url}{API}queue/join", body)
             assert answer[0] in (413, 422), answer
-        names = ("content", "style", "style_2", "style_3", "style_4", "mask", "keep", "begun")
+        names = (
+            "content",
+            "style",
+            "style_2",
+            "style_3",
+            "style_4",
+            "mask",
+            "keep_mask",
+            "init_image",
+        )
         for _ in range(8):
             answer = call(url, "stylize", {**given_once(url), **dict.fromkeys(names, large)})
             assert is_sentence(answer), answer

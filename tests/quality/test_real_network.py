@@ -180,7 +180,7 @@ def test_the_picture_is_as_good_in_each_precision(photo, painting, eye, monkeypa
     found = {}
     for precision in (torch.float32, torch.bfloat16):
         monkeypatch.setattr(features, "fastest_precision", lambda _, one=precision: one)
-        *_, result = stylize(photo, [Style(painting)], Settings(size=64, steps=8))
+        *_, result = stylize(photo, [Style(painting)], Settings(size=64, steps=6))
         assert result.device == f"cpu, {str(precision).removeprefix('torch.')}"
         found[precision] = Judge(photo, painting, eye)(result.picture)
     assert found[torch.float32] == pytest.approx(found[torch.bfloat16], rel=0.1)
@@ -293,7 +293,7 @@ def test_each_region_has_the_statistics_of_its_own_painter(photo, painting, eye)
 def test_what_is_kept_has_the_photos_statistics_and_the_rest_the_paintings(photo, painting, eye):
     keep = Image.new("L", photo.size)
     keep.paste(255, (0, 0, photo.width, photo.height // 2))
-    *_, result = stylize(photo, [Style(painting)], Settings(size=128, steps=24), keep=keep)
+    *_, result = stylize(photo, [Style(painting)], Settings(size=128, steps=24), keep_mask=keep)
     small = photo.resize(result.picture.size, Image.Resampling.LANCZOS)
     above, ground = (
         (int(128 * left), int(85 * top), int(128 * right), int(85 * bottom))
@@ -335,7 +335,7 @@ def test_twice_the_size_looks_as_if_it_had_been_painted_so_at_once(
 ):
     small, at_once = (painted(one, steps=steps).picture for one in (size, 2 * size))
     larger = Settings(size=2 * size, steps=steps // 3)
-    *_, doubled = stylize(photo, [Style(painting)], larger, begun=small)
+    *_, doubled = stylize(photo, [Style(painting)], larger, init_image=small)
     judge = Judge(photo, painting, eye)
     assert judge(doubled.picture) == pytest.approx(judge(at_once), abs=0.06)
     shapes = Judge(small, small, eye)
@@ -347,7 +347,7 @@ def test_going_on_brings_the_style_closer_and_loses_no_content(photo, painting, 
     """A large picture comes closer to the photo, too; a small one trades a little of it."""
     settings = Settings(size=size, steps=24)
     *_, first = stylize(photo, [Style(painting)], settings)
-    *_, more = stylize(photo, [Style(painting)], settings, begun=first.picture)
+    *_, more = stylize(photo, [Style(painting)], settings, init_image=first.picture)
     before, after = (Judge(photo, painting, eye)(run.picture) for run in (first, more))
     assert after[0] < 0.97 * before[0]
     assert after[1] < before[1] + further

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 ROWS = "metadata.jsonl"  # where the Hub's viewer looks for what belongs to the pictures beside it
-PICTURES = ("content", *STYLES, *MASKS, "keep", "begun")
+PICTURES = ("content", *STYLES, *MASKS, "keep_mask", "init_image")
 LETTERS = 16  # of a picture's SHA-256: its name
 Rows = Mapping[str, tuple[Path, Mapping[str, Any]]]
 

@@ -19,7 +19,7 @@ class Worker:
     """Holds the network and paints."""
 
     def __init__(self) -> None:
-        self.busy, self.known = Lock(), StyleStatisticsCache()
+        self.busy, self.style_cache = Lock(), StyleStatisticsCache()
         self.over: set[int] = set()  # runs that nobody wants any more
 
     def paint(self, run: int, given: bytes) -> Iterator[bytes]:
@@ -37,7 +37,7 @@ class Worker:
     def work(self, run: int, given: bytes, told: "SimpleQueue[bytes | None]") -> None:
         """Paint, and put every message into the queue; None at the end."""
         try:
-            with closing(stylize(**pickle.loads(given), known=self.known)) as events:
+            with closing(stylize(**pickle.loads(given), style_cache=self.style_cache)) as events:
                 for event in events:
                     if run in self.over:
                         break

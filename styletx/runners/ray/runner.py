@@ -47,7 +47,7 @@ class Cluster:
         styles: Sequence[Style],
         settings: Settings = Settings(),
         *,
-        after: Progress | None = None,
+        resume_from: Progress | None = None,
         **more: Any,
     ) -> Events:
         """Yield events as `stylize` does; when a worker is lost, another resumes from the last
@@ -56,8 +56,8 @@ class Cluster:
         for moves in range(MOVES + 1):
             last: Event | None = None
             try:
-                for last in self.painted({**given, "after": after}):
-                    after = last if isinstance(last, Progress) else after
+                for last in self.painted({**given, "resume_from": resume_from}):
+                    resume_from = last if isinstance(last, Progress) else resume_from
                     yield last
                 return
             except WorkerLost as lost:
@@ -72,7 +72,7 @@ class Cluster:
                 if self.instead is None:
                     raise
                 with self.here:
-                    yield from self.instead(**given, after=after)
+                    yield from self.instead(**given, resume_from=resume_from)
                 return
 
     def painted(self, given: dict[str, Any]) -> Events:

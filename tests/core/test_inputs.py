@@ -15,15 +15,17 @@ from styletx.core.tensors import to_tensor
 CPU = torch.device("cpu")
 
 
-def run(content, style, eye, begun=None, **chosen):
+def run(content, style, eye, init_image=None, **chosen):
     settings = Settings(**{"size": 96, "steps": 6, **chosen})
     return list(
-        stylize(content, [Style(style)], settings, weights=eye, begun=begun, report_every=0)
+        stylize(
+            content, [Style(style)], settings, weights=eye, init_image=init_image, report_every=0
+        )
     )
 
 
-def paint(content, style, eye, begun=None, **chosen):
-    return run(content, style, eye, begun, **chosen)[-1].picture
+def paint(content, style, eye, init_image=None, **chosen):
+    return run(content, style, eye, init_image, **chosen)[-1].picture
 
 
 PAINTED = {}
@@ -157,7 +159,7 @@ def test_larger_brushes_show_the_network_a_larger_painting(sunset, weave, eye, m
 
 def test_it_begins_with_what_was_begun_and_paints_no_coarser_size_again(sunset, weave, eye):
     begun = Image.new("RGB", (96, 64), (10, 200, 30))
-    first, *_ = run(sunset, weave, eye, begun=begun, steps=2)
+    first, *_ = run(sunset, weave, eye, init_image=begun, steps=2)
     assert first.preview.tobytes() == begun.tobytes()
     assert (first.levels, first.level) == (1, 1)
 
@@ -165,14 +167,14 @@ def test_it_begins_with_what_was_begun_and_paints_no_coarser_size_again(sunset, 
 def test_the_picture_that_was_begun_is_never_squeezed(sunset, weave, eye):
     tall = Image.new("RGB", (64, 128), (10, 200, 30))
     tall.paste((200, 0, 0), (0, 0, 64, 20))
-    first, *_ = run(sunset, weave, eye, begun=tall, steps=1)
+    first, *_ = run(sunset, weave, eye, init_image=tall, steps=1)
     assert first.preview.getpixel((48, 32)) == (10, 200, 30)
     assert first.preview.getpixel((48, 2)) == (10, 200, 30)  # its top is cut off
 
 
 def test_twice_the_size_adds_one_finer_level(sunset, weave, eye):
     small = paint(sunset, weave, eye, size=128)
-    first, *_, result = run(sunset, weave, eye, begun=small, size=256, steps=3)
+    first, *_, result = run(sunset, weave, eye, init_image=small, size=256, steps=3)
     assert (result.levels, result.picture.size) == (1, (256, 171))
     assert "composition" in first.losses
     assert (
@@ -183,7 +185,7 @@ def test_twice_the_size_adds_one_finer_level(sunset, weave, eye):
 
 def test_going_on_brings_the_style_closer(sunset, weave, eye):
     once = run(sunset, weave, eye)
-    more = run(sunset, weave, eye, begun=once[-1].picture)
+    more = run(sunset, weave, eye, init_image=once[-1].picture)
     assert more[-1].losses["total"] < once[-1].losses["total"]
 
 
@@ -191,13 +193,13 @@ def test_going_on_where_only_lightness_is_painted_keeps_the_photos_colours(
     sunset, weave, eye, painted
 ):
     begun = painted(size=96, steps=3)
-    more = paint(sunset, weave, eye, begun=begun, colors="luminance", steps=2)
+    more = paint(sunset, weave, eye, init_image=begun, colors="luminance", steps=2)
     assert (colors(more) - colors(sunset)).abs().mean() < 0.02
 
 
 def test_what_was_begun_must_be_a_picture_with_something_to_see(sunset, weave, eye):
     with pytest.raises(StyletxError, match="The picture to go on with is 20x20 pixels"):
-        run(sunset, weave, eye, begun=Image.new("RGB", (20, 20)))
+        run(sunset, weave, eye, init_image=Image.new("RGB", (20, 20)))
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -512,7 +512,7 @@ def test_a_run_that_broke_off_is_finished_from_its_last_report(
     """As if nothing had happened, but for what the optimiser remembered."""
     *progress, whole = painted
     last = pickle.loads(pickle.dumps(progress[broke_off]))
-    given = {"weights": eye, "report_every": 0, "after": last}
+    given = {"weights": eye, "report_every": 0, "resume_from": last}
     *rest, result = stylize(sunset, [Style(weave)], QUICK, **given)
     assert [(event.level, event.step) for event in rest] == [
         (event.level, event.step) for event in progress[broke_off:]
@@ -533,7 +533,7 @@ def test_a_run_with_a_time_to_keep_keeps_it_where_it_goes_on(sunset, weave, eye,
     settings = Settings(size=256, seconds=2)
     with closing(stylize(sunset, [Style(weave)], settings, weights=eye)) as events:
         last = next(event for event in events if event.level == 2)
-    *rest, result = stylize(sunset, [Style(weave)], settings, weights=eye, after=last)
+    *rest, result = stylize(sunset, [Style(weave)], settings, weights=eye, resume_from=last)
     assert all(event.step >= last.step for event in rest)
     assert result.step == result.steps > last.step
     assert result.seconds == pytest.approx(2, rel=0.3)
@@ -552,7 +552,7 @@ def test_a_painting_is_looked_at_once_by_runs_that_share_what_is_known(
     def run(picture, known, **settings):
         looks.clear()
         chosen = Settings(size=256, steps=2, **settings)
-        result = list(stylize(picture, [Style(weave)], chosen, known=known))[-1]
+        result = list(stylize(picture, [Style(weave)], chosen, style_cache=known))[-1]
         return len(looks), result.picture.tobytes()
 
     known = StyleStatisticsCache()
@@ -564,10 +564,14 @@ def test_a_painting_is_looked_at_once_by_runs_that_share_what_is_known(
     assert run(sunset, known, colors="photo")[0] == alone  # in other colours
     assert run(sunset, known, method="gatys") == run(sunset, None, method="gatys")
     other = small_weights(1)
-    assert list(stylize(sunset, [Style(weave)], Settings(size=64, steps=1), known=known))
+    assert list(stylize(sunset, [Style(weave)], Settings(size=64, steps=1), style_cache=known))
     monkeypatch.setattr(engine, "vgg19", vgg19)
     first, second = (
-        list(stylize(sunset, [Style(weave)], Settings(size=64, steps=2), weights=other, known=k))
+        list(
+            stylize(
+                sunset, [Style(weave)], Settings(size=64, steps=2), weights=other, style_cache=k
+            )
+        )
         for k in (known, None)
     )
     assert first[-1].picture.tobytes() == second[-1].picture.tobytes()

@@ -108,7 +108,7 @@ def test_a_click_brings_back_picture_inputs_and_settings(visit, files):
         str(files / "painting.png"),
         str(files / "photo.png"),
     )
-    assert (told["share_2"], told["begun"], told["style_3"]) == (0.5, None, None)
+    assert (told["share_2"], told["init_image"], told["style_3"]) == (0.5, None, None)
     assert Path(told["picture"]).parent == folder_of(run["run_id"])
     assert (told["go_on"], told["run"], told["clicked"]) == (run["run_id"], run, [run["run_id"]])
     assert told["more"].interactive
@@ -129,10 +129,10 @@ def test_an_upload_that_is_gone_meanwhile_is_named(visit, files):
 
 
 def test_what_was_brushed_is_not_brought_back_and_that_is_said(visit, files):
-    visit(keep=upload(files, "photo"))
+    visit(keep_mask=upload(files, "photo"))
     told = restore_entry(visit.visits, 0, [])
     assert told["status"].endswith("What was painted over the photo is not.")
-    assert "keep" not in told
+    assert "keep_mask" not in told
 
 
 def test_a_picture_that_is_gone_says_so(visit):
@@ -207,7 +207,7 @@ def test_an_example_is_there_at_once():
         assert told["jpeg"].interactive
         assert not told["png"].interactive
         assert told["go"].value == "Paint it again"
-        assert {told[n] for n in ("style_2", "style_3", "style_4", "begun")} == {None}
+        assert {told[n] for n in ("style_2", "style_3", "style_4", "init_image")} == {None}
 
 
 def test_a_surprise_is_a_pair_that_exists():

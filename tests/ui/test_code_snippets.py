@@ -28,8 +28,8 @@ ALL = {
     "style_3": file("three.png"),
     "share_3": 0.25,
     "mask_3": file("mask.png"),
-    "keep": file("keep.png"),
-    "begun": file("begun.png"),
+    "keep_mask": file("keep.png"),
+    "init_image": file("begun.png"),
     "go_on": "ab" * 16,
 }
 
@@ -70,7 +70,7 @@ def test_everything_that_was_chosen_is_there():
     told = arguments_of(python(ALL, URL))
     assert {name: told[name] for name in OTHER} == OTHER
     assert (told["style_3"], told["share_3"], told["mask_3"]) == ("three.png", 0.25, "mask.png")
-    assert (told["keep"], told["begun"]) == ("keep.png", "begun.png")
+    assert (told["keep_mask"], told["init_image"]) == ("keep.png", "begun.png")
     given = parsed(LANGUAGES["command-line"](ALL, URL))
     assert {name: getattr(given, name) for name in OTHER if name != "init"} == {
         name: value for name, value in OTHER.items() if name != "init"
@@ -81,7 +81,7 @@ def test_everything_that_was_chosen_is_there():
         [1.0, 0.25],
         ["None", "mask.png"],
     )
-    assert str(given.keep) == "keep.png"
+    assert str(given.keep_mask) == "keep.png"
 
 
 @pytest.mark.parametrize("write", LANGUAGES.values(), ids=LANGUAGES)

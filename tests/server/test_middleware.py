@@ -16,6 +16,13 @@ from styletx.config import MEGA, ServerLimits
 from styletx.server.middleware import RequestGuard
 from styletx.server.rate_limit import TokenBucket
 from styletx.server.request import HEALTH, UPLOAD
+from styletx.server.storage import DiskBudget
+
+
+def guarded(app, limits, listeners):
+    """The app behind the middleware, as `serve` puts it there."""
+    return RequestGuard(app, limits, listeners, DiskBudget(limits.max_cache))
+
 
 JOIN = "/gradio_api/queue/join"
 
@@ -110,7 +117,7 @@ def post(at, path, *parts, **more):
 
 
 def test_every_answer_carries_the_headers_and_refusals_as_well():
-    at = RequestGuard(Taking(), ServerLimits(max_body=1), Counter())
+    at = guarded(Taking(), ServerLimits(max_body=1), Counter())
     for status, headers, _ in (ask(at), post(at, "/x", bytes(2 * MEGA))):
         assert status in (200, 413)
         assert headers[b"x-content-type-options"] == b"nosniff"
@@ -123,7 +130,7 @@ def test_every_answer_carries_the_headers_and_refusals_as_well():
 @pytest.mark.parametrize(("path", "most"), [("/x", 1), (UPLOAD, 4)])
 def test_a_body_is_as_large_as_is_allowed_whatever_it_says_of_its_size(path, most):
     taking = Taking()
-    at = RequestGuard(taking, ServerLimits(max_body=1, max_upload=3), Counter())
+    at = guarded(taking, ServerLimits(max_body=1, max_upload=3), Counter())
     assert post(at, path, bytes(most * MEGA))[0] == 200
     halves = [bytes(most * MEGA // 2)] * 3
     for headers in ({}, {"content_length": "5"}, {"content_length": "none"}):
@@ -138,7 +145,7 @@ def test_a_body_is_as_large_as_is_allowed_whatever_it_says_of_its_size(path, mos
 
 
 def test_too_many_requests_from_one_address_are_refused_and_from_others_not(now):
-    at = RequestGuard(Taking(), ServerLimits(requests_per_second=1), Counter())
+    at = guarded(Taking(), ServerLimits(requests_per_second=1), Counter())
     told = [ask(at, "/x") for _ in range(60)]
     assert [status for status, _, _ in told] == [200] * 50 + [429] * 10
     assert sentence(told[-1][2]) == "Too many requests from your address; please wait a bit."
@@ -147,13 +154,13 @@ def test_too_many_requests_from_one_address_are_refused_and_from_others_not(now)
 
 
 def test_what_costs_gradio_ten_times_as_much_counts_as_ten(now):
-    at = RequestGuard(Taking(), ServerLimits(requests_per_second=1), Counter())
+    at = guarded(Taking(), ServerLimits(requests_per_second=1), Counter())
     for path in ("/config", "/gradio_api/info/", "/"):
         assert [ask(at, path, client=path)[0] for _ in range(6)] == [200] * 5 + [429]
 
 
 def test_the_hundred_files_of_a_page_count_as_ten_so_that_a_school_can_open_it(now):
-    at = RequestGuard(Taking(), ServerLimits(requests_per_second=1), Counter())  # 50 at once
+    at = guarded(Taking(), ServerLimits(requests_per_second=1), Counter())  # 50 at once
     for _ in range(2):
         assert ask(at, "/")[0] == 200
         assert {ask(at, f"/assets/{file}.js")[0] for file in range(100)} == {200}
@@ -182,7 +189,7 @@ def test_who_listens_is_counted_as_long_as_they_do(path, query, session):
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    ask(RequestGuard(listening, ServerLimits(), listeners), path, gradio=gradio, query=query)
+    ask(guarded(listening, ServerLimits(), listeners), path, gradio=gradio, query=query)
     assert seen == [{session: 1}]
     assert not listeners
 
@@ -208,7 +215,7 @@ def test_a_bucket_forgets_those_that_it_heard_of_longest_ago(monkeypatch):
 
 
 def test_who_sends_too_much_in_an_hour_is_refused(now):
-    at = RequestGuard(Taking(), ServerLimits(uploads_per_hour=2), Counter())
+    at = guarded(Taking(), ServerLimits(uploads_per_hour=2), Counter())
     assert post(at, UPLOAD, bytes(MEGA))[0] == 200
     assert post(at, UPLOAD, bytes(MEGA - 1000))[0] == 200
     status, _, text = post(at, UPLOAD, bytes(MEGA))
@@ -217,7 +224,7 @@ def test_who_sends_too_much_in_an_hour_is_refused(now):
 
 
 def test_requests_at_a_time_are_bounded_for_each_address_and_forgotten_when_answered():
-    at = RequestGuard(Taking(), ServerLimits(connections=2), Counter())
+    at = guarded(Taking(), ServerLimits(connections=2), Counter())
 
     async def several(number):
         told, inside = [], []
@@ -247,7 +254,7 @@ def test_requests_at_a_time_are_bounded_for_each_address_and_forgotten_when_answ
 
 def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch):
     monkeypatch.setattr(door, "SLOW", 0.05)
-    at = RequestGuard(Taking(), ServerLimits(), Counter())
+    at = guarded(Taking(), ServerLimits(), Counter())
 
     async def never():
         await asyncio.Event().wait()  # which never comes
@@ -265,7 +272,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch):
 
 def test_nothing_is_taken_where_there_is_no_room(cache):
     (cache / "much").write_bytes(bytes(2 * MEGA))
-    at = RequestGuard(Taking(), ServerLimits(max_cache=1), Counter())
+    at = guarded(Taking(), ServerLimits(max_cache=1), Counter())
     status, _, text = post(at, UPLOAD, b"x")
     assert (status, sentence(text)) == (
         507,
@@ -283,26 +290,26 @@ def test_nothing_is_taken_where_there_is_no_room(cache):
     ],
 )  # fmt: skip
 def test_what_gradio_offers_to_others_is_closed(path, below):
-    at = RequestGuard(Taking(), ServerLimits(), Counter())
+    at = guarded(Taking(), ServerLimits(), Counter())
     assert ask(at, f"/gradio_api/{path}", below=below)[0] == 404
     assert ask(at, "/gradio_api/file=/tmp/x.png", below=below)[0] == 200
 
 
 def test_the_icon_is_drawn_in_the_sizes_that_the_page_names():
-    at = RequestGuard(Taking(), ServerLimits(), Counter())
+    at = guarded(Taking(), ServerLimits(), Counter())
     for asked, status in (("", 200), ("/192", 200), ("/512", 200), ("/30000", 404), ("/", 404)):
         assert ask(at, f"/pwa_icon{asked}")[0] == status
 
 
 def test_below_a_prefix_the_same_is_refused():
-    at = RequestGuard(Taking(), ServerLimits(max_body=1), Counter())
+    at = guarded(Taking(), ServerLimits(max_body=1), Counter())
     assert ask(at, JOIN, [b"not JSON"], "POST", below="/x")[0] == 422
     assert ask(at, UPLOAD, [bytes(2 * MEGA)], "POST", below="/x")[0] == 200
     assert ask(at, JOIN, [bytes(2 * MEGA)], "POST", below="/x")[0] == 413
 
 
 def test_what_follows_the_question_mark_is_short():
-    at = RequestGuard(Taking(), ServerLimits(), Counter())
+    at = guarded(Taking(), ServerLimits(), Counter())
     assert ask(at, query=b"x" * 2048)[0] == 200
     status, _, text = ask(at, query=b"x" * 2049)
     assert (status, sentence(text)) == (414, "At most 2048 letters may follow the question mark.")
@@ -314,7 +321,7 @@ def test_so_many_files_at_once_that_others_could_open_none_are_not_taken(piece):
         whole = b'--x\r\nContent-Disposition: form-data; filename="a"\r\n\r\ny\r\n' * number
         return [whole[start : start + piece] for start in range(0, len(whole), piece)]
 
-    at = RequestGuard(Taking(), ServerLimits(), Counter())
+    at = guarded(Taking(), ServerLimits(), Counter())
     assert ask(at, UPLOAD, files(16), "POST")[0] == 200
     status, _, text = ask(at, UPLOAD, files(17), "POST")
     assert (status, sentence(text)) == (413, "At most 16 files are taken at once.")
@@ -322,7 +329,7 @@ def test_so_many_files_at_once_that_others_could_open_none_are_not_taken(piece):
 
 def test_with_a_password_everything_is_shut_but_what_asks_for_it_and_the_health():
     gradio = gradio_with(auth={"ann": "x"}, tokens={"token": "ann"}, cookie_id="1")
-    at = RequestGuard(Taking(), ServerLimits(), Counter())
+    at = guarded(Taking(), ServerLimits(), Counter())
     for path in (
         "/config",
         JOIN,
@@ -340,7 +347,7 @@ def test_with_a_password_everything_is_shut_but_what_asks_for_it_and_the_health(
 
 def test_a_password_is_not_lent_to_other_pages():
     gradio = gradio_with(auth={"ann": "x"}, tokens={"token": "ann"}, cookie_id="1")
-    at = RequestGuard(Taking(), ServerLimits(), Counter())
+    at = guarded(Taking(), ServerLimits(), Counter())
 
     def status(method="GET", **told):
         told = {f"sec_fetch_{name}": value for name, value in told.items()}
@@ -364,7 +371,7 @@ def test_a_password_is_not_lent_to_other_pages():
 )
 def test_what_gradio_did_not_think_of_is_a_sentence_and_no_bare_500(error, status, told):
     found, _, text = post(
-        RequestGuard(Taking(error), ServerLimits(), Counter()), "/gradio_api/upload", b"x"
+        guarded(Taking(error), ServerLimits(), Counter()), "/gradio_api/upload", b"x"
     )
     assert found == status
     assert told in sentence(text)
@@ -372,9 +379,7 @@ def test_what_gradio_did_not_think_of_is_a_sentence_and_no_bare_500(error, statu
 
 def test_what_is_ours_to_mend_gets_a_ticket_that_is_in_the_log(caplog):
     with caplog.at_level(logging.ERROR):
-        status, _, text = ask(
-            RequestGuard(Taking(ZeroDivisionError()), ServerLimits(), Counter()), "/"
-        )
+        status, _, text = ask(guarded(Taking(ZeroDivisionError()), ServerLimits(), Counter()), "/")
     assert status == 500
     (record,) = caplog.records
     assert record.args[0] in sentence(text)
@@ -386,7 +391,7 @@ def test_an_answer_that_had_begun_is_ended(caplog):
         await send({"type": "http.response.body", "body": b"half", "more_body": True})
         raise KeyError
 
-    assert ask(RequestGuard(breaking, ServerLimits(), Counter()))[2] == "half"
+    assert ask(guarded(breaking, ServerLimits(), Counter()))[2] == "half"
 
 
 def test_the_nearest_proxy_is_believed_as_far_as_is_said_and_no_further():
@@ -408,7 +413,7 @@ def test_who_has_a_network_of_addresses_is_one_visitor():
 
 def test_refusals_are_counted_by_their_reason():
     before = metrics.as_text()
-    at = RequestGuard(Taking(), ServerLimits(max_body=1), Counter())
+    at = guarded(Taking(), ServerLimits(max_body=1), Counter())
     post(at, "/x", bytes(2 * MEGA))
     name = 'styletx_refusals_total{reason="size"}'
     assert value(metrics.as_text(), name) == value(before, name) + 1
@@ -428,14 +433,14 @@ def call(at, body, **more):
     [b"", b"{", b"\xff", b"[" * 20_000, b'{"a":' * 20_000 + b"1" + b"}" * 20_000, b"[1]", b"3"],
 )
 def test_a_call_that_is_no_object_is_refused_in_a_sentence(body):
-    status, _, text = call(RequestGuard(Taking(), ServerLimits(), Counter()), body)
+    status, _, text = call(guarded(Taking(), ServerLimits(), Counter()), body)
     assert status == 422
     assert sentence(text).endswith(".")
 
 
 def test_no_file_of_a_call_lies_elsewhere_than_among_the_uploads(cache):
     taking = Taking()
-    at = RequestGuard(taking, ServerLimits(), Counter())
+    at = guarded(taking, ServerLimits(), Counter())
     inside = cache / "a" / "photo.png"
     inside.parent.mkdir()
     inside.write_bytes(b"x")
@@ -460,14 +465,14 @@ def test_no_file_of_a_call_lies_elsewhere_than_among_the_uploads(cache):
 
 def test_a_call_reaches_the_page_as_it_was_sent():
     body = json.dumps({"data": ["ä" * 1000, {"path": None}]}).encode()
-    at = RequestGuard(Taking(), ServerLimits(), Counter())
+    at = guarded(Taking(), ServerLimits(), Counter())
     assert post(at, JOIN, body[:7], body[7:])[2] == str(len(body))
 
 
 @pytest.mark.parametrize("path", [JOIN, "/gradio_api/component_server", "/gradio_api/cancel"])
 def test_json_of_so_many_parts_that_reading_it_takes_long_is_refused_unread(path):
     many = json.dumps({"data": [[]] * 20_000}).encode()
-    at = RequestGuard(Taking(), ServerLimits(), Counter())
+    at = guarded(Taking(), ServerLimits(), Counter())
     status, _, text = post(at, path, many[:30_000], many[30_000:])
     assert (status, sentence(text)) == (413, "At most 20000 brackets and commas are taken at once.")
     assert post(at, path, json.dumps({"data": [[]] * 5_000}).encode())[0] == 200
@@ -475,7 +480,7 @@ def test_json_of_so_many_parts_that_reading_it_takes_long_is_refused_unread(path
 
 def test_pictures_in_parts_of_a_body_are_no_json():
     at, kind = (
-        RequestGuard(Taking(), ServerLimits(), Counter()),
+        guarded(Taking(), ServerLimits(), Counter()),
         {"content_type": "multipart/form-data"},
     )
     picture = b"{[," * 20_000
@@ -484,7 +489,7 @@ def test_pictures_in_parts_of_a_body_are_no_json():
 
 
 def test_a_picture_as_data_is_as_large_as_is_allowed():
-    at = RequestGuard(Taking(), ServerLimits(max_data=1), Counter())
+    at = guarded(Taking(), ServerLimits(max_data=1), Counter())
     assert call(at, {"data": [{"url": "data:image/png;base64," + "A" * MEGA}]})[0] == 200
     status, _, text = call(at, {"data": [{"url": "data:image/png;base64," + "A" * 2 * MEGA}]})
     assert (status, sentence(text)) == (
@@ -499,7 +504,7 @@ def test_a_call_that_was_told_its_end_leaves_no_state_behind():
     gradio = SimpleNamespace(auth=None, state_holder=holder, get_blocks=gradio_with().get_blocks)
     holder.session_data |= {"abc": 1, "page": 2}
     holder.time_last_used |= {"abc": 1, "page": 2}
-    at = RequestGuard(Taking(), ServerLimits(), Counter())
+    at = guarded(Taking(), ServerLimits(), Counter())
     ask(at, "/gradio_api/call/v2/stylize/abc", gradio=gradio)
     ask(at, "/gradio_api/queue/data", gradio=gradio)
     assert list(holder.session_data) == list(holder.time_last_used) == ["page"]
@@ -527,13 +532,13 @@ def test_a_call_that_was_told_its_end_leaves_no_state_behind():
 )
 def test_a_call_that_asks_for_much_at_once_is_refused(call, told):
     status, _, text = ask(
-        RequestGuard(Taking(), ServerLimits(), Counter()), JOIN, [json.dumps(call).encode()], "POST"
+        guarded(Taking(), ServerLimits(), Counter()), JOIN, [json.dumps(call).encode()], "POST"
     )
     assert (status, sentence(text)) == (422, told)
 
 
 def test_a_call_waits_in_no_endless_line_and_no_address_has_it_for_itself():
-    at = RequestGuard(Taking(), ServerLimits(calls=5, calls_per_address=3), Counter())
+    at = guarded(Taking(), ServerLimits(calls=5, calls_per_address=3), Counter())
     few, many = gradio_with("1.1.1.1", "1.1.1.1"), gradio_with(*["1.1.1.1"] * 3, "2.2.2.2")
     assert ask(at, JOIN, [b"{}"], "POST", gradio=few)[0] == 200
     status, _, text = ask(at, JOIN, [b"{}"], "POST", gradio=many)
@@ -546,7 +551,7 @@ def test_a_call_waits_in_no_endless_line_and_no_address_has_it_for_itself():
 
 
 def test_room_is_kept_for_what_is_still_coming():
-    at = RequestGuard(Taking(), ServerLimits(max_cache=3, max_upload=2), Counter())
+    at = guarded(Taking(), ServerLimits(max_cache=3, max_upload=2), Counter())
 
     async def two():
         told, begun = [], asyncio.Event()
@@ -574,4 +579,4 @@ def test_room_is_kept_for_what_is_still_coming():
         return told
 
     assert asyncio.run(two())[0]["status"] == 507
-    assert at.coming == 0
+    assert at.disk.coming == 0

@@ -12,6 +12,7 @@ from gradio import processing_utils
 
 import styletx.server.url_fetch as addresses
 from styletx.config import MEGA, ServerLimits
+from styletx.server.storage import DiskBudget
 from styletx.server.url_fetch import download, is_public, patch_url_download
 
 
@@ -149,7 +150,7 @@ def test_gradio_fetches_so_and_says_what_is_wrong(web, tmp_path, monkeypatch, pa
         "async_ssrf_protected_download",
         processing_utils.async_ssrf_protected_download,
     )
-    patch_url_download(ServerLimits(max_upload=2))
+    patch_url_download(ServerLimits(max_upload=2), DiskBudget(4000))
     with pytest.raises(gr.Error) as refused:
         processing_utils.save_url_to_cache(web.url + path, str(tmp_path))
     assert str(refused.value.message).endswith(sentence)
@@ -163,7 +164,7 @@ def test_nothing_is_fetched_where_there_is_no_room(web, tmp_path, monkeypatch):
         "async_ssrf_protected_download",
         processing_utils.async_ssrf_protected_download,
     )
-    patch_url_download(ServerLimits(max_cache=1))
+    patch_url_download(ServerLimits(), DiskBudget(1))
     with pytest.raises(gr.Error, match="could not be fetched: there is no room"):
         processing_utils.save_url_to_cache(f"{web.url}/a.png", str(tmp_path))
     assert not web.asked
@@ -178,7 +179,7 @@ def test_what_is_no_address_is_a_sentence(tmp_path, monkeypatch, url):
         "async_ssrf_protected_download",
         processing_utils.async_ssrf_protected_download,
     )
-    patch_url_download(ServerLimits())
+    patch_url_download(ServerLimits(), DiskBudget(4000))
     with pytest.raises(gr.Error, match=r"could not be fetched: .*\."):
         processing_utils.save_url_to_cache(url, str(tmp_path))
 

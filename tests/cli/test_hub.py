@@ -402,7 +402,7 @@ def test_pictures_are_pushed_with_their_recipes_as_rows_in_one_commit(hub, run, 
     assert second["detail"] == 2.0
     facts = {"version": VERSION, "weights": "embedded", "device": "cpu, float32"}
     facts |= {"step": 3, "last_step": 3, "content_sha256": "ab" * 32, "style_sha256": "cd" * 32}
-    facts |= {"style_2_sha256": "ef" * 32, "style_3_sha256": None, "keep_sha256": None}
+    facts |= {"style_2_sha256": "ef" * 32, "style_3_sha256": None, "keep_mask_sha256": None}
     facts |= {"share": 1.0, "share_2": 0.5, "share_3": None}
     assert first.items() >= facts.items()
     assert str(tmp_path) not in repo.files["metadata.jsonl"].decode()

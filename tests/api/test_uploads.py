@@ -10,6 +10,7 @@ import styletx.api.uploads as uploads
 from styletx import Settings, StyletxError
 from styletx.api.uploads import check_upload, load_images, upload_path
 from styletx.errors import Busy, ImageError
+from styletx.runners.queue import JobQueue
 
 
 @pytest.fixture(autouse=True)
@@ -40,11 +41,11 @@ def read(monkeypatch):
 
 def test_each_file_is_read_once_however_often_it_is_named(photo, read):
     paintings = [(photo, 1.0, photo), (photo, 2.0, None), (None, 1.0, None)]
-    given = load_images(photo, paintings, {"keep": photo, "begun": None}, Settings())
+    given = load_images(photo, paintings, {"keep_mask": photo, "init_image": None}, Settings())
     assert len(read) == 1
     assert [style.share for style in given["styles"]] == [1.0, 2.0]
-    assert given["content"] is given["styles"][0].mask is given["keep"]
-    assert "begun" not in given
+    assert given["content"] is given["styles"][0].mask is given["keep_mask"]
+    assert "init_image" not in given
 
 
 @pytest.mark.parametrize(
@@ -83,12 +84,12 @@ def test_a_file_is_looked_at_once_as_long_as_it_is_the_same(photo, monkeypatch):
     )
     uploads.upload_problem.cache_clear()
     for _ in range(5):
-        check_upload(photo)
+        check_upload(photo, 40)
     assert len(looked) == 1
     photo.write_bytes(b"not a picture any more")
     for _ in range(5):
         with pytest.raises(ImageError, match="is not a picture that can be read here"):
-            check_upload(photo)
+            check_upload(photo, 40)
     assert len(looked) == 2
 
 
@@ -97,7 +98,7 @@ def data(content):
 
 
 def test_a_picture_as_data_is_kept_among_the_uploads(photo, cache):
-    path = upload_path(data(photo.read_bytes()), "photo")
+    path = upload_path(data(photo.read_bytes()), "photo", JobQueue())
     assert path.is_relative_to(cache)
     assert path.read_bytes() == photo.read_bytes()
 
@@ -105,15 +106,14 @@ def test_a_picture_as_data_is_kept_among_the_uploads(photo, cache):
 @pytest.mark.parametrize("content", [b"", b"<svg/>", bytes(5000)])
 def test_of_data_that_is_no_picture_nothing_stays(cache, content):
     with pytest.raises(ImageError):
-        upload_path(data(content), "photo")
+        upload_path(data(content), "photo", JobQueue())
     assert not [path for path in cache.rglob("*") if path.is_file()]
 
 
-def test_data_is_not_kept_where_there_is_no_room(cache, monkeypatch):
-    monkeypatch.setenv("STYLETX_MAX_CACHE", "1")
-    cache.mkdir()
-    (cache / "much").write_bytes(bytes(2_000_000))
+def test_data_is_not_kept_where_there_is_no_room():
+    painter = JobQueue()
+    painter.is_disk_full = lambda: True
     file = io.BytesIO()
     Image.new("RGB", (64, 64)).save(file, "PNG")
     with pytest.raises(Busy, match="no room for more pictures"):
-        upload_path(data(file.getvalue()), "photo")
+        upload_path(data(file.getvalue()), "photo", painter)

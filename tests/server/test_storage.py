@@ -177,15 +177,15 @@ def test_a_clock_that_was_set_back_deletes_nothing_and_forward_what_is_old(monke
 def test_room_is_full_when_it_is_said_to_be_or_the_disk_is(cache, monkeypatch):
     (cache / "a" / "b").mkdir(parents=True)
     (cache / "a" / "b" / "much").write_bytes(bytes(2 * MEGA))
-    assert DiskBudget(1).full()
-    assert not DiskBudget(3).full()
+    assert DiskBudget(1).is_full()
+    assert not DiskBudget(3).is_full()
     assert DiskBudget(1).look() == 2 * MEGA
     usage = type("Usage", (), {"free": 0})
     monkeypatch.setattr(storage.shutil, "disk_usage", lambda _: usage)
-    assert DiskBudget(3).full()
+    assert DiskBudget(3).is_full()
 
 
 def test_a_folder_that_is_gone_has_room(cache):
     cache.rmdir()
-    assert not DiskBudget(1).full()
+    assert not DiskBudget(1).is_full()
     sweep()

@@ -24,7 +24,7 @@ def test_every_setting_has_an_option_with_the_same_default():
 
 def test_the_result_is_written_with_the_settings_chosen(paint, files):
     assert paint("--size", "64", "--init", "noise", "--weights", "hub") == 0
-    besides = {"weights": "hub", "keep": None, "begun": None}
+    besides = {"weights": "hub", "keep_mask": None, "init_image": None}
     assert paint.given == (Settings(size=64, init="noise"), besides)
     with Image.open(files / "out.png") as picture:
         assert picture.size == (40, 40)
@@ -49,19 +49,21 @@ def test_paintings_have_their_shares_and_their_masks_and_some_of_the_photo_is_ke
     Image.new("L", (96, 64), 255).save(files / "mask.png")
     more = [str(files / "photo.png"), "--shares", "2", "0.5"]
     assert (
-        paint(*more, "--masks", "-", str(files / "mask.png"), "--keep", str(files / "mask.png"))
+        paint(
+            *more, "--masks", "-", str(files / "mask.png"), "--keep-mask", str(files / "mask.png")
+        )
         == 0
     )
     first, second = paint.styles
     assert (first.picture.size, first.share, first.mask) == ((64, 64), 2.0, None)
     assert (second.picture.size, second.share, second.mask.size) == ((96, 64), 0.5, (96, 64))
-    assert paint.given[1]["keep"].size == (96, 64)
+    assert paint.given[1]["keep_mask"].size == (96, 64)
 
 
 def test_a_picture_to_go_on_with_takes_the_place_of_a_start(paint, files):
     assert paint("--init", str(files / "painting.png")) == 0
     assert paint.given[0] == Settings()
-    assert paint.given[1]["begun"].size == (64, 64)
+    assert paint.given[1]["init_image"].size == (64, 64)
 
 
 @pytest.mark.parametrize(
@@ -143,13 +145,13 @@ def kept(files):
 
 
 def test_the_result_carries_its_recipe(paint, files):
-    assert paint("--keep", str(files / "photo.png")) == 0
+    assert paint("--keep-mask", str(files / "photo.png")) == 0
     recipe = read_recipe(paint.out)
     fingerprints = {name: fingerprint(files / f"{name}.png") for name in ("photo", "painting")}
     assert recipe.inputs == {
         "content": fingerprints["photo"],
         "style": fingerprints["painting"],
-        "keep": fingerprints["photo"],
+        "keep_mask": fingerprints["photo"],
     }
 
 
@@ -161,7 +163,7 @@ def test_a_recipe_is_followed_with_what_is_chosen_besides(paint, kept, capsys):
 
 def test_what_is_not_as_in_the_recipe_is_noted(paint, kept, files, capsys):
     Image.new("RGB", (64, 64)).save(files / "painting.png")
-    assert paint("--recipe", str(kept), "--keep", str(files / "photo.png")) == 0
+    assert paint("--recipe", str(kept), "--keep-mask", str(files / "photo.png")) == 0
     assert capsys.readouterr().err.splitlines()[-2:] == [
         "Note: painting is not what kept.png was painted with.",
         "Note: what is to stay the photo is not what kept.png was painted with.",

@@ -44,7 +44,7 @@ def right(picture):
 
 
 def test_what_is_kept_stays_the_photo_and_the_rest_does_not(sunset, weave, eye):
-    kept = paint(sunset, [Style(weave)], eye, keep=half(sunset.size))
+    kept = paint(sunset, [Style(weave)], eye, keep_mask=half(sunset.size))
     assert (left(kept) == left(sunset)).all()
     assert np.abs(right(kept) - right(sunset)).mean() > 20
 
@@ -56,7 +56,7 @@ def test_a_painting_with_a_mask_leaves_the_rest_a_photo(sunset, weave, eye):
 
 
 def test_grey_is_in_between(sunset, weave, eye, plain):
-    half_kept = paint(sunset, [Style(weave)], eye, keep=half(sunset.size, soft=127))
+    half_kept = paint(sunset, [Style(weave)], eye, keep_mask=half(sunset.size, soft=127))
     distances = [np.abs(left(p) - left(sunset)).mean() for p in (half_kept, plain)]
     assert 0.2 * distances[1] < distances[0] < 0.8 * distances[1]
 
@@ -146,7 +146,7 @@ def test_going_on_from_a_transparent_picture_whitens_nothing(sunset, weave, eye)
         [Style(weave)],
         Settings(size=96, steps=1, learning_rate=0.001),
         weights=eye,
-        begun=first,
+        init_image=first,
     )
     assert np.abs(np.asarray(result.picture).astype(float) - np.asarray(first)).mean() < 1
 
@@ -197,7 +197,7 @@ def test_everything_goes_together(sunset, weave, eye, monkeypatch, chosen, go_on
     styles = [Style(weave), Style(sunset.rotate(180), mask=half(sunset.size, "right"))]
     begun = sunset if go_on else None
     settings = Settings(**{"size": 96, "steps": 2, **chosen})
-    picture = paint(content, styles, eye, settings, keep=keep, begun=begun)
+    picture = paint(content, styles, eye, settings, keep_mask=keep, init_image=begun)
     assert (picture.size, picture.mode) == ((96, 64), "RGBA")
     kept = np.asarray(picture)[:14, :, :3].astype(float) - np.asarray(sunset)[:14]
     assert np.abs(kept).max() <= (60 if chosen.get("colors") == "luminance" else 1)
@@ -212,7 +212,7 @@ def test_masks_may_be_of_any_kind(sunset, weave, eye, mode):
         mask = Image.fromarray(np.asarray(mask).astype(np.uint16) * 257)
     else:
         mask = mask.convert(mode)
-    kept = paint(sunset, [Style(weave)], eye, keep=mask)
+    kept = paint(sunset, [Style(weave)], eye, keep_mask=mask)
     assert (left(kept) == left(sunset)).all()
     assert np.abs(right(kept) - right(sunset)).mean() > 20
 
@@ -225,7 +225,7 @@ def test_a_transparent_painting_teaches_white_and_not_what_it_hides(sunset, weav
 
 
 @pytest.mark.parametrize(
-    ("masks", "keep", "sentence"),
+    ("masks", "keep_mask", "sentence"),
     [
         (["black"], None, "a mask must be white somewhere"),
         ([None], "white", "neither what is kept as a photo nor what is transparent"),
@@ -235,7 +235,7 @@ def test_a_transparent_painting_teaches_white_and_not_what_it_hides(sunset, weav
         (["tiny"], None, "The mask is 30x20 pixels; each side needs at least 32."),
     ],
 )
-def test_impossible_masks_are_explained(sunset, weave, eye, masks, keep, sentence):
+def test_impossible_masks_are_explained(sunset, weave, eye, masks, keep_mask, sentence):
     made = {
         "black": Image.new("L", sunset.size),
         "white": Image.new("L", sunset.size, 255),
@@ -245,7 +245,7 @@ def test_impossible_masks_are_explained(sunset, weave, eye, masks, keep, sentenc
     }
     styles = [Style(weave, mask=made[mask]) for mask in masks]
     with pytest.raises(StyletxError) as refused:
-        paint(sunset, styles, eye, keep=made[keep])
+        paint(sunset, styles, eye, keep_mask=made[keep_mask])
     assert sentence in str(refused.value)
 
 

@@ -127,7 +127,7 @@ def script(monkeypatch):
     script = SimpleNamespace(workers=[], asked=[])
 
     def painted(cluster, given):
-        script.asked.append(given["after"])
+        script.asked.append(given["resume_from"])
         for event in script.workers.pop(0):
             if isinstance(event, Exception):
                 raise event
@@ -163,7 +163,7 @@ def test_a_worker_that_is_lost_after_its_result_is_not_missed(script):
 
 def test_where_the_cluster_is_gone_this_machine_goes_on_or_a_sentence_comes(script):
     def here(**given):
-        yield progress(given["after"].step + 1)
+        yield progress(given["resume_from"].step + 1)
 
     script.workers += [[progress(1), ClusterUnavailable.because("it is gone.")]] * 2
     assert steps(Cluster(RayOptions(fallback=1), here)) == [1, 2]

@@ -179,7 +179,7 @@ def test_every_setting_and_the_preset_are_options_as_of_one_picture(here, runner
         {word for action in one._actions for word in action.option_strings}
         for one in (command_line.parser(), parser())
     )
-    assert alone - many == {"--shares", "--masks", "--keep", "--recipe"}
+    assert alone - many == {"--shares", "--masks", "--keep-mask", "--recipe"}
 
 
 def test_the_command_line_knows_the_word_batch(here, runner):

@@ -121,12 +121,12 @@ def test_every_setting_arrives_at_the_engine(painter, files, arrived, name):
 def test_every_picture_arrives_at_the_engine(painter, files, arrived, name):
     Image.new("L", (96, 64), 200).save(files / "mask.png")
     photo, mask = upload(files, "photo"), upload(files, "mask")
-    more = {"style_3": photo, "share": 0.25, "share_3": 0.5, "mask_3": mask, "keep": mask}
-    list(ask(build_app(painter), name, **both(files), **more, begun=photo))
+    more = {"style_3": photo, "share": 0.25, "share_3": 0.5, "mask_3": mask, "keep_mask": mask}
+    list(ask(build_app(painter), name, **both(files), **more, init_image=photo))
     first, third = arrived["styles"]
     assert (first.picture.size, first.share, first.mask) == ((64, 64), 0.25, None)
     assert (third.picture.size, third.share, third.mask.size) == ((96, 64), 0.5, (96, 64))
-    assert arrived["keep"].size == arrived["begun"].size == (96, 64)
+    assert arrived["keep_mask"].size == arrived["init_image"].size == (96, 64)
 
 
 def test_a_preset_fills_in_what_is_left_at_its_default(painter, files, arrived):
@@ -138,16 +138,16 @@ def test_a_preset_fills_in_what_is_left_at_its_default(painter, files, arrived):
 def test_a_run_goes_on_from_what_came_of_another(painter, files, arrived):
     app = build_app(painter)
     *_, (path, report) = ask(app, "stylize", **both(files))
-    assert "begun" not in arrived
+    assert "init_image" not in arrived
     list(ask(app, "stylize", **both(files), go_on=report["run_id"]))
-    assert arrived["begun"].tobytes() == Image.open(path).tobytes()
+    assert arrived["init_image"].tobytes() == Image.open(path).tobytes()
     asked = {**DEFAULTS, "go_on": report["run_id"]}
-    assert doubled_settings(asked) == {"size": 80, "steps": 48}
+    assert doubled_settings(asked, painter) == {"size": 80, "steps": 48}
     arrived.clear()
     list(ask(app, "paint", **both(files), go_on=report["run_id"]))
-    assert "begun" not in arrived  # Paint begins anew
+    assert "init_image" not in arrived  # Paint begins anew
     list(ask(app, "go_on", **both(files), go_on=report["run_id"]))
-    assert arrived["begun"].size == (40, 40)
+    assert arrived["init_image"].size == (40, 40)
     first, *_ = ask(app, "larger", **both(files), go_on=report["run_id"])
     assert (arrived["settings"].size, first["size"]) == (80, 80)
 
@@ -156,18 +156,19 @@ def test_doubling_takes_the_steps_that_the_size_would_have_had(painter, files, a
     *_, (path, report) = ask(build_app(painter), "stylize", **both(files))
     Image.new("RGB", (512, 341)).save(path)
     asked = {**DEFAULTS, "go_on": report["run_id"]}
-    assert doubled_settings(asked) == {"size": 1024, "steps": 12}
-    assert doubled_settings({**asked, "method": "gatys"})["steps"] == 48
+    assert doubled_settings(asked, painter) == {"size": 1024, "steps": 12}
+    assert doubled_settings({**asked, "method": "gatys"}, painter)["steps"] == 48
 
 
-def test_a_picture_that_is_as_large_as_can_be_is_not_doubled(painter, files, arrived):
+def test_a_picture_that_is_as_large_as_can_be_is_not_doubled(painter, files, arrived, monkeypatch):
     *_, (path, report) = ask(build_app(painter), "stylize", **both(files))
     Image.new("RGB", (4096, 64)).save(path)
     with pytest.raises(gr.Error, match="4096 pixels large, and 4096 are the most here"):
-        doubled_settings({**DEFAULTS, "go_on": report["run_id"]})
+        doubled_settings({**DEFAULTS, "go_on": report["run_id"]}, painter)
     Image.new("RGB", (100, 64)).save(path)
+    monkeypatch.setattr(painter, "allowance", ServerLimits(max_size=128))
     with pytest.raises(gr.Error, match="100 pixels large, and 128 are the most here"):
-        doubled_settings({**DEFAULTS, "go_on": report["run_id"]}, 128)
+        doubled_settings({**DEFAULTS, "go_on": report["run_id"]}, painter)
 
 
 def test_the_page_offers_no_size_that_would_be_refused():
@@ -178,7 +179,7 @@ def test_the_page_offers_no_size_that_would_be_refused():
 
 def test_what_is_brushed_over_the_photo_becomes_masks_with_soft_edges():
     layer = Image.new("RGBA", (200, 100))
-    layer.paste(BRUSHES["keep"], (0, 0, 100, 100))
+    layer.paste(BRUSHES["keep_mask"], (0, 0, 100, 100))
     layer.paste(BRUSHES["mask_3"], (150, 0, 200, 100))
     keep, second, third, fourth = masks_from_drawing({"layers": [layer]})
     assert second is fourth is None
@@ -200,22 +201,22 @@ def test_a_photo_that_nothing_is_brushed_over_has_no_masks():
     )
 
 
-def test_what_is_no_picture_is_said_as_soon_as_it_is_uploaded(files):
+def test_what_is_no_picture_is_said_as_soon_as_it_is_uploaded(files, painter):
     (files / "page.png").write_text("<html>")
-    assert "page.png is not a picture" in upload_message(upload(files, "page"))
-    assert upload_message(upload(files, "photo")) == "The picture is here."
+    assert "page.png is not a picture" in upload_message(upload(files, "page"), painter)
+    assert upload_message(upload(files, "photo"), painter) == "The picture is here."
 
 
-def test_strokes_stay_until_there_is_another_photo(files):
+def test_strokes_stay_until_there_is_another_photo(files, painter):
     photo, painting = upload(files, "photo"), upload(files, "painting")
-    shown, loaded = to_paint_over(photo, True, "")
+    shown, loaded = to_paint_over(painter, photo, True, "")
     assert (shown.size, loaded) == ((96, 64), photo["path"])
-    assert to_paint_over(photo, True, loaded) == (gr.skip(), gr.skip())  # opened again
-    assert to_paint_over(photo, False, loaded) == (gr.skip(), gr.skip())  # closed
-    assert to_paint_over(painting, True, loaded)[1] == painting["path"]
-    assert to_paint_over(painting, False, loaded) == (None, "")
-    assert to_paint_over(painting, False, "") == (gr.skip(), gr.skip())  # never opened
-    assert to_paint_over(None, True, loaded) == (None, "")
+    assert to_paint_over(painter, photo, True, loaded) == (gr.skip(), gr.skip())  # opened again
+    assert to_paint_over(painter, photo, False, loaded) == (gr.skip(), gr.skip())  # closed
+    assert to_paint_over(painter, painting, True, loaded)[1] == painting["path"]
+    assert to_paint_over(painter, painting, False, loaded) == (None, "")
+    assert to_paint_over(painter, painting, False, "") == (gr.skip(), gr.skip())  # never opened
+    assert to_paint_over(painter, None, True, loaded) == (None, "")
 
 
 @pytest.mark.parametrize("sizes", [[(1025, 10)], [(40, 40), (40, 41)]])
@@ -388,7 +389,7 @@ def test_what_is_wrong_is_said_at_the_field_that_it_is_in(painter, files):
     assert "did you mean relu4_2?" in told(style_layers="conv4_2")["style_layers"]
 
 
-def test_a_painted_picture_brings_its_settings_back(files):
+def test_a_painted_picture_brings_its_settings_back(files, painter):
     wanted = Settings(**{**OTHER, "size": 300})
     kept = files / "painted.png"
     inputs = input_fingerprints(
@@ -396,20 +397,20 @@ def test_a_painted_picture_brings_its_settings_back(files):
     )
     save(PICTURE, kept, note=to_json(replace(result(), settings=wanted), inputs))
     now = {**DEFAULTS, **both(files)}
-    told = repeated({"path": str(kept)}, now)
+    told = repeated({"path": str(kept)}, now, painter)
     assert {name: told[name] for name in FIELDS} == asdict(wanted)
     assert told["status"].endswith("The pictures are those it was painted from: press Paint.")
-    now |= {"style": None, "style_3": upload(files, "photo"), "keep": upload(files, "photo")}
-    told = repeated({"path": str(kept)}, now)["status"]
+    now |= {"style": None, "style_3": upload(files, "photo"), "keep_mask": upload(files, "photo")}
+    told = repeated({"path": str(kept)}, now, painter)["status"]
     assert told.endswith("differs in: painting, painting 3, what is to stay the photo.")
     with pytest.raises(gr.Error, match=r"photo.png holds no recipe"):
-        repeated(upload(files, "photo"), dict(DEFAULTS))
+        repeated(upload(files, "photo"), dict(DEFAULTS), painter)
 
 
-def test_a_painted_picture_brings_its_shares_back(files):
+def test_a_painted_picture_brings_its_shares_back(files, painter):
     kept = files / "painted.png"
     save(PICTURE, kept, note=to_json(result(), {"share_2": 0.25}))
-    told = repeated({"path": str(kept)}, dict(DEFAULTS))
+    told = repeated({"path": str(kept)}, dict(DEFAULTS), painter)
     assert [told[name] for name in ("share", "share_2", "share_3")] == [1, 0.25, 1]
 
 

@@ -15,8 +15,9 @@ from styletx.imaging import guards as bombs
 from styletx.imaging.convert import EIGHT_OF_SIXTEEN
 from styletx.imaging.files import check_header, read_image
 from tests.helpers.depth import sample_or_all
+from tests.helpers.paths import ROOT
 
-HOSTILE = Path(__file__).parent / "helpers" / "hostile_files.py"
+HOSTILE = ROOT / "tests" / "helpers" / "hostile_files.py"
 FILES, WITH_WARNINGS = sample_or_all((300, 250), (1000, 500))  # of which some 200 are special
 LARGE = sample_or_all(["palette.png", "wide.jpg", "fits.webp", "strips.tiff"], [])
 WORK, WORK_OF_LARGE, MEMORY = 2, 30, 500  # seconds of a processor, ten times the usual; MiB
