@@ -1,17 +1,18 @@
-"""Write the README's tables of settings, limits and the cluster, which follow from the program.
+"""Write the tables of settings, limits and the cluster into their READMEs, from the program.
 
 python -m assets.write_readme
 """
 
 from collections.abc import Iterator
 from dataclasses import fields
+from pathlib import Path
 
 from app import ASSETS
 from styletx.config import PREFIX, RAY_PREFIX, RayOptions, ServerLimits
 from styletx.fields import ChoiceField, NumberField
 from styletx.settings import FIELDS, PRESETS, Settings
 
-README = ASSETS.parent / "README.md"
+ROOT = ASSETS.parent
 
 
 def settings_table() -> str:
@@ -49,11 +50,12 @@ def limits_table(kind: type, prefix: str, what: str) -> str:
     return "\n".join(rows) + "\n"
 
 
-def tables() -> Iterator[tuple[str, str]]:
-    """What each of the tables stands between, and the table."""
-    yield "settings", f"{settings_table()}\n{presets_table()}"
-    yield "limits", limits_table(ServerLimits, PREFIX, "limits")
-    yield "cluster", limits_table(RayOptions, RAY_PREFIX, "is")
+def tables() -> Iterator[tuple[Path, str, str]]:
+    """Yield the document of each table, the name that it stands between, and the table."""
+    folder = ROOT / "styletx"
+    yield ROOT / "README.md", "settings", f"{settings_table()}\n{presets_table()}"
+    yield folder / "server/README.md", "limits", limits_table(ServerLimits, PREFIX, "limits")
+    yield folder / "runners/README.md", "cluster", limits_table(RayOptions, RAY_PREFIX, "is")
 
 
 def between(name: str, table: str) -> str:
@@ -61,12 +63,10 @@ def between(name: str, table: str) -> str:
 
 
 def main() -> None:
-    text = README.read_text()
-    for name, table in tables():
-        before, _, rest = text.partition(f"<!-- {name} -->\n")
+    for document, name, table in tables():
+        before, _, rest = document.read_text().partition(f"<!-- {name} -->\n")
         _, _, after = rest.partition(f"<!-- end of {name} -->\n")
-        text = before + between(name, table) + after
-    README.write_text(text)
+        document.write_text(before + between(name, table) + after)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,9 @@ from PIL import Image
 from .fields import NumberField
 from .settings import Settings
 
+MOST_PAINTINGS = 4
+SHARE = NumberField(0, 1000, 0.05, "Share", "How much of a painting there is beside the others")
+
 
 @dataclass(frozen=True, slots=True)
 class Style:
@@ -68,5 +71,3 @@ class Result(Report):
 
 Event = Progress | Result
 Events = Generator[Event, None, None]
-MOST_PAINTINGS = 4
-SHARE = NumberField(0, 1000, 0.05, "Share", "How much of a painting there is beside the others")

@@ -15,7 +15,13 @@ from .errors import SettingsError, StyletxError
 from .events import MOST_PAINTINGS, SHARE, Report
 from .settings import FIELDS, Settings
 
-LONGEST = 20_000  # letters: what is longer was not written here
+# What the paintings, their shares and their masks are called where arguments have names
+STYLES, SHARES, MASKS = (
+    tuple(name if place == 1 else f"{name}_{place}" for place in range(1, MOST_PAINTINGS + 1))
+    for name in ("style", "share", "mask")
+)
+
+MAX_NOTE_LETTERS = 20_000  # letters: what is longer was not written here
 Inputs = Mapping[str, str | float]
 
 
@@ -109,7 +115,7 @@ def is_input(name: str, value: object) -> bool:
 def parse_note(note: str, name: str) -> dict[str, Any]:
     """Return the parts of a note, whoever wrote it; `settings` and `inputs` are mappings."""
     try:
-        told = json.loads(note) if len(note) <= LONGEST else None
+        told = json.loads(note) if len(note) <= MAX_NOTE_LETTERS else None
     except (ValueError, RecursionError):
         told = None
     if not isinstance(told, dict) or not all(
@@ -123,10 +129,3 @@ def differing_inputs(recipe: Recipe, inputs: Inputs) -> list[str]:
     """Return the names of the recipe's inputs that differ from `inputs`."""
     names = [*recipe.inputs, *(name for name in inputs if name not in recipe.inputs)]
     return [name for name in names if recipe.inputs.get(name) != inputs.get(name)]
-
-
-# What the paintings, their shares and their masks are called where arguments have names
-STYLES, SHARES, MASKS = (
-    tuple(name if place == 1 else f"{name}_{place}" for place in range(1, MOST_PAINTINGS + 1))
-    for name in ("style", "share", "mask")
-)

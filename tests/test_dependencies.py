@@ -11,9 +11,9 @@ REQUIRED = re.findall(r"^[\w-]+", (ROOT / "requirements.txt").read_text(), re.MU
 
 
 @pytest.mark.parametrize("package", REQUIRED)
-def test_the_readme_tells_the_licence_of_every_package_as_it_says_itself(package):
+def test_the_credits_tell_the_licence_of_every_package_as_it_says_itself(package):
     row = rf"^\| {package} \| ([^|]+) \|$"
-    (told,) = re.findall(row, (ROOT / "README.md").read_text(), re.MULTILINE)
+    (told,) = re.findall(row, (ROOT / "assets" / "CREDITS.md").read_text(), re.MULTILINE)
     about = metadata(package)
     said = [about["License-Expression"], about["License"], *(about.get_all("Classifier") or [])]
     assert any(told in text for text in said if text)

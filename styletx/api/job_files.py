@@ -15,9 +15,9 @@ from styletx.imaging.animation import save_animation
 from styletx.imaging.files import flatten_alpha, read_image, read_metadata, save
 from styletx.recipe import Inputs, to_json
 
-PREVIEW_SIDE, PREVIEW_EVERY, PREVIEWS_KEPT = 768, 0.5, 3  # pixels, seconds, files
-THUMBNAIL_SIDE = 240  # pixels
-FRAMES = 48  # previews at most that a film is made of
+PREVIEW_SIDE_PX, PREVIEW_INTERVAL_S, PREVIEWS_KEPT = 768, 0.5, 3  # pixels, seconds, files
+THUMBNAIL_SIDE_PX = 240  # pixels
+MAX_FRAMES = 48  # previews at most that a film is made of
 BEFORE, THUMBNAIL, GIVEN = "before.jpg", "thumbnail.jpg", "given.json"
 EXPORT_FORMATS = {
     "png": ".png",
@@ -32,8 +32,8 @@ class JobFiles:
 
     A private folder within it, whose name cannot be derived from the picture's URL, holds what
     shows the photo: the photo at the size of the result, the previews, the film, and the arguments
-    of the job. Each preview has a new name, since browsers cache by name. At most `FRAMES` previews
-    stay, evenly spaced.
+    of the job. Each preview has a new name, since browsers cache by name. At most `MAX_FRAMES`
+    previews stay, evenly spaced.
     """
 
     def __init__(self, folder: Path, name: str, photo: Path, inputs: Inputs) -> None:
@@ -47,22 +47,22 @@ class JobFiles:
         self.apart, self.number, self.written = 1, 0, 0.0
 
     def show(self, event: Event | None) -> str | None:
-        """Return the path of the newest picture; write a preview at most every `PREVIEW_EVERY`
+        """Return the path of the newest picture; write a preview at most every `PREVIEW_INTERVAL_S`
         seconds."""
         if event is not None and not self.private.exists():
             self.begin(event)
         if isinstance(event, Result):
             return str(self.keep(event))
-        if event is not None and time.monotonic() - self.written >= PREVIEW_EVERY:
+        if event is not None and time.monotonic() - self.written >= PREVIEW_INTERVAL_S:
             self.written = time.monotonic()
             path = self.private / f"{self.number}-{event.step}.jpg"
-            save(small(event.preview, PREVIEW_SIDE), path, quality=85)
+            save(small(event.preview, PREVIEW_SIDE_PX), path, quality=85)
             self.remember(path)
         return str(self.latest[-1]) if self.latest else None
 
     def keep(self, result: Result) -> Path:
         """Write the thumbnail and then the finished picture; return its path."""
-        save(small(result.picture, THUMBNAIL_SIDE), self.folder / THUMBNAIL, quality=85)
+        save(small(result.picture, THUMBNAIL_SIDE_PX), self.folder / THUMBNAIL, quality=85)
         path = self.folder / f"{self.name}.png"
         with atomic_write(path) as wet:
             save(result.picture, wet, note=to_json(result, self.inputs))
@@ -81,7 +81,7 @@ class JobFiles:
         known = {*self.frames, *self.latest, path}
         if self.number % self.apart == 0:
             self.frames.append(path)
-        if len(self.frames) > FRAMES:
+        if len(self.frames) > MAX_FRAMES:
             self.frames, self.apart = self.frames[::2], 2 * self.apart
         self.latest = [*self.latest, path][-PREVIEWS_KEPT:]
         self.number += 1

@@ -27,7 +27,7 @@ from .schema import DEFAULTS, NEEDED, NO_PHOTO, PICTURES, Given
 from .uploads import load_images, upload_path
 
 Components = dict[str, gr.components.Component]
-NAME = 30  # letters of a name, of up to 4 bytes each: files have room for 255 bytes
+MAX_NAME_LETTERS = 30  # letters of a name, of up to 4 bytes each: files have room for 255 bytes
 HIDDEN_EVENT: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 LIGHT_EVENT: dict[str, Any] = {
     "concurrency_id": "light",
@@ -64,7 +64,9 @@ def paint_stream(
             settings, partial(load_images, content, paintings, more, settings), visitor
         )
         names = [content, *(path for path, _, _ in paintings if path)][:2]
-        name = "-".join(re.sub(r"[^\w.]+", "_", unquote(path.stem))[:NAME] for path in names)
+        name = "-".join(
+            re.sub(r"[^\w.]+", "_", unquote(path.stem))[:MAX_NAME_LETTERS] for path in names
+        )
         files = JobFiles(folder_of(run.id), name, content, inputs)
         files.given = given
         for told in stream_job(painter, run, files):

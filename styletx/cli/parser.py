@@ -8,14 +8,17 @@ from typing import NoReturn
 from styletx.errors import StyletxError
 from styletx.text import shorten
 
-MOST = 300  # letters of a sentence about an option
+MAX_ERROR_LETTERS = 300  # letters of a sentence about an option
 
 
 class Parser(argparse.ArgumentParser):
     """An argument parser that says what is wrong in one sentence of bounded length."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(shorten(message.rstrip("."), MOST) + ("." if len(message) <= MOST else ""))
+        super().error(
+            shorten(message.rstrip("."), MAX_ERROR_LETTERS)
+            + ("." if len(message) <= MAX_ERROR_LETTERS else "")
+        )
 
 
 def run_command(work: Callable[[], None]) -> int:

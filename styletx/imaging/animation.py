@@ -9,7 +9,7 @@ from styletx.errors import Unwritable
 
 from .files import flatten_alpha, read_image
 
-LONGEST = 512  # pixels on the longer side
+MAX_SIDE_PX = 512  # pixels on the longer side
 FRAME, FIRST, LAST = 150, 800, 2500  # milliseconds that each is to be seen
 QUALITY, EFFORT = 75, 0  # of WebP; more effort saves a sixth of the bytes and takes twice as long
 
@@ -35,6 +35,6 @@ def save_animation(photo: Path, previews: Sequence[Path], picture: Path, film: P
 
 def frame(path: Path) -> Image.Image:
     """Return a picture at the film's size."""
-    picture = flatten_alpha(read_image(path, LONGEST))
-    side = min(LONGEST, max(picture.size))
+    picture = flatten_alpha(read_image(path, MAX_SIDE_PX))
+    side = min(MAX_SIDE_PX, max(picture.size))
     return ImageOps.contain(picture, (side, side))

@@ -14,8 +14,8 @@ from styletx.text import display_name
 
 from .convert import SRGB, resizable, to_eight_bits, to_srgb, turned
 from .guards import (
-    MOST_PIECES,
-    MOST_READS,
+    MAX_HEADER_READS,
+    MAX_READS,
     PILLOW_ERRORS,
     DecompressionBomb,
     MeteredFile,
@@ -25,12 +25,12 @@ from .metadata import ASCII, NOTE, metadata_for
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
-MOST_PIXELS = 40_000_000
+MAX_PIXELS = 40_000_000
 OPAQUE = 255
-MANY_PIXELS = 4096**2  # from here on, each further copy costs more memory than it may
-HUNGRY = ("WEBP", "AVIF")  # formats of which Pillow holds four copies while it decodes them
-SMALLEST_SIDE = 32  # less holds nothing to show and no brush stroke to learn
-DATED = slice(24, 36)  # when a profile was made: now, so that no two files would be the same
+LARGE_PIXELS = 4096**2  # from here on, each further copy costs more memory than it may
+HUNGRY_FORMATS = ("WEBP", "AVIF")  # formats of which Pillow holds four copies while it decodes them
+MIN_SIDE_PX = 32  # less holds nothing to show and no brush stroke to learn
+PROFILE_DATE = slice(24, 36)  # when a profile was made: now, so that no two files would be the same
 
 
 def read_image(path: Path | str, longest: int | None = None) -> Image.Image:
@@ -40,7 +40,7 @@ def read_image(path: Path | str, longest: int | None = None) -> Image.Image:
         if longest:
             picture.draft(picture.mode, (longest, longest))  # a JPEG need not be decoded in full
         picture.load()
-        large = longest and picture.width * picture.height > MANY_PIXELS
+        large = longest and picture.width * picture.height > LARGE_PIXELS
         if large:  # before its colours, for which there would be no room
             picture = limit_size(resizable(picture), longest)
         return limit_size(normalize(picture, Path(path).name), longest)
@@ -50,16 +50,16 @@ def limit_size(picture: Image.Image, longest: int | None) -> Image.Image:
     """Return the picture, reduced to `longest` pixels unless it would become too narrow."""
     if longest:
         short, long = sorted(picture.size)
-        side = max(longest, -(-SMALLEST_SIDE * long // short))  # a panorama stays wide enough
+        side = max(longest, -(-MIN_SIDE_PX * long // short))  # a panorama stays wide enough
         picture.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=3.0)
     return picture
 
 
-def check_header(path: Path, most: float = MOST_PIXELS) -> None:
+def check_header(path: Path, most: float = MAX_PIXELS) -> None:
     """Look at a file's header only. Raises `ImageError` where `read_image` is sure to, or where
     there are more than `most` pixels."""
     with open_checked(path) as picture:
-        check_size(picture, path.name, min(most, MOST_PIXELS))
+        check_size(picture, path.name, min(most, MAX_PIXELS))
 
 
 @contextmanager
@@ -70,11 +70,11 @@ def open_checked(path: Path) -> Iterator[Image.Image]:
         if path.stat().st_size == 0:
             raise ImageError(f"{display_name(path.name)} is empty.")
         with path.open("rb") as file:
-            meter = MeteredFile(file, MOST_PIECES)
+            meter = MeteredFile(file, MAX_HEADER_READS)
             with Image.open(cast(IO[bytes], meter), formats=FORMATS) as picture:
                 check_size(picture, path.name)
                 check_scans(path, picture)
-                meter.pieces = MOST_READS
+                meter.pieces = MAX_READS
                 yield picture
     except UnidentifiedImageError as error:
         raise ImageError(
@@ -83,7 +83,7 @@ def open_checked(path: Path) -> Iterator[Image.Image]:
         ) from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError(
-            f"{display_name(path.name)} has far more pixels than the {MOST_PIXELS // 10**6} "
+            f"{display_name(path.name)} has far more pixels than the {MAX_PIXELS // 10**6} "
             "million that can be used. Please make it smaller first."
         ) from error
     except DecompressionBomb as error:
@@ -104,13 +104,13 @@ def explain(path: Path, error: Exception) -> str:
     return f"{display_name(path.name)} is damaged and cannot be read."
 
 
-def check_size(picture: Image.Image, name: str, most: float = MOST_PIXELS) -> None:
+def check_size(picture: Image.Image, name: str, most: float = MAX_PIXELS) -> None:
     width, height = picture.size
-    most = most * 3 // 4 if picture.format in HUNGRY else most
+    most = most * 3 // 4 if picture.format in HUNGRY_FORMATS else most
     shown = display_name(name)
-    if min(width, height) < SMALLEST_SIDE:
+    if min(width, height) < MIN_SIDE_PX:
         raise ImageError(
-            f"{shown} is {width}x{height} pixels; each side needs at least {SMALLEST_SIDE}."
+            f"{shown} is {width}x{height} pixels; each side needs at least {MIN_SIDE_PX}."
         )
     if width * height > most:
         raise ImageError(
@@ -174,7 +174,7 @@ def save(picture: Image.Image, path: Path | str, quality: int = 95, note: str = 
         if Path(path).suffix.lower() in (".jpg", ".jpeg"):
             picture = flatten_alpha(picture)
         profile = bytearray(SRGB.tobytes())
-        profile[DATED] = bytes(12)
+        profile[PROFILE_DATE] = bytes(12)
         about = metadata_for(note, Path(path).suffix.lower()) if note else {}
         picture.save(path, icc_profile=bytes(profile), quality=quality, **about)
     except (OSError, ValueError) as error:

@@ -9,10 +9,10 @@ from typing import IO, Any, cast
 
 from PIL import Image, TiffImagePlugin
 
-MOST_SCANS = 50  # programs write 10 to 20; each passes over all pixels, however few bytes it has
-MOST_PIECES, MOST_READS = 10_000, 100_000  # of a file up to its pixels, and with them
-MOST_STRIPS = 20_000
-PLACES = (273, 324)  # the entries of a TIFF that say where its strips and tiles are
+MAX_SCANS = 50  # programs write 10 to 20; each passes over all pixels, however few bytes it has
+MAX_HEADER_READS, MAX_READS = 10_000, 100_000  # of a file up to its pixels, and with them
+MAX_STRIPS = 20_000
+OFFSET_TAGS = (273, 324)  # the entries of a TIFF that say where its strips and tiles are
 PILLOW_ERRORS = (  # what Pillow raises for a file that is not whole
     OSError,
     SyntaxError,
@@ -27,7 +27,7 @@ PILLOW_ERRORS = (  # what Pillow raises for a file that is not whole
     struct.error,
     zlib.error,
 )
-PIECES = (
+TOO_MANY_PIECES = (
     "is cut into so many pieces that reading it takes too long. Please save it anew with another "
     "program, without comments and EXIF."
 )
@@ -52,7 +52,7 @@ class MeteredFile:
         self.pieces -= 1
         self.size -= len(content)
         if self.pieces < 0 or self.size < 0:
-            raise DecompressionBomb(PIECES)
+            raise DecompressionBomb(TOO_MANY_PIECES)
         return content
 
     def __getattr__(self, name: str) -> Any:
@@ -64,19 +64,19 @@ def check_scans(path: Path, picture: Image.Image) -> None:
     if picture.format not in ("JPEG", "MPO"):
         return
     content = path.read_bytes()
-    if content.count(SCAN_BEGINS) <= MOST_SCANS:  # as in every honest one, which is soon known
+    if content.count(SCAN_BEGINS) <= MAX_SCANS:  # as in every honest one, which is soon known
         return
     scans, position = 0, 2
-    for _ in range(MOST_PIECES):
+    for _ in range(MAX_HEADER_READS):
         marker = MARKER.search(content, position)
         if not marker or marker[1] == END or marker.end() + 2 > len(content):
             return
         scans += marker[1] == SCAN
-        if scans > MOST_SCANS:
+        if scans > MAX_SCANS:
             break
         position = marker.end() + struct.unpack_from(">H", content, marker.end())[0]
     raise DecompressionBomb(
-        f"is a JPEG in more than {MOST_SCANS} scans, which takes too long to read. Please save it "
+        f"is a JPEG in more than {MAX_SCANS} scans, which takes too long to read. Please save it "
         "anew, not progressive."
     )
 
@@ -98,6 +98,6 @@ def load_ifd_limited(directory: TiffImagePlugin.ImageFileDirectory_v2, file: IO[
     here = file.tell()
     size = file.seek(0, io.SEEK_END)
     file.seek(here)
-    load_directory(directory, cast(IO[bytes], MeteredFile(file, MOST_PIECES, 2 * size)))
-    if any(len(directory._tagdata.get(tag, b"")) > 4 * MOST_STRIPS for tag in PLACES):
-        raise DecompressionBomb(PIECES)
+    load_directory(directory, cast(IO[bytes], MeteredFile(file, MAX_HEADER_READS, 2 * size)))
+    if any(len(directory._tagdata.get(tag, b"")) > 4 * MAX_STRIPS for tag in OFFSET_TAGS):
+        raise DecompressionBomb(TOO_MANY_PIECES)

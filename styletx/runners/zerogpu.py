@@ -11,9 +11,9 @@ from styletx.settings import Settings
 
 from .local import Local
 
-BRIEF, LONG = 15, 120  # seconds of a card to ask for, at least and at most
-BEGINNING = 5  # seconds until the network is there
-SPEED = 2e6  # of `pace.effort` in a second: a tenth of what a card of this kind should reach
+MIN_S, MAX_S = 15, 120  # seconds of a card to ask for, at least and at most
+LOAD_S = 5  # seconds until the network is there
+COST_PER_S = 2e6  # of `pace.effort` in a second: a tenth of what a card of this kind should reach
 
 
 class ZeroGPU(Local):
@@ -46,5 +46,5 @@ class ZeroGPU(Local):
 def duration(content: Any, styles: Any, settings: Settings = Settings(), **more: Any) -> int:
     """Return the seconds of a card to request: the fewer, the sooner it is granted. Takes the
     arguments of `stylize`."""
-    seconds = settings.seconds or estimated_cost(settings) / SPEED
-    return round(min(LONG, max(BRIEF, BEGINNING + seconds)))
+    seconds = settings.seconds or estimated_cost(settings) / COST_PER_S
+    return round(min(MAX_S, max(MIN_S, LOAD_S + seconds)))

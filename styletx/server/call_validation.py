@@ -10,10 +10,13 @@ from gradio.utils import get_upload_folder, is_in_or_equal, is_static_file
 from styletx.config import MEGA
 from styletx.errors import StyletxError
 
-CALLS = tuple(f"/gradio_api/{name}" for name in ("queue/join", "call/", "run/", "api/"))
-ELSEWHERE = ("http://", "https://")
-FETCHED, NAMED = 12, 100  # files of a call that are fetched, and letters of a session's name
-MOST_FILES = 64  # of a call; those of the page are a dozen, and to look for each takes a while
+CALL_PATHS = tuple(f"/gradio_api/{name}" for name in ("queue/join", "call/", "run/", "api/"))
+URL_SCHEMES = ("http://", "https://")
+MAX_URLS, MAX_SESSION_LETTERS = (
+    12,
+    100,
+)  # files of a call that are fetched, and letters of a session's name
+MAX_FILES = 64  # of a call; those of the page are a dozen, and to look for each takes a while
 UNCLEAR = (
     "This call could not be understood. What each endpoint takes is told by 'Use via API' at the "
     "foot of the page."
@@ -29,16 +32,16 @@ def check_call(body: bytes, most_data: float) -> None:
         raise StyletxError("This call is not JSON that can be read.") from error
     if not isinstance(call, dict):
         raise StyletxError("A call is a JSON object; this one is something else.")
-    if not 1 <= len(str(call.get("session_hash"))) <= NAMED:
-        raise StyletxError(f"A session_hash has 1 to {NAMED} letters.")
+    if not 1 <= len(str(call.get("session_hash"))) <= MAX_SESSION_LETTERS:
+        raise StyletxError(f"A session_hash has 1 to {MAX_SESSION_LETTERS} letters.")
     fetched = 0
     for number, file in enumerate(files(call), 1):
-        if number > MOST_FILES:
-            raise StyletxError(f"A call has at most {MOST_FILES} files; this one has more.")
+        if number > MAX_FILES:
+            raise StyletxError(f"A call has at most {MAX_FILES} files; this one has more.")
         check_file(file, most_data)
-        fetched += str(file.get("path")).startswith(ELSEWHERE)
-    if fetched > FETCHED:
-        raise StyletxError(f"A call has {fetched} addresses to fetch from, but at most {FETCHED}.")
+        fetched += str(file.get("path")).startswith(URL_SCHEMES)
+    if fetched > MAX_URLS:
+        raise StyletxError(f"A call has {fetched} addresses to fetch from, but at most {MAX_URLS}.")
 
 
 def files(value: Any) -> Iterator[dict[str, Any]]:
@@ -65,7 +68,7 @@ def check_file(file: dict[str, Any], most_data: float) -> None:
             f"This picture is {len(url) * 3 / 4 / MEGA:.1f} MB, and as data in a call at most "
             f"{most_data:g} MB can be taken: upload it instead."
         )
-    if not path or path.startswith(ELSEWHERE):
+    if not path or path.startswith(URL_SCHEMES):
         return
     if "\0" in path or not (is_in_or_equal(path, get_upload_folder()) or is_static_file(path)):
         raise StyletxError("A file of this call was not uploaded here; upload it first.")

@@ -23,6 +23,19 @@ from styletx.errors import StyletxError
 from .call_validation import UNCLEAR
 from .errors import as_gradio_errors
 
+MAX_PAGES = (
+    1000  # visitors, the latest, of whom is kept what is on their page: up to 150 kB of each
+)
+MAX_MESSAGE_QUEUES = 2000  # sessions, the latest, whose news are kept while nobody listens
+NOTHING: dict[str, Any] = {}
+MAX_LAYERS, LAYER_FORMATS = 8, ("PNG", "WEBP", "JPEG")  # layers, and what they may be
+MAX_DRAWINGS, MAX_DRAWING_BYTES = (
+    200,
+    100 * MEGA,
+)  # photos that are being painted over, and bytes of all that is
+EDITOR_SIDE_PX = 1024  # pixels on the longest side of the photo that is painted over
+BRUSH_GONE = "What you painted over the photo is no longer here; please paint it over again."
+
 
 def patch_error_payload() -> None:
     """Send a sentence when the arguments of a call cannot be parsed. Without it Gradio 6.31 sends
@@ -33,11 +46,6 @@ def patch_error_payload() -> None:
         return payload if payload["error"] else {**payload, "error": UNCLEAR, "visible": True}
 
     queueing.error_payload = told  # type: ignore[attr-defined]
-
-
-PAGES = 1000  # visitors, the latest, of whom is kept what is on their page: up to 150 kB of each
-CALLS = 2000  # sessions, the latest, whose news are kept while nobody listens
-NOTHING: dict[str, Any] = {}
 
 
 def patch_session_state() -> None:
@@ -91,14 +99,14 @@ class SessionMessages(OrderedDict[str, News[Any]]):
 
     def make_room(self) -> None:
         """Evict the oldest sessions without a listener, down to the limit."""
-        for session in list(self) if len(self) >= CALLS else ():
+        for session in list(self) if len(self) >= MAX_MESSAGE_QUEUES else ():
             if session in self.listeners:
                 self.move_to_end(session)
                 continue
             if session in self.page._queue.pending_event_ids_session.get(session, ()):
                 forget_state(self.page.state_holder, session)  # of a program
             del self[session]
-            if len(self) < CALLS:
+            if len(self) < MAX_MESSAGE_QUEUES:
                 return
 
 
@@ -108,11 +116,6 @@ def forget_state(holder: StateHolder, session: str) -> None:
     with holder.lock:
         holder.session_data.pop(session, None)
         holder.time_last_used.pop(session, None)
-
-
-MOST, LAYERS = 8, ("PNG", "WEBP", "JPEG")  # layers, and what they may be
-AT_ONCE, ROOM = 200, 100 * MEGA  # photos that are being painted over, and bytes of all that is
-EDITED = 1024  # pixels on the longest side of the photo that is painted over
 
 
 def patch_image_editor() -> None:
@@ -154,18 +157,15 @@ def check_layers(payload: EditorData) -> None:
 def too_much(painted: Collection[EditorDataBlobs]) -> bool:
     """Return whether the drawings exceed what is kept until somebody presses Paint."""
     taken = sum(len(layer or b"") for one in painted for layer in one.layers)
-    return len(painted) > AT_ONCE or taken > ROOM
+    return len(painted) > MAX_DRAWINGS or taken > MAX_DRAWING_BYTES
 
 
 def check_layer(place: object, file: Path | io.BytesIO) -> None:
     """Raise `StyletxError` for a layer that the page cannot have drawn."""
     try:
-        with Image.open(file, formats=LAYERS) as layer:
-            fits = max(layer.size) <= EDITED
+        with Image.open(file, formats=LAYER_FORMATS) as layer:
+            fits = max(layer.size) <= EDITOR_SIDE_PX
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         fits = False
-    if not fits or (str(place or 0) not in map(str, range(MOST)) and place != "null"):
+    if not fits or (str(place or 0) not in map(str, range(MAX_LAYERS)) and place != "null"):
         raise StyletxError("What was painted over the photo is no layer of the brush.")
-
-
-BRUSH_GONE = "What you painted over the photo is no longer here; please paint it over again."

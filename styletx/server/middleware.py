@@ -9,7 +9,7 @@ from styletx.config import MEGA, ServerLimits
 from styletx.errors import StyletxError
 from styletx.runners.queue import NO_ROOM
 
-from .call_validation import CALLS, check_call
+from .call_validation import CALL_PATHS, check_call
 from .errors import Refusal, to_refusal, to_response
 from .gradio_patches import forget_state
 from .rate_limit import TokenBucket
@@ -32,20 +32,29 @@ from .storage import DiskBudget
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
-AT_ONCE, HOUR = 50, 3600  # seconds' worth of requests at once; what uploads are counted by
-SLOW, FLOOD_DELAY_S = 30, 1  # seconds to wait for more of a body, and before an answer to a flood
-ASKED = 2048  # letters after the question mark; Gradio keeps some of them for good
-PART, PARTS = b"content-disposition", 16  # what begins a part of a body, each of them an open file
-JSON_PUNCTUATION, MOST_SIGNS = (
+BURST_S, HOUR_S = 50, 3600  # seconds' worth of requests at once; what uploads are counted by
+BODY_TIMEOUT_S, FLOOD_DELAY_S = (
+    30,
+    1,
+)  # seconds to wait for more of a body, and before an answer to a flood
+MAX_QUERY_LETTERS = 2048  # letters after the question mark; Gradio keeps some of them for good
+PART_HEADER, MAX_PARTS = (
+    b"content-disposition",
+    16,
+)  # what begins a part of a body, each of them an open file
+JSON_PUNCTUATION, MAX_JSON_SIGNS = (
     (b"{", b"[", b","),
     20_000,
 )  # of JSON, which is read while all else waits
-TOO_MUCH, DRAINED = 413, 64 * MEGA  # the status, and bytes that are read in vain for its sake
-FRAMES = "'self' https://huggingface.co https://*.huggingface.co https://*.hf.space"
-HEADERS = {
+TOO_LARGE, MAX_DRAINED_BYTES = (
+    413,
+    64 * MEGA,
+)  # the status, and bytes that are read in vain for its sake
+FRAME_ANCESTORS = "'self' https://huggingface.co https://*.huggingface.co https://*.hf.space"
+SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
-    "content-security-policy": f"frame-ancestors {FRAMES}",
+    "content-security-policy": f"frame-ancestors {FRAME_ANCESTORS}",
 }
 
 
@@ -59,8 +68,8 @@ class RequestGuard:
         self.app, self.allowance, self.disk = app, allowance, disk
         self.listeners = listeners
         rate = allowance.requests_per_second
-        self.requests = TokenBucket(AT_ONCE * rate, rate)
-        self.sent = TokenBucket(allowance.uploads_per_hour, allowance.uploads_per_hour / HOUR)
+        self.requests = TokenBucket(BURST_S * rate, rate)
+        self.sent = TokenBucket(allowance.uploads_per_hour, allowance.uploads_per_hour / HOUR_S)
         self.inside: Counter[str] = Counter()  # requests of each address
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -73,7 +82,7 @@ class RequestGuard:
             nonlocal begun
             begun = True
             if message["type"] == "http.response.start":
-                named = [(key.encode(), value.encode()) for key, value in HEADERS.items()]
+                named = [(key.encode(), value.encode()) for key, value in SECURITY_HEADERS.items()]
                 message["headers"] = [*message.get("headers", ()), *named]
             await send(message)
 
@@ -86,7 +95,7 @@ class RequestGuard:
                 await self.app(scope, await body.checked_receive(scope), with_headers)
         except Exception as error:  # noqa: BLE001
             told = to_refusal(error, path_of(scope))
-            if told.status == TOO_MUCH:  # who is cut off while sending does not hear why
+            if told.status == TOO_LARGE:  # who is cut off while sending does not hear why
                 await body.drain()
             if begun:  # too late for a sentence, but not for an end
                 await send({"type": "http.response.body", "body": b""})
@@ -109,7 +118,7 @@ class RequestGuard:
         self.check_asked(scope, path)
         if scope["method"] != "POST":
             return
-        if path.startswith(CALLS):
+        if path.startswith(CALL_PATHS):
             self.check_line(scope, address)
         if path != UPLOAD:
             return
@@ -136,8 +145,10 @@ class RequestGuard:
         length = dict(scope["headers"]).get(b"content-length", b"0")
         if length.isdigit():  # if not, the server counts as it comes
             self.check_size(path, int(length))
-        if len(scope["query_string"]) > ASKED:
-            raise Refusal(414, "size", f"At most {ASKED} letters may follow the question mark.")
+        if len(scope["query_string"]) > MAX_QUERY_LETTERS:
+            raise Refusal(
+                414, "size", f"At most {MAX_QUERY_LETTERS} letters may follow the question mark."
+            )
 
     @contextmanager
     def track_listener(self, scope: Message) -> Iterator[None]:
@@ -174,7 +185,7 @@ class RequestGuard:
         upload = path == UPLOAD
         most = self.allowance.max_upload if upload else self.allowance.max_body
         if size > (most + upload) * MEGA:  # with room for what surrounds the file
-            raise Refusal(TOO_MUCH, "size", f"That is too much at once: {most:g} MB are the most.")
+            raise Refusal(TOO_LARGE, "size", f"That is too much at once: {most:g} MB are the most.")
 
 
 class Body:
@@ -185,12 +196,12 @@ class Body:
         self.size, self.complete = 0, False
         self.parts, self.tail, self.signs = 0, b"", 0
         kind = dict(scope["headers"]).get(b"content-type", b"")
-        self.has_files = kind.startswith(b"multipart/") and not self.path.startswith(CALLS)
+        self.has_files = kind.startswith(b"multipart/") and not self.path.startswith(CALL_PATHS)
 
     async def checked_receive(self, scope: Message) -> Receive:
         """Return the `receive` for the app. The body of a call is read and validated first. Raises
         `Refusal`."""
-        if scope["method"] != "POST" or not self.path.startswith(CALLS):
+        if scope["method"] != "POST" or not self.path.startswith(CALL_PATHS):
             return self.receive_more
         parts = []
         while not self.complete:
@@ -212,7 +223,7 @@ class Body:
         if self.complete:  # what comes now is that the other side has gone
             return await self.receive()
         try:
-            message = await asyncio.wait_for(self.receive(), SLOW)
+            message = await asyncio.wait_for(self.receive(), BODY_TIMEOUT_S)
         except asyncio.TimeoutError:
             raise Refusal(408, "slow", "The rest of this request did not come.") from None
         part = len(body := message.get("body", b""))
@@ -228,23 +239,23 @@ class Body:
     def count_parts(self, body: bytes) -> None:
         """Raise `Refusal` for more files in one body than leave file handles to others."""
         seen = self.tail + body.lower()
-        self.parts, self.tail = self.parts + seen.count(PART), seen[1 - len(PART) :]
-        if self.parts > PARTS:
-            raise Refusal(TOO_MUCH, "size", f"At most {PARTS} files are taken at once.")
+        self.parts, self.tail = self.parts + seen.count(PART_HEADER), seen[1 - len(PART_HEADER) :]
+        if self.parts > MAX_PARTS:
+            raise Refusal(TOO_LARGE, "size", f"At most {MAX_PARTS} files are taken at once.")
 
     def count_signs(self, body: bytes) -> None:
         """Raise `Refusal` for JSON of more values than can be parsed while others wait."""
         self.signs += 0 if self.has_files else sum(map(body.count, JSON_PUNCTUATION))
-        if self.signs > MOST_SIGNS:
-            told = f"At most {MOST_SIGNS} brackets and commas are taken at once."
-            raise Refusal(TOO_MUCH, "size", told)
+        if self.signs > MAX_JSON_SIGNS:
+            told = f"At most {MAX_JSON_SIGNS} brackets and commas are taken at once."
+            raise Refusal(TOO_LARGE, "size", told)
 
     async def drain(self) -> None:
         """Read and discard the rest, up to a limit."""
-        left = DRAINED
+        left = MAX_DRAINED_BYTES
         while not self.complete and left > 0:
             try:
-                message = await asyncio.wait_for(self.receive(), SLOW)
+                message = await asyncio.wait_for(self.receive(), BODY_TIMEOUT_S)
             except asyncio.TimeoutError:
                 return
             left -= len(message.get("body", b"")) + 1

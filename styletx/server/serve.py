@@ -24,7 +24,7 @@ from styletx.runners.base import Runner
 from styletx.runners.queue import JobQueue
 
 from .gradio_patches import (
-    PAGES,
+    MAX_PAGES,
     patch_error_payload,
     patch_image_editor,
     patch_message_queues,
@@ -35,8 +35,8 @@ from .request import HEALTH
 from .storage import DiskBudget, claim_cache, keep_sweeping, release_cache
 from .url_fetch import patch_url_download
 
-PATIENCE = 2  # seconds that pictures are waited for when the server is to end
-FETCHING = 0.5  # seconds in which who was told of a picture then may fetch it
+DELIVERY_S = 2  # seconds that pictures are waited for when the server is to end
+FETCH_S = 0.5  # seconds in which who was told of a picture then may fetch it
 
 
 def serve(
@@ -60,7 +60,7 @@ def serve(
         patch_message_queues(app, painter.listeners)
         app.launch(
             prevent_thread_lock=True,
-            state_session_capacity=PAGES,
+            state_session_capacity=MAX_PAGES,
             max_file_size=f"{painter.allowance.max_upload}mb",
             app_kwargs={
                 "middleware": [
@@ -83,8 +83,8 @@ def serve(
 def shut_down(app: gr.Blocks, painter: JobQueue) -> None:
     """Stop every job, give clients time to fetch their pictures, and close the server."""
     had_jobs = bool(painter.runs)
-    delivered = painter.close(PATIENCE)
-    time.sleep(FETCHING if had_jobs and delivered else 0)
+    delivered = painter.close(DELIVERY_S)
+    time.sleep(FETCH_S if had_jobs and delivered else 0)
     if app.server is not None:
         # Open event streams are not waited for, which Uvicorn would log as a failure
         logging.getLogger("uvicorn.error").disabled = True

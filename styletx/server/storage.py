@@ -17,16 +17,25 @@ from gradio.utils import get_upload_folder
 from styletx.config import MEGA
 from styletx.errors import StyletxError
 
-KEPT, EVERY = 3600, 60  # seconds that a picture stays, and between two looks at what is too old
-OURS, RUNS, LOCK = "styletx", "runs", ".lock"  # beside the runs lies what is uploaded
-FREE = 100 * MEGA  # bytes of the disk that are not ours to fill
-LEAST = 64_000  # bytes that a file counts as: to look after many costs, however small they are
-FRESH = 2  # seconds for which a look at the room that is taken counts
+KEEP_S, SWEEP_INTERVAL_S = (
+    3600,
+    60,
+)  # seconds that a picture stays, and between two looks at what is too old
+CACHE_FOLDER, JOBS_FOLDER, LOCK_SUFFIX = (
+    "styletx",
+    "runs",
+    ".lock",
+)  # beside the runs lies what is uploaded
+MIN_FREE_BYTES = 100 * MEGA  # bytes of the disk that are not ours to fill
+MIN_FILE_BYTES = (
+    64_000  # bytes that a file counts as: to look after many costs, however small they are
+)
+SCAN_INTERVAL_S = 2  # seconds for which a look at the room that is taken counts
 
 
 def runs() -> Path:
     """Return the folder of all jobs."""
-    return Path(get_upload_folder()) / RUNS
+    return Path(get_upload_folder()) / JOBS_FOLDER
 
 
 def folder_of(run_id: str) -> Path:
@@ -41,13 +50,15 @@ def claim_cache() -> FileLock:
     Removes what servers that are gone have left, except finished pictures that have not expired.
     Raises `StyletxError` if nothing can be written.
     """
-    folder = Path(get_upload_folder()) / OURS
+    folder = Path(get_upload_folder()) / CACHE_FOLDER
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / f"{uuid4().hex}{LOCK}")
+        lock = FileLock(folder / f"{uuid4().hex}{LOCK_SUFFIX}")
         lock.acquire()
         if not any(
-            is_locked(path) for path in folder.glob(f"*{LOCK}") if str(path) != lock.lock_file
+            is_locked(path)
+            for path in folder.glob(f"*{LOCK_SUFFIX}")
+            if str(path) != lock.lock_file
         ):
             clear(folder)
     except OSError as error:
@@ -79,14 +90,16 @@ def is_locked(path: Path) -> bool:
 
 def clear(folder: Path) -> None:
     """Remove uploads, and jobs without a finished picture."""
-    unfinished = [path for path in (folder / RUNS).glob("*") if not any(path.glob("*.png"))]
+    unfinished = [path for path in (folder / JOBS_FOLDER).glob("*") if not any(path.glob("*.png"))]
     for path in [*uploads(folder), *unfinished]:
         remove(path)
 
 
 def uploads(folder: Path) -> list[Path]:
     """Return the folders of uploads: all in Gradio's folder but jobs and locks."""
-    return [path for path in folder.glob("*") if path.name != RUNS and path.suffix != LOCK]
+    return [
+        path for path in folder.glob("*") if path.name != JOBS_FOLDER and path.suffix != LOCK_SUFFIX
+    ]
 
 
 def remove(path: Path) -> None:
@@ -97,13 +110,13 @@ def remove(path: Path) -> None:
 
 
 def sweep() -> None:
-    """Remove jobs and, in a folder of our own, uploads that were last written `KEPT` seconds
+    """Remove jobs and, in a folder of our own, uploads that were last written `KEEP_S` seconds
     ago."""
     folder = Path(get_upload_folder())
-    alone = folder.name == OURS
+    alone = folder.name == CACHE_FOLDER
     for path in [*runs().glob("*"), *(uploads(folder) if alone else [])]:
         try:
-            if time.time() - written(path) > KEPT:
+            if time.time() - written(path) > KEEP_S:
                 remove(path)
         except OSError:  # somebody else was faster
             continue
@@ -119,7 +132,7 @@ def touch(paths: Iterable[Path | None]) -> None:
 
 def written(path: Path) -> float:
     """Return when the picture was finished, or else the folder last written, in seconds."""
-    if path.parent.name == RUNS and (picture := next(path.glob("*.png"), None)):
+    if path.parent.name == JOBS_FOLDER and (picture := next(path.glob("*.png"), None)):
         return picture.stat().st_mtime
     inside = path.iterdir() if path.is_dir() else ()
     times: list[float] = [one.stat().st_mtime for one in (path, *inside)]
@@ -127,11 +140,11 @@ def written(path: Path) -> float:
 
 
 def keep_sweeping(until: Event) -> None:
-    """Sweep now and every `EVERY` seconds, in a thread, until the event is set."""
+    """Sweep now and every `SWEEP_INTERVAL_S` seconds, in a thread, until the event is set."""
 
     def work() -> None:
         sweep()
-        while not until.wait(EVERY):
+        while not until.wait(SWEEP_INTERVAL_S):
             sweep()
 
     Thread(target=work, name="sweeper", daemon=True).start()
@@ -147,7 +160,7 @@ class DiskBudget:
 
     def look(self) -> int:
         """Return the bytes in use."""
-        if time.monotonic() - self.seen > FRESH:
+        if time.monotonic() - self.seen > SCAN_INTERVAL_S:
             self.taken, self.seen = sum(sizes(get_upload_folder())), time.monotonic()
         return self.taken
 
@@ -159,7 +172,7 @@ class DiskBudget:
         except OSError:  # the folder is gone, and is made again by who writes
             return False
         coming = self.coming + more
-        return self.look() + coming > self.most or free < FREE + coming
+        return self.look() + coming > self.most or free < MIN_FREE_BYTES + coming
 
 
 def sizes(folder: str | os.PathLike[str]) -> Iterator[int]:
@@ -169,6 +182,6 @@ def sizes(folder: str | os.PathLike[str]) -> Iterator[int]:
             if entry.is_dir(follow_symlinks=False):
                 yield from sizes(entry)
             else:
-                yield max(LEAST, entry.stat(follow_symlinks=False).st_size)
+                yield max(MIN_FILE_BYTES, entry.stat(follow_symlinks=False).st_size)
     except OSError:  # removed while we look
         return

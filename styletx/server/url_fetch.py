@@ -19,30 +19,34 @@ from styletx.config import MEGA, ServerLimits
 
 from .storage import DiskBudget
 
-SECONDS, HOPS, NAME = 15, 5, 60  # for all of a fetch, redirects in it, and letters of a file's name
-PLAIN = "identity"  # as it is: little that is compressed can be too much to hold
-AT_ONCE = 32  # fetches, which hold little; the others wait
-SHOWN = 80  # letters of an address in a sentence
+TIMEOUT_S, MAX_REDIRECTS, MAX_NAME_LETTERS = (
+    15,
+    5,
+    60,
+)  # for all of a fetch, redirects in it, and letters of a file's name
+IDENTITY = "identity"  # as it is: little that is compressed can be too much to hold
+MAX_DOWNLOADS = 32  # fetches, which hold little; the others wait
+SHOWN_URL_LETTERS = 80  # letters of an address in a sentence
 
 
 def patch_url_download(allowance: ServerLimits, disk: DiskBudget) -> None:
     """Replace Gradio 6.31's download, which limits neither size nor time and hides the reason of a
     failure."""
 
-    gate = asyncio.Semaphore(AT_ONCE)
+    gate = asyncio.Semaphore(MAX_DOWNLOADS)
 
     async def in_turn(url: str, folder: Path) -> Path:
         async with gate:
             if await asyncio.to_thread(disk.is_full):
                 raise ValueError("there is no room for more pictures now")
-            return await asyncio.wait_for(download(url, folder, allowance), SECONDS)
+            return await asyncio.wait_for(download(url, folder, allowance), TIMEOUT_S)
 
     async def fetch(url: str, cache_dir: str) -> str:
-        shown = f"{url[:SHOWN]}…" if len(url) > SHOWN else url
+        shown = f"{url[:SHOWN_URL_LETTERS]}…" if len(url) > SHOWN_URL_LETTERS else url
         try:
             return str(await in_turn(url, Path(cache_dir)))
         except asyncio.TimeoutError:
-            reason = f"it took more than {SECONDS} s"
+            reason = f"it took more than {TIMEOUT_S} s"
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
             reason = str(error) or "there is no answer"
         except ValueError as error:
@@ -56,18 +60,18 @@ def patch_url_download(allowance: ServerLimits, disk: DiskBudget) -> None:
 async def download(url: str, folder: Path, allowance: ServerLimits) -> Path:
     """Download `url` into a folder of its own below `folder`. Raises `ValueError` with the
     reason."""
-    for _ in range(HOPS + 1):
+    for _ in range(MAX_REDIRECTS + 1):
         address = await public_address(url)
         parts = httpx.URL(url)
         pinned = parts.copy_with(host=address)  # so that no second look-up can lead elsewhere
         port = f":{parts.port}" if parts.port else ""
         host = f"[{parts.host}]" if ":" in parts.host else parts.host
         async with (
-            httpx.AsyncClient(trust_env=False, timeout=SECONDS) as client,
+            httpx.AsyncClient(trust_env=False, timeout=TIMEOUT_S) as client,
             client.stream(
                 "GET",
                 pinned,
-                headers={"Host": f"{host}{port}", "Accept-Encoding": PLAIN},
+                headers={"Host": f"{host}{port}", "Accept-Encoding": IDENTITY},
                 extensions={"sni_hostname": parts.host},
             ) as response,
         ):
@@ -76,10 +80,10 @@ async def download(url: str, folder: Path, allowance: ServerLimits) -> Path:
                 continue
             if response.status_code != 200:
                 raise ValueError(f"the answer was {response.status_code}")
-            if response.headers.get("Content-Encoding", PLAIN) != PLAIN:
+            if response.headers.get("Content-Encoding", IDENTITY) != IDENTITY:
                 raise ValueError("it is sent in a form that was not asked for")
             return await save_stream(response, place_for(url, folder), allowance.max_upload)
-    raise ValueError(f"it leads on more than {HOPS} times")
+    raise ValueError(f"it leads on more than {MAX_REDIRECTS} times")
 
 
 async def public_address(url: str) -> str:
@@ -109,7 +113,9 @@ def is_public(address: str) -> bool:
 
 def place_for(url: str, folder: Path) -> Path:
     """Return a new path among the uploads, named like the URL's file."""
-    name = re.sub(r"[^\w.-]+", "_", unquote(Path(urlsplit(url).path).name))[-NAME:].lstrip(".-")
+    name = re.sub(r"[^\w.-]+", "_", unquote(Path(urlsplit(url).path).name))[
+        -MAX_NAME_LETTERS:
+    ].lstrip(".-")
     own = folder / hashlib.sha256(uuid4().bytes).hexdigest()
     own.mkdir(parents=True)
     return own / (name or "picture")

@@ -33,7 +33,7 @@ HistoryEntry = dict[
     str, Any
 ]  # a run of this visit: its id, its caption, and all that was given for it
 History = Sequence[HistoryEntry]  # the latest first
-MOST = 24  # pictures in the strip
+MAX_ENTRIES = 24  # pictures in the strip
 
 
 def build_history() -> Components:
@@ -76,7 +76,7 @@ def add_entry(run: HistoryEntry, visits: History, content: Upload) -> dict[str, 
     meanwhile, its picture cannot be gone on from."""
     if not run.get("caption") or any(visit["run_id"] == run["run_id"] for visit in visits):
         return {}
-    visits = [run, *visits][:MOST]
+    visits = [run, *visits][:MAX_ENTRIES]
     told = {"visits": visits, "kept": ids_of(visits), "finished": run, **strip_of(visits)}
     same = (content or {}).get("path") == run["given"]["content"]["path"]
     return told if same else {**told, **disable_resume()}
@@ -90,7 +90,7 @@ def restore_history(kept: object, latest: object) -> dict[str, Any]:
     """Restore the pictures whose ids the browser remembers, as far as they still exist; return the
     updates by name. One that was finished while the page was away is shown."""
     before, newest = texts(kept), texts([latest])
-    ids = list(dict.fromkeys([*newest, *before]))[: MOST + 1]
+    ids = list(dict.fromkeys([*newest, *before]))[: MAX_ENTRIES + 1]
     visits = [visit for visit in map(visit_of, ids) if visit]
     if not visits:
         return {}

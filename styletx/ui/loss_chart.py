@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from .strings import DISTANCE, DISTANCES
 
 WIDTH, HEIGHT, MARGIN = 400.0, 64.0, 4.0  # of the drawing, in units of its own
-MOST = 400  # points: beyond, every second one is left out
-EVERY = 1.0  # second between two drawings
+MAX_POINTS = 400  # points: beyond, every second one is left out
+INTERVAL_S = 1.0  # second between two drawings
 FLOOR = 1e-6  # what is smaller is drawn as this, since the scale is logarithmic
 
 
@@ -34,9 +34,9 @@ class LossChart:
         if not errors:
             return None
         self.points.append(Point(report["seconds"], report["level"], errors))
-        if len(self.points) > MOST:
+        if len(self.points) > MAX_POINTS:
             self.points = self.points[::2]
-        if not report["done"] and report["seconds"] - self.drawn < EVERY:
+        if not report["done"] and report["seconds"] - self.drawn < INTERVAL_S:
             return None
         self.drawn = report["seconds"]
         return draw(self.points)

@@ -16,7 +16,7 @@ from styletx.imaging.files import flatten_alpha, read_image
 from styletx.recipe import MASKS
 from styletx.runners.queue import JobQueue
 from styletx.server.errors import as_gradio_errors
-from styletx.server.gradio_patches import EDITED
+from styletx.server.gradio_patches import EDITOR_SIDE_PX
 from styletx.server.storage import folder_of
 from styletx.ui import strings
 
@@ -69,14 +69,16 @@ def to_paint_over(painter: JobQueue, photo: Upload, opened: bool, loaded: str) -
             return gr.skip(), gr.skip()
         if path is None or not opened:
             return None, ""
-        return flatten_alpha(read_image(path, EDITED)), str(path)
+        return flatten_alpha(read_image(path, EDITOR_SIDE_PX)), str(path)
 
 
 def masks_from_drawing(drawn: dict[str, Any] | None) -> list[str | None]:
     """Return the brushed masks as files, None where nothing was brushed."""
     layers: Sequence[Image.Image] = (drawn or {}).get("layers") or []
     with as_gradio_errors():
-        if any(max(layer.size) > EDITED or layer.size != layers[0].size for layer in layers):
+        if any(
+            max(layer.size) > EDITOR_SIDE_PX or layer.size != layers[0].size for layer in layers
+        ):
             raise StyletxError("What was painted over the photo has another shape than the photo.")
         if not layers:
             return [None] * len(BRUSHES)

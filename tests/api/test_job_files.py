@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
-import styletx.api.job_files as reports
 from styletx import Progress
-from styletx.api.job_files import FRAMES, JobFiles
+from styletx.api import job_files
+from styletx.api.job_files import MAX_FRAMES, JobFiles
 from styletx.api.job_report import announced, described, report
 from styletx.recipe import read_recipe
 from tests.helpers.scripted import FACTS, PICTURE, SETTINGS, progress, result
@@ -30,7 +30,7 @@ def told(files):
 @pytest.fixture
 def clock(monkeypatch):
     now = SimpleNamespace(seconds=100.0)
-    monkeypatch.setattr(reports.time, "monotonic", lambda: now.seconds)
+    monkeypatch.setattr(job_files.time, "monotonic", lambda: now.seconds)
     return now
 
 
@@ -46,11 +46,11 @@ def test_previews_are_small_jpegs_at_most_two_a_second(told, clock):
 
 
 def test_the_latest_previews_are_there_and_no_more_than_a_film_needs(told, clock):
-    for step in range(4 * FRAMES):
+    for step in range(4 * MAX_FRAMES):
         latest = told.show(progress(step))
         clock.seconds += 1
     left = {str(path) for path in told.private.glob("[0-9]*.jpg")}
-    assert len(left) <= FRAMES + 3
+    assert len(left) <= MAX_FRAMES + 3
     assert {str(path) for path in told.latest} <= left
     assert latest == str(told.latest[-1])
 

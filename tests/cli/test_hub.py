@@ -17,7 +17,7 @@ from PIL import Image
 
 import styletx.cli.paint as command_line
 from styletx._version import VERSION
-from styletx.cli.hub import deploy as space
+from styletx.cli.hub import deploy
 from styletx.cli.main import MODULES
 from styletx.cli.main import main as cli_main
 from styletx.imaging.files import save
@@ -40,7 +40,7 @@ def environment(monkeypatch):
         monkeypatch.setenv("HF_ENDPOINT", f"{hub.url}/")
         monkeypatch.setenv("HF_TOKEN", TOKEN)
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        monkeypatch.setattr(space, "POLL", 0.01)
+        monkeypatch.setattr(deploy, "POLL_S", 0.01)
         return hub
 
     return at
@@ -56,10 +56,10 @@ def hub(environment):
 def small(monkeypatch, tmp_path):
     """An app of few bytes, so that it need not be sent whole for every promise."""
     app = tmp_path / "app"
-    for path in ("styletx/__init__.py", "assets/page.css", "assets/photos/cat.jpg", *space.ALONE):
+    for path in ("styletx/__init__.py", "assets/page.css", "assets/photos/cat.jpg", *deploy.ALONE):
         (app / path).parent.mkdir(parents=True, exist_ok=True)
         (app / path).write_text(f"---\n{path}\n")
-    monkeypatch.setattr(space, "ROOT", app)
+    monkeypatch.setattr(deploy, "ROOT", app)
     return app
 
 
@@ -100,7 +100,7 @@ def test_a_space_gets_the_apps_files_in_one_commit_and_no_others(hub, run):
     assert err == "BUILDING\nAPP_STARTING\nRUNNING\n"
     repo = hub.space()
     assert len(repo.commits) == 2  # the Hub's own and this
-    sent = space.files_to_upload("me/styletx")
+    sent = deploy.files_to_upload("me/styletx")
     assert set(repo.files) == {".gitattributes", *sent}
     for path in sent:
         here = sent[path] if path == "README.md" else (ROOT / path).read_bytes()
@@ -110,12 +110,12 @@ def test_a_space_gets_the_apps_files_in_one_commit_and_no_others(hub, run):
 
 @pytest.mark.slow
 def test_the_apps_files_are_those_that_git_knows():
-    assert set(space.files_to_upload("me/styletx")) == expected()
+    assert set(deploy.files_to_upload("me/styletx")) == expected()
 
 
 def test_the_readme_there_names_the_spaces_own_picture_and_the_one_here_stays():
     before = (ROOT / "README.md").read_bytes()
-    sent = space.files_to_upload("some-body/my_app")["README.md"]
+    sent = deploy.files_to_upload("some-body/my_app")["README.md"]
     assert (ROOT / "README.md").read_bytes() == before
     own = b"huggingface.co/spaces/some-body/my_app/resolve/main/assets/page-desktop.jpg"
     assert own in sent
@@ -123,7 +123,7 @@ def test_the_readme_there_names_the_spaces_own_picture_and_the_one_here_stays():
 
 
 def test_nothing_that_merely_lies_there_is_sent(small):
-    wanted = set(space.files_to_upload("me/styletx"))
+    wanted = set(deploy.files_to_upload("me/styletx"))
     assert len(wanted) == 7
     for stray in (
         ".env", "notes.txt", "other.py", "tests/test_a.py", ".git/config", "painted.png",
@@ -135,7 +135,7 @@ def test_nothing_that_merely_lies_there_is_sent(small):
         (small / stray).write_text("secret")
     (small / "assets" / "photos" / "elsewhere.jpg").symlink_to(ROOT)
     (small / "assets" / "photos" / "link.jpg").symlink_to(small / ".env")
-    assert set(space.files_to_upload("me/styletx")) == wanted
+    assert set(deploy.files_to_upload("me/styletx")) == wanted
 
 
 def test_what_is_no_longer_here_goes_from_the_space_and_its_owners_own_stays(hub, run, small):
@@ -145,7 +145,7 @@ def test_what_is_no_longer_here_goes_from_the_space_and_its_owners_own_stays(hub
     assert set(hub.space().files) == {
         ".gitattributes",
         "packages.txt",
-        *space.files_to_upload("me/x"),
+        *deploy.files_to_upload("me/x"),
     }
 
 
@@ -208,7 +208,7 @@ def test_a_dry_run_says_what_would_be_sent_and_opens_no_socket(run, monkeypatch)
     assert (status, err) == (0, "")
     listed = re.findall(r"^ *([\d,]+)  (\S+)$", out, re.MULTILINE)
     sizes = {path: int(size.replace(",", "")) for size, path in listed}
-    assert set(sizes) == set(space.files_to_upload("me/styletx"))
+    assert set(sizes) == set(deploy.files_to_upload("me/styletx"))
     assert all(sizes[path] == (ROOT / path).stat().st_size for path in sizes if path != "README.md")
     assert f"{sum(sizes.values()):,}  bytes in {len(sizes)} files" in out
     assert out.endswith("secret PASS\nvariable STYLETX_MAX_SIZE\n")
@@ -216,7 +216,7 @@ def test_a_dry_run_says_what_would_be_sent_and_opens_no_socket(run, monkeypatch)
 
 
 def test_without_its_app_the_package_says_where_to_deploy_from(run, monkeypatch, tmp_path):
-    monkeypatch.setattr(space, "ROOT", tmp_path)
+    monkeypatch.setattr(deploy, "ROOT", tmp_path)
     status, _, err = deployed(run, "--dry-run")
     assert status == 1
     assert err == (
@@ -343,7 +343,7 @@ def test_the_stage_of_the_commit_before_is_not_taken_for_this_ones(hub, run, sma
         status, _, err = deployed(run, "--wait", "0.1")
         assert status == 1
         assert f"it is at {stage}, and goes on" in err
-    monkeypatch.setattr(space, "GRACE", 0)  # but not for ever
+    monkeypatch.setattr(deploy, "GRACE_S", 0)  # but not for ever
     hub.stages = ["RUNNING"]
     assert deployed(run)[0] == 0
 
@@ -361,7 +361,7 @@ def test_interrupting_the_wait_is_no_traceback(hub, run, small, monkeypatch):
     def stop(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(space.time, "sleep", stop)
+    monkeypatch.setattr(deploy.time, "sleep", stop)
     assert deployed(run)[::2] == (1, "BUILDING\nStopped.\n")
 
 

@@ -9,11 +9,10 @@ from PIL import Image
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import styletx.core.engine as engine
-import styletx.core.inputs as task
-import styletx.core.optimizers as descent
 import styletx.core.targets as targets
 import styletx.errors as errors
 from styletx import Result, Settings, Style, StyletxError, stylize
+from styletx.core import inputs, optimizers
 from styletx.core.objective import RELATIVE, StyleStatisticsCache
 from styletx.core.pyramid import plan
 from styletx.core.tensors import to_tensor
@@ -113,8 +112,8 @@ def test_a_weight_twice_as_large_makes_its_loss_twice_as_large(
         settings = Settings(size=256, **{setting: value})
         chosen = plan(sunset.size, settings)[level]
         extractor = vgg19(torch.device("cpu"), eye, torch.float32)
-        _, task = engine.prepare_inputs(sunset, [Style(weave)], settings, None, None)
-        scene = task.at_level(chosen, extractor.device)
+        _, prepared = engine.prepare_inputs(sunset, [Style(weave)], settings, None, None)
+        scene = prepared.at_level(chosen, extractor.device)
         noise = torch.rand(1, 3, *chosen.size[::-1], generator=torch.Generator().manual_seed(1))
         terms = engine.build_terms(torch.zeros_like(noise), chosen, scene, settings, extractor)
         return engine.evaluate(terms, noise, extractor)
@@ -273,13 +272,13 @@ def break_steps(monkeypatch, broken):
 
 def learning_rates(monkeypatch):
     """Those given to the optimiser, as they are given."""
-    rates, begin = [], descent.LBFGS.__init__
+    rates, begin = [], optimizers.LBFGS.__init__
 
     def noted(self, canvas, learning_rate):
         rates.append(learning_rate)
         begin(self, canvas, learning_rate)
 
-    monkeypatch.setattr(descent.LBFGS, "__init__", noted)
+    monkeypatch.setattr(optimizers.LBFGS, "__init__", noted)
     return rates
 
 
@@ -423,7 +422,7 @@ def test_panoramas_keep_their_shape(weave, eye, shape):
 
 def test_a_panorama_of_a_painting_keeps_its_shape(sunset, weave, eye, monkeypatch):
     seen = []
-    monkeypatch.setattr(task, "to_tensor", lambda *a: seen.append(a[1]) or to_tensor(*a))
+    monkeypatch.setattr(inputs, "to_tensor", lambda *a: seen.append(a[1]) or to_tensor(*a))
     paint(sunset, weave.resize((640, 64)), eye, replace(QUICK, steps=2))
     assert {width // height for width, height in seen} == {1, 10}
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn.functional import conv2d, max_pool2d, pad
 
-import styletx.core.vgg as features
 from styletx import Settings, Style, stylize
+from styletx.core import vgg
 from styletx.core.tensors import to_tensor
 from styletx.layers import DEPTHS
 
@@ -17,7 +17,7 @@ STYLE = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 def exact(monkeypatch):
     """Roundings would part the two before ten steps are over: Adam follows the sign of a slope
     however small it is."""
-    monkeypatch.setattr(features, "fastest_precision", lambda _: torch.float64)
+    monkeypatch.setattr(vgg, "fastest_precision", lambda _: torch.float64)
 
 
 def seen(weights, image):

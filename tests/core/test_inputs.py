@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image, ImageStat
 
-import styletx.core.inputs as task
 from styletx import PRESETS, Settings, Style, StyletxError, stylize
+from styletx.core import inputs
 from styletx.core.color import to_oklab
 from styletx.core.tensors import to_tensor
 
@@ -150,7 +150,7 @@ def test_grey_pictures_never_fail(sunset, weave, eye, way, grey):
 def test_larger_brushes_show_the_network_a_larger_painting(sunset, weave, eye, monkeypatch):
     def sides(scale):
         seen = []
-        monkeypatch.setattr(task, "to_tensor", lambda *a: seen.append(a[1]) or to_tensor(*a))
+        monkeypatch.setattr(inputs, "to_tensor", lambda *a: seen.append(a[1]) or to_tensor(*a))
         run(sunset, weave, eye, style_scale=scale, steps=1, size=64)
         return {size for size in seen if size[0] == size[1]}
 

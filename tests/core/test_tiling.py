@@ -3,9 +3,8 @@
 import pytest
 import torch
 
-import styletx.core.tiling as bands
-import styletx.core.vgg as features
 from styletx import Settings, Style, stylize
+from styletx.core import tiling, vgg
 from styletx.core.vgg import vgg19
 from styletx.layers import LAYERS
 from tests.helpers.depth import sample_or_all
@@ -18,9 +17,9 @@ CASES = [(height, layers) for height in (333, 320, 257) for layers in (FIRST, LA
 
 @pytest.fixture
 def narrow(monkeypatch):
-    """Let everything be looked at in bands."""
-    monkeypatch.setattr(bands, "MAX_UNTILED_PIXELS", 4000)
-    monkeypatch.setattr(features, "MAX_UNTILED_PIXELS", 0)
+    """Let everything be looked at in tiling."""
+    monkeypatch.setattr(tiling, "MAX_UNTILED_PIXELS", 4000)
+    monkeypatch.setattr(vgg, "MAX_UNTILED_PIXELS", 0)
 
 
 def look(eye, image, layers):
@@ -36,7 +35,7 @@ def test_bands_leave_no_seam_in_what_is_seen_or_learnt(eye, request, layers, hei
     image = torch.rand(1, 3, height, WIDTH, generator=torch.Generator().manual_seed(0))
     whole, slope = look(eye, image, layers)
     request.getfixturevalue("narrow")
-    assert len(bands.bands(height, WIDTH, layers[-1])) > 3
+    assert len(tiling.bands(height, WIDTH, layers[-1])) > 3
     banded, banded_slope = look(eye, image, layers)
     assert list(banded) == list(whole)
     for name in layers:
@@ -46,7 +45,7 @@ def test_bands_leave_no_seam_in_what_is_seen_or_learnt(eye, request, layers, hei
 
 @pytest.mark.slow
 def test_a_picture_painted_in_bands_is_the_same_picture(sunset, weave, eye, request, monkeypatch):
-    monkeypatch.setattr(features, "fastest_precision", lambda _: torch.float32)
+    monkeypatch.setattr(vgg, "fastest_precision", lambda _: torch.float32)
 
     def picture():
         *_, result = stylize(sunset, [Style(weave)], QUICK, weights=eye)
@@ -59,9 +58,9 @@ def test_a_picture_painted_in_bands_is_the_same_picture(sunset, weave, eye, requ
 
 def test_bands_cover_every_row_once_and_no_band_is_larger_than_it_may_be():
     for height, width in ((4096, 2731), (2731, 4096), (3001, 1999)):
-        found = bands.bands(height, width, "relu3_1")
+        found = tiling.bands(height, width, "relu3_1")
         assert [band.top for band in found] == [0, *[band.bottom for band in found[:-1]]]
         assert found[-1].bottom == height
         assert (
-            max((band.bottom - band.top) * width for band in found) <= bands.MAX_UNTILED_PIXELS / 2
+            max((band.bottom - band.top) * width for band in found) <= tiling.MAX_UNTILED_PIXELS / 2
         )

@@ -6,7 +6,7 @@ from threading import Thread
 import pytest
 import torch
 
-import styletx.core.vgg as features
+from styletx.core import vgg
 from styletx.core.vgg import FeatureExtractor, vgg19
 from styletx.layers import LAYERS
 from tests.helpers.network import small_weights
@@ -81,13 +81,13 @@ def test_half_precision_comes_close(eye, picture):
 )
 def test_precision_is_the_one_that_measures_clearly_faster(seconds, chosen, monkeypatch):
     measured = dict(zip((torch.float32, torch.bfloat16), seconds, strict=True))
-    monkeypatch.setattr(features, "time_convolution", lambda _, precision: measured[precision])
-    assert features.fastest_precision.__wrapped__(CPU) == chosen
+    monkeypatch.setattr(vgg, "time_convolution", lambda _, precision: measured[precision])
+    assert vgg.fastest_precision.__wrapped__(CPU) == chosen
 
 
 def test_apples_cards_work_in_float32_unmeasured(monkeypatch):
-    monkeypatch.setattr(features, "time_convolution", lambda *_: 1 / 0)
-    assert features.fastest_precision.__wrapped__(torch.device("mps")) == torch.float32
+    monkeypatch.setattr(vgg, "time_convolution", lambda *_: 1 / 0)
+    assert vgg.fastest_precision.__wrapped__(torch.device("mps")) == torch.float32
 
 
 def test_two_threads_that_ask_at_once_share_one_network(monkeypatch):
@@ -97,7 +97,7 @@ def test_two_threads_that_ask_at_once_share_one_network(monkeypatch):
         loads.append(source)
         return small_weights()
 
-    monkeypatch.setattr(features, "load", slow_load)
+    monkeypatch.setattr(vgg, "load", slow_load)
     got = []
     threads = [Thread(target=lambda: got.append(vgg19(CPU, "a place"))) for _ in range(4)]
     for thread in threads:

@@ -248,7 +248,7 @@ def wait():
     while not hasattr(sys.modules.get("styletx.server.serve"), "serve"):
         time.sleep(0.05)
     serve = sys.modules["styletx.server.serve"]
-    serve.PATIENCE, serve.FETCHING = 20, 5
+    serve.DELIVERY_S, serve.FETCH_S = 20, 5
 threading.Thread(target=wait, daemon=True).start()
 """
 

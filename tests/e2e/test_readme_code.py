@@ -1,4 +1,4 @@
-"""The code in the README, run as a reader would, at a small size and for few steps."""
+"""The code in the READMEs, run as a reader would, at a small size and for few steps."""
 
 import os
 import re
@@ -12,6 +12,8 @@ from tests.helpers.programs import needs
 from tests.helpers.readme import blocks
 
 pytestmark = pytest.mark.slow
+
+API = "styletx/api/README.md"
 
 
 def changed(code, *changes):
@@ -38,13 +40,13 @@ def test_the_api_in_ten_lines_works_as_written(here, tmp_path):
 
 def test_stopping_the_film_and_the_recipe_work_as_written(here, tmp_path):
     long = 'api_name="/stylize"', 'steps=2000, api_name="/stylize"'
-    told = run(changed(blocks("python")[1], here, long, (">= 20", ">= 2")), tmp_path)
+    told = run(changed(blocks("python", API)[0], here, long, (">= 20", ">= 2")), tmp_path)
     assert re.search(r"^True .*/cat-poppies-film\.webp 2000$", told, re.MULTILINE)
 
 
 def test_curl_works_as_written(here, tmp_path):
     needs("curl")
-    code = changed(blocks("bash")[0], here, ('"size": 256', '"size": 64, "steps": 6'))
+    code = changed(blocks("bash", API)[0], here, ('"size": 256', '"size": 64, "steps": 6'))
     told = run(code, tmp_path, "bash", "-ec")
     assert told.rstrip().splitlines()[-2] == "event: complete"
     assert re.search(r'"url": ?"http://[^"]*/cat-poppies\.png"', told)
@@ -52,14 +54,14 @@ def test_curl_works_as_written(here, tmp_path):
 
 def test_javascript_works_as_written(here, node_modules):
     script = node_modules.parent / "readme.mjs"
-    script.write_text(changed(blocks("js")[0], here, ("size: 256", "size: 64, steps: 6")))
+    script.write_text(changed(blocks("js", API)[0], here, ("size: 256", "size: 64, steps: 6")))
     told = run(str(script), node_modules.parent, "node")
     assert re.search(r"^\d+ of 6 http://.*\.jpg$", told, re.MULTILINE)
     assert re.search(r"^6 of 6 http://.*\.png$", told, re.MULTILINE)
 
 
 def test_the_loop_without_a_server_works_as_written(tmp_path):
-    told = run(changed(blocks("python")[2], ("size=256, steps=60", "size=64, steps=4")), tmp_path)
+    told = run(changed(blocks("python")[1], ("size=256, steps=60", "size=64, steps=4")), tmp_path)
     assert told.splitlines()[0].startswith("0 ")
     assert (tmp_path / "painted.png").is_file()
 

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image, ImageSequence
 
-import styletx.api.job_files as reports
 from styletx import StyletxError
-from styletx.api.job_files import FRAMES, JobFiles, export
+from styletx.api import job_files
+from styletx.api.job_files import MAX_FRAMES, JobFiles, export
 from styletx.imaging.animation import FIRST, FRAME, LAST, save_animation
 from styletx.imaging.files import read_metadata
 from tests.helpers.scripted import progress, result
@@ -54,7 +54,7 @@ def test_a_film_goes_from_the_photo_through_the_previews_to_the_picture(tmp_path
 def run(files, monkeypatch, request):
     """A run of 30 previews, or as many as are asked for, a second apart, and its files."""
     now = SimpleNamespace(seconds=100.0)
-    monkeypatch.setattr(reports.time, "monotonic", lambda: now.seconds)
+    monkeypatch.setattr(job_files.time, "monotonic", lambda: now.seconds)
     told = JobFiles(files / "run", "photo-painting", files / "photo.png", {})
     for step in range(getattr(request, "param", 30)):
         told.show(
@@ -68,11 +68,11 @@ def run(files, monkeypatch, request):
 def test_however_long_a_run_is_its_film_is_short_and_whole(run, files):
     told, _ = run
     steps = [int(frame.stem.split("-")[1]) for frame in told.frames]
-    assert FRAMES / 2 < len(steps) <= FRAMES
+    assert MAX_FRAMES / 2 < len(steps) <= MAX_FRAMES
     assert steps[0] == 0
     assert steps[-1] > 190
     assert len({b - a for a, b in pairwise(steps)}) == 1
-    assert len(list(told.private.glob("[0-9]*.jpg"))) <= FRAMES + 3
+    assert len(list(told.private.glob("[0-9]*.jpg"))) <= MAX_FRAMES + 3
 
 
 def test_a_finished_picture_is_taken_away_in_every_format_with_its_recipe(run):

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from styletx.errors import ImageError
-from styletx.imaging import guards as bombs
+from styletx.imaging import guards
 from styletx.imaging.convert import EIGHT_OF_SIXTEEN
 from styletx.imaging.files import check_header, read_image
 from tests.helpers.depth import sample_or_all
@@ -127,12 +127,12 @@ def test_sixteen_bits_are_rounded_as_numbers_are():
 def test_a_jpeg_has_as_many_scans_as_programs_write(tmp_path, monkeypatch):
     path = tmp_path / "photo.jpg"
     Image.new("RGB", (64, 64), "teal").save(path, progressive=True)  # ten scans
-    monkeypatch.setattr(bombs, "MOST_SCANS", 10)
+    monkeypatch.setattr(guards, "MAX_SCANS", 10)
     check_header(path)
     film = path.read_bytes() + b"\xff\xda\0\x02" * 99  # what follows the picture is none of it
     path.write_bytes(film)
     check_header(path)
-    monkeypatch.setattr(bombs, "MOST_SCANS", 9)
+    monkeypatch.setattr(guards, "MAX_SCANS", 9)
     with pytest.raises(ImageError, match="JPEG in more than 9 scans"):
         check_header(path)
 
@@ -152,7 +152,7 @@ def test_a_large_picture_reduced_before_its_colours_looks_as_if_it_had_been_afte
         picture.save(path)
         wanted = read_image(path, 150)
         with monkeypatch.context() as patch:
-            patch.setattr("styletx.imaging.files.MANY_PIXELS", 0)
+            patch.setattr("styletx.imaging.files.LARGE_PIXELS", 0)
             found = read_image(path, 150)
         assert (found.mode, found.size) == (wanted.mode, wanted.size)
         levels = [np.asarray(each, np.int16) for each in (found, wanted)]

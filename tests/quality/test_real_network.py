@@ -9,9 +9,9 @@ from PIL import Image, ImageChops, ImageStat
 from torch import nn
 from torchvision.models import vgg19 as torchvisions_vgg19
 
-import styletx.core.vgg as features
 from app import EXAMPLES, files_of, painted_of
 from styletx import Progress, Result, Settings, Style, stylize
+from styletx.core import vgg
 from styletx.core.color import to_oklab
 from styletx.core.losses import gram, moments
 from styletx.core.tensors import to_tensor
@@ -120,12 +120,12 @@ def test_inside_the_border_it_sees_what_the_plain_network_does_with_the_stored_w
 def test_statistics_of_real_features_agree_with_numpy(photo, eye, layer):
     features = eye(to_tensor(photo, (160, 112), CPU), {layer})[layer]
     channels = features[0].flatten(1).double().numpy()
-    mean, covariance = moments(features)
+    mean, covariance = moments(vgg)
     expected = np.cov(channels, bias=True)
     products = channels @ channels.T / channels.shape[1]
     np.testing.assert_allclose(mean[:, 0], channels.mean(axis=1), rtol=1e-5, atol=1e-5)
     assert np.linalg.norm(covariance.numpy() - expected) <= 1e-5 * np.linalg.norm(expected)
-    assert np.linalg.norm(gram(features).numpy() - products) <= 1e-5 * np.linalg.norm(products)
+    assert np.linalg.norm(gram(vgg).numpy() - products) <= 1e-5 * np.linalg.norm(products)
 
 
 def test_a_run_brings_the_style_close_and_keeps_the_content(photo, painting, eye):
@@ -179,7 +179,7 @@ def test_the_picture_is_as_good_in_each_precision(photo, painting, eye, monkeypa
     So the committed examples hold on machines that compute otherwise than that of their making."""
     found = {}
     for precision in (torch.float32, torch.bfloat16):
-        monkeypatch.setattr(features, "fastest_precision", lambda _, one=precision: one)
+        monkeypatch.setattr(vgg, "fastest_precision", lambda _, one=precision: one)
         *_, result = stylize(photo, [Style(painting)], Settings(size=64, steps=6))
         assert result.device == f"cpu, {str(precision).removeprefix('torch.')}"
         found[precision] = Judge(photo, painting, eye)(result.picture)
@@ -250,7 +250,7 @@ def test_every_example_has_the_style_of_its_painting_and_shows_its_photo(eye):
 @release
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16], ids=str)
 def test_an_example_is_as_good_as_what_is_painted_today(precision, eye, monkeypatch):
-    monkeypatch.setattr(features, "fastest_precision", lambda _: precision)
+    monkeypatch.setattr(vgg, "fastest_precision", lambda _: precision)
     pair = EXAMPLES["Temple, The Great Wave"]
     photo, painting = map(read_image, files_of(pair))
     *_, result = stylize(photo, [Style(painting)], read_recipe(painted_of(pair)).settings)

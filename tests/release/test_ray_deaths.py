@@ -14,7 +14,7 @@ import pytest
 from styletx import Settings, Style, StyletxError
 from styletx.runners.queue import JobQueue
 from styletx.runners.ray.client import ClusterUnavailable
-from styletx.runners.ray.runner import MOVES
+from styletx.runners.ray.runner import MAX_RESUMES
 from tests.helpers.paths import ROOT
 from tests.helpers.ray_cluster import (
     ENDLESS,
@@ -62,12 +62,12 @@ def both(runner, given):
 
 def test_a_run_whose_workers_are_killed_again_and_again_is_a_sentence(runner, nodes, given):
     moved = []
-    with pytest.raises(StyletxError, match=f"were lost {MOVES + 1} times"):
+    with pytest.raises(StyletxError, match=f"were lost {MAX_RESUMES + 1} times"):
         for event in runner(**given, settings=ENDLESS):
             moved.append(event.moved)
             if event.step > 5:
                 kill_workers(nodes)
-    assert set(moved) == set(range(MOVES + 1))
+    assert set(moved) == set(range(MAX_RESUMES + 1))
 
 
 def test_a_node_that_dies_under_load_loses_no_run(runner, nodes, given):

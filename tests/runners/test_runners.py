@@ -11,14 +11,14 @@ from types import SimpleNamespace
 
 import pytest
 
-import styletx.runners.select as runners
 from styletx import Progress, Result, Settings, Style, StyletxError, stylize
 from styletx.config import RayOptions
+from styletx.runners import select
 from styletx.runners.local import Local
 from styletx.runners.queue import JobQueue
 from styletx.runners.ray.client import ClusterUnavailable
 from styletx.runners.ray.driver import WorkerPool
-from styletx.runners.ray.runner import MOVES, Cluster, WorkerLost
+from styletx.runners.ray.runner import MAX_RESUMES, Cluster, WorkerLost
 from styletx.runners.select import get_runner
 from styletx.runners.zerogpu import duration
 from tests.helpers.paths import ROOT
@@ -97,7 +97,7 @@ def test_a_painter_stops_its_runs_and_keeps_their_pictures(given):
 def test_a_runner_that_there_is_not_or_that_needs_a_package_is_a_sentence(monkeypatch):
     with pytest.raises(StyletxError, match="STYLETX_RUNNER is 'spark', but must be local, zerogpu"):
         get_runner({"STYLETX_RUNNER": "spark"})
-    monkeypatch.setattr(runners, "find_spec", lambda name: None)
+    monkeypatch.setattr(select, "find_spec", lambda name: None)
     with pytest.raises(StyletxError, match="needs a package that is not installed"):
         get_runner({"STYLETX_RUNNER": "ray"})
     with pytest.raises(StyletxError, match="STYLETX_RAY_CPUS is 'few', but must be a number"):
@@ -149,8 +149,8 @@ def test_a_run_goes_on_after_its_last_report_where_a_worker_was_lost(script):
 
 
 def test_a_run_whose_workers_are_lost_again_and_again_is_a_sentence(script):
-    script.workers += [[progress(1), WorkerLost("killed")]] * (MOVES + 1)
-    sentence = rf"were lost {MOVES + 1} times \(killed\); please try again\."
+    script.workers += [[progress(1), WorkerLost("killed")]] * (MAX_RESUMES + 1)
+    sentence = rf"were lost {MAX_RESUMES + 1} times \(killed\); please try again\."
     with pytest.raises(StyletxError, match=sentence):
         steps(Cluster(RayOptions(), Local()))
     assert not script.workers

@@ -10,7 +10,7 @@ from gradio.queueing import Event
 from gradio.server_messages import HeartbeatMessage
 from gradio.state_holder import SessionState, StateHolder
 
-import styletx.server.gradio_patches as sessions
+from styletx.server import gradio_patches
 from styletx.server.gradio_patches import patch_message_queues, patch_session_state
 
 CALLS = 20  # whose news are kept; there are more of them on a server
@@ -59,7 +59,7 @@ def test_no_statistics_are_computed_of_calls(page):
 @pytest.fixture
 def known(page, monkeypatch):
     """A page on which nothing has happened, and who listens to it."""
-    monkeypatch.setattr(sessions, "CALLS", CALLS)
+    monkeypatch.setattr(gradio_patches, "MAX_MESSAGE_QUEUES", CALLS)
     StateHolder().set_blocks(page)
     page._queue.pending_event_ids_session.clear()
     page._queue.event_queue_per_concurrency_id.clear()

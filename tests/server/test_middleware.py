@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 import styletx.server.middleware as door
-import styletx.server.rate_limit as buckets
 from styletx import metrics
 from styletx.config import MEGA, ServerLimits
+from styletx.server import rate_limit
 from styletx.server.middleware import RequestGuard
 from styletx.server.rate_limit import TokenBucket
 from styletx.server.request import HEALTH, UPLOAD
@@ -36,9 +36,9 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def now(monkeypatch):
-    """The time of the buckets, which stands still unless a test moves it."""
+    """The time of the rate_limit, which stands still unless a test moves it."""
     now = SimpleNamespace(seconds=0.0)
-    monkeypatch.setattr(buckets, "time", SimpleNamespace(monotonic=lambda: now.seconds))
+    monkeypatch.setattr(rate_limit, "time", SimpleNamespace(monotonic=lambda: now.seconds))
     return now
 
 
@@ -205,7 +205,7 @@ def test_a_bucket_fills_up_again_with_time(now):
 
 
 def test_a_bucket_forgets_those_that_it_heard_of_longest_ago(monkeypatch):
-    monkeypatch.setattr(buckets, "MAX_KEYS", 5)
+    monkeypatch.setattr(rate_limit, "MAX_KEYS", 5)
     bucket = TokenBucket(3, 0.5)
     for place in range(100):
         assert bucket.try_acquire(str(place))
@@ -253,7 +253,7 @@ def test_requests_at_a_time_are_bounded_for_each_address_and_forgotten_when_answ
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr(door, "SLOW", 0.05)
+    monkeypatch.setattr(door, "BODY_TIMEOUT_S", 0.05)
     at = guarded(Taking(), ServerLimits(), Counter())
 
     async def never():

@@ -5,7 +5,7 @@ import pytest
 import app
 from styletx.api.mcp import NEEDS
 from styletx.runners.local import Local
-from styletx.server import serve as serving
+from styletx.server import serve
 
 WARM_UP = Local.warm_up
 
@@ -29,7 +29,7 @@ def refused(monkeypatch, capsys, tmp_path):
 
 
 def test_a_server_ends_in_three_seconds_of_which_pictures_have_the_most():
-    assert serving.PATIENCE + serving.FETCHING <= 3
+    assert serve.DELIVERY_S + serve.FETCH_S <= 3
 
 
 def test_a_password_without_a_name_is_a_sentence(refused):

@@ -11,9 +11,9 @@ import styletx.server.storage as storage
 from styletx import StyletxError
 from styletx.config import MEGA
 from styletx.server.storage import (
-    KEPT,
-    LOCK,
-    OURS,
+    CACHE_FOLDER,
+    KEEP_S,
+    LOCK_SUFFIX,
     DiskBudget,
     claim_cache,
     folder_of,
@@ -47,16 +47,16 @@ def aged(path, seconds_ago):
 
 
 def test_after_an_hour_everything_of_a_run_is_gone():
-    old, young = made(folder_of("old"), KEPT + 5), made(folder_of("young"), KEPT - 60)
+    old, young = made(folder_of("old"), KEEP_S + 5), made(folder_of("young"), KEEP_S - 60)
     sweep()
     assert not old.exists()
     assert (young / "private-1" / "0-1.jpg").exists()
 
 
 def test_what_was_made_of_a_picture_later_does_not_keep_it_longer():
-    old = made(folder_of("old"), 2 * KEPT)
+    old = made(folder_of("old"), 2 * KEEP_S)
     (old / "painted.png").write_bytes(b"")
-    aged(old / "painted.png", KEPT + 5)
+    aged(old / "painted.png", KEEP_S + 5)
     (old / "painted.webp").write_bytes(b"")
     sweep()
     assert not old.exists()
@@ -68,24 +68,24 @@ def test_the_address_of_a_picture_does_not_tell_the_id_of_its_run(cache):
 
 
 def test_a_run_that_still_paints_stays_however_long_it_takes():
-    long = made(folder_of("long"), 3 * KEPT)
+    long = made(folder_of("long"), 3 * KEEP_S)
     (long / "private-1" / "9-900.jpg").write_bytes(b"")
     sweep()
     assert long.exists()
 
 
 def test_what_is_not_ours_stays(cache):
-    other = made(cache / "other", 3 * KEPT)
+    other = made(cache / "other", 3 * KEEP_S)
     sweep()
     assert other.exists()
 
 
 def test_it_is_swept_at_the_start_and_then_again_until_it_is_over(monkeypatch):
-    monkeypatch.setattr(storage, "EVERY", 0.01)
-    over, before, old = Event(), set(threads()), made(folder_of("old"), KEPT + 5)
+    monkeypatch.setattr(storage, "SWEEP_INTERVAL_S", 0.01)
+    over, before, old = Event(), set(threads()), made(folder_of("old"), KEEP_S + 5)
     keep_sweeping(until=over)
     until(lambda: not old.exists())
-    older = made(folder_of("older"), KEPT + 5)
+    older = made(folder_of("older"), KEEP_S + 5)
     until(lambda: not older.exists())
     (sweeper,) = set(threads()) - before
     over.set()
@@ -103,17 +103,19 @@ def ours(cache):
     """The folder as a server leaves it that was killed: an upload, a run that came to a picture,
     and one that did not."""
     lock = claim_cache()
-    (cache / OURS / "upload").mkdir()
-    (cache / OURS / "upload" / "photo.png").write_bytes(b"")
+    (cache / CACHE_FOLDER / "upload").mkdir()
+    (cache / CACHE_FOLDER / "upload" / "photo.png").write_bytes(b"")
     made(folder_of("unfinished"), 0)
     (made(folder_of("finished"), 0) / "painted.png").write_bytes(b"")
     lock.release()
     os.environ["GRADIO_TEMP_DIR"] = str(cache)
-    return cache / OURS
+    return cache / CACHE_FOLDER
 
 
 def left(folder):
-    return {path.name for path in folder.rglob("*") if path.is_file() and path.suffix != LOCK}
+    return {
+        path.name for path in folder.rglob("*") if path.is_file() and path.suffix != LOCK_SUFFIX
+    }
 
 
 def test_what_a_killed_server_left_is_cleared_but_for_finished_pictures(ours):
@@ -121,9 +123,9 @@ def test_what_a_killed_server_left_is_cleared_but_for_finished_pictures(ours):
     assert left(ours) == {"0-1.jpg", "thumbnail.jpg", "painted.png"}
     assert (folder_of("finished") / "painted.png").exists()
     assert not folder_of("unfinished").exists()
-    assert len(list(ours.glob(f"*{LOCK}"))) == 1
+    assert len(list(ours.glob(f"*{LOCK_SUFFIX}"))) == 1
     release_cache(lock)
-    assert not list(ours.glob(f"*{LOCK}"))
+    assert not list(ours.glob(f"*{LOCK_SUFFIX}"))
 
 
 def test_nothing_is_cleared_under_a_server_that_is_still_there(ours, cache, monkeypatch):
@@ -140,7 +142,7 @@ def test_nothing_is_cleared_under_a_server_that_is_still_there(ours, cache, monk
 
 
 def test_what_is_not_in_our_folder_is_never_touched(cache):
-    other = made(cache / "theirs", 3 * KEPT)
+    other = made(cache / "theirs", 3 * KEEP_S)
     lock = claim_cache()
     sweep()
     assert other.exists()
@@ -149,7 +151,7 @@ def test_what_is_not_in_our_folder_is_never_touched(cache):
 
 def test_in_our_own_folder_uploads_go_as_well(ours):
     lock = claim_cache()
-    old, young = (made(ours / name, age) for name, age in (("old", KEPT + 5), ("young", 5)))
+    old, young = (made(ours / name, age) for name, age in (("old", KEEP_S + 5), ("young", 5)))
     sweep()
     assert (old.exists(), young.exists()) == (False, True)
     release_cache(lock)
@@ -166,10 +168,10 @@ def test_where_nothing_can_be_written_the_server_says_so(cache, monkeypatch):
 
 def test_a_clock_that_was_set_back_deletes_nothing_and_forward_what_is_old(monkeypatch):
     young, now = made(folder_of("young"), 0), time.time()
-    monkeypatch.setattr(storage.time, "time", lambda: now - 10 * KEPT)
+    monkeypatch.setattr(storage.time, "time", lambda: now - 10 * KEEP_S)
     sweep()
     assert young.exists()
-    monkeypatch.setattr(storage.time, "time", lambda: now + 2 * KEPT)
+    monkeypatch.setattr(storage.time, "time", lambda: now + 2 * KEEP_S)
     sweep()
     assert not young.exists()
 

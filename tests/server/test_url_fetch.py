@@ -10,8 +10,8 @@ import httpx
 import pytest
 from gradio import processing_utils
 
-import styletx.server.url_fetch as addresses
 from styletx.config import MEGA, ServerLimits
+from styletx.server import url_fetch
 from styletx.server.storage import DiskBudget
 from styletx.server.url_fetch import download, is_public, patch_url_download
 
@@ -67,8 +67,8 @@ class Web:
 def web(monkeypatch):
     web = Web()
     client = partial(httpx.AsyncClient, transport=httpx.MockTransport(web.handle))
-    monkeypatch.setattr(addresses.httpx, "AsyncClient", client)
-    monkeypatch.setattr(addresses, "is_public", lambda address: address == "127.0.0.1")
+    monkeypatch.setattr(url_fetch.httpx, "AsyncClient", client)
+    monkeypatch.setattr(url_fetch, "is_public", lambda address: address == "127.0.0.1")
     return web
 
 
@@ -88,7 +88,7 @@ def test_a_host_is_asked_at_the_address_that_was_found_public(web, tmp_path, mon
     async def found(_):
         return "127.0.0.1"
 
-    monkeypatch.setattr(addresses, "public_address", found)
+    monkeypatch.setattr(url_fetch, "public_address", found)
     fetch("http://example.com/a.png", tmp_path)
     assert web.asked == [("127.0.0.1", "example.com")]
 
@@ -128,8 +128,8 @@ def test_every_address_of_a_host_must_be_public(monkeypatch, tmp_path):
         async def getaddrinfo(self, *_, **__):
             return [(2, 1, 6, "", (ip, 80)) for ip in ("1.1.1.1", "127.0.0.1")]
 
-    monkeypatch.setattr(addresses.asyncio, "get_running_loop", lambda: Loop())
-    coroutine = addresses.public_address("http://example.com/x.png")
+    monkeypatch.setattr(url_fetch.asyncio, "get_running_loop", lambda: Loop())
+    coroutine = url_fetch.public_address("http://example.com/x.png")
     with pytest.raises(ValueError, match="does not lie on the public web"):
         coroutine.send(None)
 
@@ -144,7 +144,7 @@ def test_every_address_of_a_host_must_be_public(monkeypatch, tmp_path):
 )
 def test_gradio_fetches_so_and_says_what_is_wrong(web, tmp_path, monkeypatch, path, sentence):
     if path == "/slow":
-        monkeypatch.setattr(addresses, "SECONDS", 0.05)
+        monkeypatch.setattr(url_fetch, "TIMEOUT_S", 0.05)
     monkeypatch.setattr(
         processing_utils,
         "async_ssrf_protected_download",
@@ -199,7 +199,7 @@ class Host(BaseHTTPRequestHandler):
 
 @pytest.mark.slow
 def test_over_a_connection_a_picture_is_fetched_whole_or_not_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(addresses, "is_public", lambda address: address == "127.0.0.1")
+    monkeypatch.setattr(url_fetch, "is_public", lambda address: address == "127.0.0.1")
     with ThreadingHTTPServer(("127.0.0.1", 0), Host) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"

@@ -3,7 +3,7 @@
 import math
 import re
 
-from styletx.ui.loss_chart import MOST, LossChart
+from styletx.ui.loss_chart import MAX_POINTS, LossChart
 
 
 def report(seconds, level=1, done=False, **errors):
@@ -64,7 +64,7 @@ def test_what_is_not_a_number_or_nothing_does_not_break_them():
 
 def test_however_long_the_run_the_drawing_stays_small():
     curves, drawing = LossChart(), ""
-    for point in range(2 * MOST + 11):  # ten a second, of which one is drawn
+    for point in range(2 * MAX_POINTS + 11):  # ten a second, of which one is drawn
         drawing = curves.see(report(point / 10, style=1.0 + point)) or drawing
     assert len(drawing) < 20_000
     assert lines(drawing, "style")[0][0][0] < 10  # it still begins at the beginning

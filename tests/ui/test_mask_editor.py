@@ -10,7 +10,7 @@ from PIL import Image
 
 from styletx import StyletxError
 from styletx.server import gradio_patches
-from styletx.server.gradio_patches import EDITED, patch_image_editor
+from styletx.server.gradio_patches import EDITOR_SIDE_PX, patch_image_editor
 
 
 @pytest.fixture
@@ -46,18 +46,18 @@ def test_there_are_only_so_many_layers(editor, index):
         editor.accept_blobs(sent(layer(), index=index))
 
 
-@pytest.mark.parametrize("content", [b"", b"<svg/>", layer(EDITED + 1), layer()[:20]])
+@pytest.mark.parametrize("content", [b"", b"<svg/>", layer(EDITOR_SIDE_PX + 1), layer()[:20]])
 def test_a_layer_is_a_picture_no_larger_than_what_is_painted_over(editor, content):
     with pytest.raises(StyletxError, match="no layer of the brush"):
         editor.accept_blobs(sent(content))
 
 
 def test_what_is_never_fetched_does_not_pile_up(editor, monkeypatch):
-    monkeypatch.setattr(gradio_patches, "AT_ONCE", 5)
+    monkeypatch.setattr(gradio_patches, "MAX_DRAWINGS", 5)
     for place in range(20):
         editor.accept_blobs(sent(layer(), id=str(place)))
     assert list(editor.blob_storage) == ["15", "16", "17", "18", "19"]
-    monkeypatch.setattr(gradio_patches, "ROOM", 3 * len(layer()))
+    monkeypatch.setattr(gradio_patches, "MAX_DRAWING_BYTES", 3 * len(layer()))
     editor.accept_blobs(sent(layer(), id="20"))
     assert list(editor.blob_storage) == ["18", "19", "20"]
 
@@ -80,7 +80,7 @@ def test_layers_that_come_as_files_are_looked_at_before_they_are_decoded(editor,
         return {"path": str(tmp_path / name)}
 
     (tmp_path / "layer.png").write_bytes(layer())
-    (tmp_path / "large.png").write_bytes(layer(EDITED + 1))
+    (tmp_path / "large.png").write_bytes(layer(EDITOR_SIDE_PX + 1))
     empty = {"background": None, "layers": [], "composite": None}
     good = {**empty, "layers": [files_of("layer.png")]}
     assert len(editor.preprocess(EditorData(**good))["layers"]) == 1

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 import app as page
-import styletx.api.job_files as reports
 from styletx import FIELDS, PRESETS, Settings, StyletxError
+from styletx.api import job_files
 from styletx.api.job_files import EXPORT_FORMATS
 from styletx.api.schema import DEFAULTS
 from styletx.config import ServerLimits
@@ -434,7 +434,7 @@ def test_a_disk_that_takes_nothing_is_a_sentence_without_paths_and_nothing_of_th
     def full(*_, **__):
         raise Unwritable("/secret/folder cannot be written: full.") from OSError(28, "It is full")
 
-    monkeypatch.setattr(reports, "save", full)
+    monkeypatch.setattr(job_files, "save", full)
     with pytest.raises(gr.Error) as refused:
         list(ask(build_app(painter), "paint", **both(files)))
     assert refused.value.message == "The server cannot keep files now: It is full."

@@ -14,7 +14,7 @@ from styletx.server.storage import folder_of
 from styletx.settings import FIELDS, Settings
 from styletx.ui import strings
 from styletx.ui.history import (
-    MOST,
+    MAX_ENTRIES,
     add_entry,
     caption_of,
     deleted,
@@ -92,9 +92,9 @@ def test_it_can_be_taken_away_in_four_kinds_with_its_name(visit):
 
 def test_the_strip_holds_so_many_and_no_more(visit):
     visit()
-    many = [{**visit.visits[0], "run_id": f"{k:032x}"} for k in range(MOST + 5)]
+    many = [{**visit.visits[0], "run_id": f"{k:032x}"} for k in range(MAX_ENTRIES + 5)]
     run, _ = visit()
-    assert len(add_entry(run, many, None)["visits"]) == MOST
+    assert len(add_entry(run, many, None)["visits"]) == MAX_ENTRIES
 
 
 def test_a_click_brings_back_picture_inputs_and_settings(visit, files):

@@ -15,9 +15,11 @@ from styletx.errors import ImageError, StyletxError
 from styletx.imaging.files import FORMATS, read_metadata
 from styletx.text import count, display_name
 
-LISTED = 5  # of the files that are skipped, to be told by name
-LONGEST = 180  # bytes of a picture's name; what a file system allows, less what is added to it
-DIGITS = 12  # of a fingerprint that tells two pictures of one name apart
+LISTED_NAMES = 5  # of the files that are skipped, to be told by name
+MAX_NAME_BYTES = (
+    180  # bytes of a picture's name; what a file system allows, less what is added to it
+)
+FINGERPRINT_DIGITS = 12  # of a fingerprint that tells two pictures of one name apart
 Pair = tuple[Path, Path]  # a photo and a painting
 
 
@@ -39,7 +41,7 @@ class InputFiles:
 
 def listed(paths: Sequence[Path]) -> str:
     """Return the first few names, and how many more there are."""
-    names = [display_name(str(path)) for path in paths[:LISTED]]
+    names = [display_name(str(path)) for path in paths[:LISTED_NAMES]]
     more = len(paths) - len(names)
     return ", ".join(names) + (f" and {count(more, 'more file')}" if more else "")
 
@@ -62,7 +64,7 @@ def find_images(words: Sequence[str], out: Path) -> InputFiles:
         (found.painted if ours else found.pictures).append(path)
     found.others = sorted(set(found.others))
     if not found.pictures:
-        asked = ", ".join(map(display_name, words[:LISTED]))
+        asked = ", ".join(map(display_name, words[:LISTED_NAMES]))
         raise StyletxError(
             f"All pictures of {asked} were painted into this very folder; give others."
         )
@@ -129,13 +131,13 @@ def output_paths(photos: Iterable[Path], paintings: Iterable[Path], out: Path) -
 
 def is_odd(name: str, alike: Counter[str]) -> bool:
     """Return whether a name is too long or taken; some file systems ignore case."""
-    return alike[name.casefold()] > 1 or len(os.fsencode(name)) > LONGEST
+    return alike[name.casefold()] > 1 or len(os.fsencode(name)) > MAX_NAME_BYTES
 
 
 def unique_name(name: str, pair: Pair, out: Path) -> str:
     places = "\n".join(seen_from(out, path) for path in pair)
-    digits = hashlib.sha256(os.fsencode(places)).hexdigest()[:DIGITS]
-    return f"{os.fsencode(name)[:LONGEST].decode(errors='ignore')}-{digits}"
+    digits = hashlib.sha256(os.fsencode(places)).hexdigest()[:FINGERPRINT_DIGITS]
+    return f"{os.fsencode(name)[:MAX_NAME_BYTES].decode(errors='ignore')}-{digits}"
 
 
 def seen_from(out: Path, path: Path) -> str:

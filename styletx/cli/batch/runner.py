@@ -29,7 +29,7 @@ from .outputs import ERRORS, Manifest, check_overwritable, is_done, save_atomica
 from .progress import BatchProgress
 
 logger = logging.getLogger(__name__)
-EVERY = 0.5  # seconds between two looks at whether there are more places, or all is to stop
+POLL_S = 0.5  # seconds between two looks at whether there are more places, or all is to stop
 FATAL = (
     WeightsError,
     Unwritable,
@@ -132,7 +132,7 @@ class Batch:
         if self.stopping:
             self.say("Stopping …")
         try:
-            self.ended.get(timeout=EVERY)
+            self.ended.get(timeout=POLL_S)
         except Empty:
             return 0
         return 1

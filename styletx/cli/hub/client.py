@@ -11,8 +11,8 @@ from styletx.text import shorten
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
-PATIENCE = 120  # seconds without an answer; by itself the Hub's library would wait for ever
-LONGEST = 300  # letters of what the Hub says
+TIMEOUT_S = 120  # seconds without an answer; by itself the Hub's library would wait for ever
+MAX_REASON_LETTERS = 300  # letters of what the Hub says
 LOG_IN = "set HF_TOKEN to a token that may write there, or run `hf auth login`"
 CONFLICTS = (409, 412)  # somebody else writes at this moment; somebody else has written meanwhile
 
@@ -49,7 +49,7 @@ def hub_session(name: str, hidden: Iterable[str] = ()) -> Iterator["HfApi"]:
     quotes none of the `hidden` words."""
     from huggingface_hub import HfApi, get_session
 
-    get_session().timeout = PATIENCE
+    get_session().timeout = TIMEOUT_S
     endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/")
     hub = HfApi(endpoint=endpoint or None)
     try:
@@ -75,7 +75,7 @@ def hub_error_message(
     said = getattr(error, "server_message", None) or str(error) or type(error).__name__
     for word in filter(None, hidden):  # before any is cut in two
         said = said.replace(word, "…")
-    reason = shorten(said, LONGEST).rstrip(".")
+    reason = shorten(said, MAX_REASON_LETTERS).rstrip(".")
     status = status_of(error)
     if isinstance(error, LocalTokenNotFoundError):
         return f"You are not logged in to the Hub; {LOG_IN}."

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[3]
 ALONE = ("app.py", "requirements.txt", "README.md", "LICENSE")
 NEEDED = (*ALONE, "assets/page.css")  # without these it is no clone, but only the package
 FOLDERS = {  # what is sent of each, by its ending; the scripts in assets paint pictures
-    "styletx": (".py",),
+    "styletx": (".py", ".md"),
     "assets": (".css", ".jpg", ".js", ".md", ".png", ".svg"),
 }
 OURS = ("styletx/", "assets/")  # what else lies in these on the Space was sent by an older version
@@ -35,9 +35,9 @@ RUNNING = "RUNNING"
 OVER = (  # stages that lead to no other by themselves
     "BUILD_ERROR", "CONFIG_ERROR", "DELETING", "NO_APP_FILE", "PAUSED", "RUNTIME_ERROR", "STOPPED",
 )  # fmt: skip
-POLL = 5  # seconds
-GRACE = 60  # seconds in which a stage may still be that of the commit before
-LONGEST_WAIT = 86_400  # seconds
+POLL_S = 5  # seconds
+GRACE_S = 60  # seconds in which a stage may still be that of the commit before
+MAX_WAIT_S = 86_400  # seconds
 
 
 def deploy(arguments: list[str]) -> int:
@@ -80,8 +80,8 @@ def parser() -> argparse.ArgumentParser:
 
 def seconds(word: str) -> float:
     number = float(word)
-    if not 0 <= number <= LONGEST_WAIT:
-        raise argparse.ArgumentTypeError(f"must lie between 0 and {LONGEST_WAIT}")
+    if not 0 <= number <= MAX_WAIT_S:
+        raise argparse.ArgumentTypeError(f"must lie between 0 and {MAX_WAIT_S}")
     return number
 
 
@@ -225,7 +225,7 @@ def wait(hub: "HfApi", space: str, link: str, commit: str, most: float) -> None:
     while True:
         runtime = runtime_of(hub, space)
         stage, passed = str(runtime["stage"]), time.monotonic() - begun
-        settled = runtime.get("sha") == commit or passed > GRACE
+        settled = runtime.get("sha") == commit or passed > GRACE_S
         if stage != told:
             sys.stderr.write(f"{stage}\n")
             told = stage
@@ -240,4 +240,4 @@ def wait(hub: "HfApi", space: str, link: str, commit: str, most: float) -> None:
                 f"{space} does not run after {most:g} s (its log: {log} ): it is at {stage}, and "
                 "goes on without being waited for."
             )
-        time.sleep(min(POLL, most - passed))
+        time.sleep(min(POLL_S, most - passed))

@@ -15,8 +15,8 @@ from threading import Lock
 
 from styletx.errors import StyletxError
 
-PATIENCE = 60  # seconds until the cluster must have answered
-TRIES, ENDING = 3, 0.5  # to connect, and seconds that the process has to end before the next
+START_TIMEOUT_S = 60  # seconds until the cluster must have answered
+TRIES, END_TIMEOUT_S = 3, 0.5  # to connect, and seconds that the process has to end before the next
 RETRY_AFTER_S = 30  # seconds until a cluster that was gone is looked for again
 RAY_ENVIRONMENT = {  # or Ray reports its use, and takes a minute to see that its head is gone
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -56,7 +56,7 @@ class DriverProcess:
             try:
                 return Client(("127.0.0.1", self.port), authkey=self.key)
             except (OSError, EOFError, AuthenticationError):  # it is just ending
-                time.sleep(ENDING)
+                time.sleep(END_TIMEOUT_S)
         raise ClusterUnavailable.because("the process that speaks with it does not answer")
 
     def ensure_running(self) -> None:
@@ -89,7 +89,7 @@ class DriverProcess:
         process.stdin.write(self.key + b"\n")
         process.stdin.flush()
         with process.stdout as said:
-            ready, _, _ = select([said], [], [], PATIENCE)
+            ready, _, _ = select([said], [], [], START_TIMEOUT_S)
             told = said.readline() if ready else b""
         where = os.environ.get("RAY_ADDRESS")
         where = f"{where}, which RAY_ADDRESS names" if where else "this machine"

@@ -20,10 +20,12 @@ from styletx.core.weights import WEIGHTS_VARIABLE
 
 from .actor import END, GONE, LOST, Worker
 
-LOOK = 0.05  # seconds between two looks whether the page is still there
-START = 120  # seconds in which a run must have begun: a new worker imports and loads first
-SETTLED = 15  # … of these, after which it is no longer waited for where another one is free
-CLOSE = 1e-6  # of a place, by which fractions that add up to one may miss it
+POLL_S = 0.05  # seconds between two looks whether the page is still there
+START_TIMEOUT_S = (
+    120  # seconds in which a run must have begun: a new worker imports and loads first
+)
+SETTLED_S = 15  # … of these, after which it is no longer waited for where another one is free
+CLOSE_S = 1e-6  # of a place, by which fractions that add up to one may miss it
 
 
 class NoCapacity(Exception):
@@ -57,7 +59,7 @@ class WorkerPool:
     def places_of(self, resources: Mapping[str, float]) -> int:
         return int(
             min(
-                resources.get(kind, 0) / much + CLOSE
+                resources.get(kind, 0) / much + CLOSE_S
                 for kind, much in (("CPU", self.cpus), ("GPU", self.gpus))
                 if much
             )
@@ -88,7 +90,7 @@ class WorkerPool:
                 while (worker := self.acquire() if self.line[0] is page else None) is None:
                     if page.poll():
                         raise OSError
-                    self.turn.wait(LOOK)
+                    self.turn.wait(POLL_S)
                 return worker
             finally:
                 self.line.remove(page)
@@ -159,7 +161,7 @@ class WorkerPool:
 
         waited = 0.0
         while True:
-            ready, _ = ray.wait([events], timeout=LOOK)
+            ready, _ = ray.wait([events], timeout=POLL_S)
             if page.poll():  # all that it still has to say is that it goes
                 raise OSError
             if ready:
@@ -169,10 +171,10 @@ class WorkerPool:
                     return
                 yield told
                 waited = -float("inf")
-            elif (waited := waited + LOOK) > SETTLED and new and self.free:
+            elif (waited := waited + POLL_S) > SETTLED_S and new and self.free:
                 raise WorkerStartTimeout  # its node is dead, which Ray will know in a while
-            elif waited > START:
-                raise NoCapacity(f"no place of the cluster was free for {START} s")
+            elif waited > START_TIMEOUT_S:
+                raise NoCapacity(f"no place of the cluster was free for {START_TIMEOUT_S} s")
 
 
 def connect() -> None:

@@ -18,8 +18,8 @@ from .actor import BUG, END, ERROR, GONE, LOST
 from .client import RETRY_AFTER_S, ClusterUnavailable, DriverProcess
 
 logger = logging.getLogger(__name__)
-MOVES = 2  # times that a run is taken up by another worker
-FRESH = 1  # seconds for which a count of places counts
+MAX_RESUMES = 2  # times that a run is taken up by another worker
+COUNT_INTERVAL_S = 1  # seconds for which a count of places counts
 
 
 class WorkerLost(Exception):
@@ -53,7 +53,7 @@ class Cluster:
         """Yield events as `stylize` does; when a worker is lost, another resumes from the last
         report."""
         given = {"content": content, "styles": styles, "settings": settings, **more}
-        for moves in range(MOVES + 1):
+        for moves in range(MAX_RESUMES + 1):
             last: Event | None = None
             try:
                 for last in self.painted({**given, "resume_from": resume_from}):
@@ -63,10 +63,10 @@ class Cluster:
             except WorkerLost as lost:
                 if isinstance(last, Result):  # all that was wanted
                     return
-                if moves == MOVES:
+                if moves == MAX_RESUMES:
                     raise StyletxError(
-                        f"The workers that painted this were lost {MOVES + 1} times ({lost}); "
-                        "please try again."
+                        f"The workers that painted this were lost {MAX_RESUMES + 1} times "
+                        f"({lost}); please try again."
                     ) from lost
             except ClusterUnavailable:
                 if self.instead is None:
@@ -104,7 +104,7 @@ class Cluster:
             with self.link.connect() as connection:
                 connection.send_bytes(b"")
                 self.tell(int(connection.recv()), "no node has room for a run")
-            self.count_at = time.monotonic() + FRESH
+            self.count_at = time.monotonic() + COUNT_INTERVAL_S
         except (OSError, EOFError, ClusterUnavailable) as error:
             self.tell(0, str(error))
             self.count_at = time.monotonic() + RETRY_AFTER_S
