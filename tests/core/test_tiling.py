@@ -17,7 +17,7 @@ CASES = [(height, layers) for height in (333, 320, 257) for layers in (FIRST, LA
 
 @pytest.fixture
 def narrow(monkeypatch):
-    """Let everything be looked at in tiling."""
+    """Let everything be looked at in bands."""
     monkeypatch.setattr(tiling, "MAX_UNTILED_PIXELS", 4000)
     monkeypatch.setattr(vgg, "MAX_UNTILED_PIXELS", 0)
 

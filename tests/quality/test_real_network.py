@@ -120,12 +120,12 @@ def test_inside_the_border_it_sees_what_the_plain_network_does_with_the_stored_w
 def test_statistics_of_real_features_agree_with_numpy(photo, eye, layer):
     features = eye(to_tensor(photo, (160, 112), CPU), {layer})[layer]
     channels = features[0].flatten(1).double().numpy()
-    mean, covariance = moments(vgg)
+    mean, covariance = moments(features)
     expected = np.cov(channels, bias=True)
     products = channels @ channels.T / channels.shape[1]
     np.testing.assert_allclose(mean[:, 0], channels.mean(axis=1), rtol=1e-5, atol=1e-5)
     assert np.linalg.norm(covariance.numpy() - expected) <= 1e-5 * np.linalg.norm(expected)
-    assert np.linalg.norm(gram(vgg).numpy() - products) <= 1e-5 * np.linalg.norm(products)
+    assert np.linalg.norm(gram(features).numpy() - products) <= 1e-5 * np.linalg.norm(products)
 
 
 def test_a_run_brings_the_style_close_and_keeps_the_content(photo, painting, eye):

@@ -36,7 +36,7 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def now(monkeypatch):
-    """The time of the rate_limit, which stands still unless a test moves it."""
+    """The time of the buckets, which stands still unless a test moves it."""
     now = SimpleNamespace(seconds=0.0)
     monkeypatch.setattr(rate_limit, "time", SimpleNamespace(monotonic=lambda: now.seconds))
     return now
