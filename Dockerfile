@@ -1,4 +1,5 @@
-# styletx in a container: the page and its API on port 7860. The README says how to build and run it
+# styletx in a container: the page and its API on port 7860. styletx/server/README.md says how to
+# build and run it
 
 # Debian's release is pinned, not one day of it, so that a new build has what was mended since. What
 # decides how a picture looks are the Python packages, and those are pinned in constraints.txt.

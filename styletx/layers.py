@@ -42,7 +42,8 @@ def deepest(layers: Iterable[str]) -> str:
 
 
 def parse_layers(name: str, text: str) -> LayerWeights:
-    """Such as "relu1_1 relu3_1=0.5": layers with weights, 1 unless given, in the network's order.
+    """Return the layers of a text such as "relu1_1 relu3_1=0.5" with their weights, 1 unless
+    given, in the network's order.
 
     Raises `SettingsError`, with the closest name there is, in words about the setting `name`.
     """

@@ -15,7 +15,7 @@ from .errors import SettingsError, StyletxError
 from .events import MOST_PAINTINGS, SHARE, Report
 from .settings import FIELDS, Settings
 
-# What the paintings, their shares and their masks are called where arguments have names
+# The names of the paintings, their shares and their masks, where arguments have names
 STYLES, SHARES, MASKS = (
     tuple(name if place == 1 else f"{name}_{place}" for place in range(1, MOST_PAINTINGS + 1))
     for name in ("style", "share", "mask")

@@ -17,6 +17,8 @@ from tests.helpers.programs import needs
 # One thread here and in every process that a test starts: several test at a time, and threads that
 # share a core wait for each other in turning loops.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Ray gives its workers the lowest priority but four: beside a busy program they hardly run.
+os.environ.setdefault("RAY_worker_niceness", "0")
 
 
 def is_fast(config):

@@ -111,7 +111,7 @@ def argument_help(name: str) -> str:
 
 
 def with_description(component: gr.components.Component, text: str) -> gr.components.Component:
-    """Set the description that the API page shows for a component."""
+    """Return the component, with the description that the API page is to show for it."""
     plain = component.api_info_as_input
     told = lambda: {**plain(), "additional_description": text}  # noqa: E731
     component.api_info_as_input = told  # type: ignore[method-assign]

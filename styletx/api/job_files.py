@@ -69,7 +69,7 @@ class JobFiles:
         return path
 
     def begin(self, event: Event) -> None:
-        """Write the photo now: the upload may have expired when a long run ends."""
+        """Write the arguments, and the photo now: the upload may expire before a long run ends."""
         self.private.mkdir(parents=True)
         (self.private / GIVEN).write_text(json.dumps(self.given))
         size = (event.picture if isinstance(event, Result) else event.preview).size

@@ -118,7 +118,7 @@ def settings_from_arguments(given: Given) -> Settings:
 
 
 def resolve_init_image(given: Given, painter: JobQueue) -> Path | None:
-    """Return the picture to start from: an upload, or the result of an earlier job."""
+    """Return the picture to start from: an upload, the result of an earlier job, or None."""
     run_id = given["go_on"]
     picture = upload_path(given["init_image"], PICTURES["init_image"], painter)
     if not run_id:

@@ -56,12 +56,13 @@ def recolor(
 
 
 def in_double(image: Tensor) -> Tensor:
-    """(1, C, H, W) -> (C, H·W) on the CPU, since not every device knows double precision."""
+    """Return (1, C, H, W) as (C, H·W) in double precision on the CPU, since not every device has
+    it."""
     return image[0].flatten(1).cpu().double()
 
 
 def matrix_power(symmetric: Tensor, exponent: float) -> Tensor:
-    """A positive definite matrix (N, N) to a power, by its eigenvalues."""
+    """Return a positive definite matrix (N, N) to a power, by its eigenvalues."""
     values, vectors = torch.linalg.eigh(symmetric)
     powered: Tensor = vectors * values.clamp(min=1e-12) ** exponent @ vectors.mT
     return powered
@@ -97,10 +98,10 @@ def to_grayscale(
 
 
 def with_colors(painted: Tensor, colors: Tensor) -> Tensor:
-    """The lightness of `painted` (1, 3, H, W), and Oklab's `colors` (1, 2, H, W)."""
+    """Return the lightness of `painted` (1, 3, H, W) with Oklab's `colors` (1, 2, H, W)."""
     return from_oklab(torch.cat([to_oklab(painted)[:, :1], colors], dim=1))
 
 
 def apply_matrix(image: Tensor, matrix: Tensor) -> Tensor:
-    """Each pixel's channels (1, 3, H, W) times `matrix` (3, 3)."""
+    """Return each pixel's channels (1, 3, H, W) times `matrix` (3, 3)."""
     return torch.einsum("ij,njhw->nihw", matrix.to(image), image)

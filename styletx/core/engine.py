@@ -121,8 +121,8 @@ def check_time_budget(
     extractor: FeatureExtractor,
     tracker: ProgressTracker,
 ) -> None:
-    """Raise `SettingsError` if a time budget cannot be met. One step of the first level is timed,
-    the best of a few: the first is slow, and any may be disturbed."""
+    """Raise `SettingsError` if a time budget cannot be met. On the CPU only, one step of the first
+    level is timed, the best of a few: the first is slow, and any may be disturbed."""
     if not inputs.settings.seconds or not levels[0].steps or extractor.device.type != "cpu":
         return
     seconds = math.inf

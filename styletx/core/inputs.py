@@ -98,7 +98,7 @@ class RunInputs:
 
     @cached_property
     def photo(self) -> Tensor:
-        """Return the photo at the size of the result."""
+        """Return the photo (1, 3, H, W) at the size of the result."""
         return to_tensor(self.content, self.size, torch.device("cpu"))
 
     @cached_property
@@ -147,8 +147,9 @@ def longest_side(init_image: Image.Image | None) -> int:
 
 
 def initial_canvas(level: Level, scene: LevelInputs, task: RunInputs) -> Tensor:
-    """Return the first canvas (1, 3, H, W): the picture to start from, the photo, or photo or noise
-    in the paintings' colours, in proportion to the style weight below 1."""
+    """Return the first canvas (1, 3, H, W): the picture to start from, the photo, plain noise for
+    the method of Gatys et al., or photo or noise in the paintings' colours, in proportion to the
+    style weight below 1."""
     settings, first = task.settings, scene.photo
     if settings.paints and task.init_image is not None:
         fitted = ImageOps.fit(task.init_image, level.size, Image.Resampling.LANCZOS)

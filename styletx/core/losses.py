@@ -90,12 +90,12 @@ class Moments(Function):
 
 
 def total_variation(image: Tensor) -> Tensor:
-    """Mean squared difference between neighbouring pixels (total variation, L2)."""
+    """Return the mean squared difference between neighbouring pixels (total variation, L2)."""
     across = (image[..., :, 1:] - image[..., :, :-1]).square().mean()
     down = (image[..., 1:, :] - image[..., :-1, :]).square().mean()
     return across + down
 
 
 def downsampled(image: Tensor) -> Tensor:
-    """(1, C, H, W) -> (1, C, H/4, W/4): what is left of a picture seen from a distance."""
+    """Return (1, C, H, W) as (1, C, H/4, W/4): the picture seen from a distance."""
     return avg_pool2d(image, 4)

@@ -40,7 +40,7 @@ class Comparison(NamedTuple):
     def per_layer(
         self, features: Features, region: Mapping[str, Tensor] = MappingProxyType({})
     ) -> Statistics:
-        """The statistics of all layers; of a region only, if it is given layer by layer."""
+        """Return the statistics of all layers; of a `region` only, if it is given by layer."""
         return {
             layer: self.statistics(activation, region.get(layer))
             for layer, activation in features.items()
@@ -177,7 +177,7 @@ def smoothness_term(weight: float) -> Term:
 def evaluate(
     terms: Sequence[Term], image: Tensor, extractor: FeatureExtractor
 ) -> dict[str, Tensor]:
-    """Each weighted loss by name, and their "total", from one pass through the network."""
+    """Return each weighted loss by name, and their "total", from one pass through the network."""
     features = extractor(image, {layer for term in terms for layer in term.layers})
     losses: dict[str, Tensor] = {}
     for term in terms:
@@ -192,7 +192,7 @@ def total_loss(losses: Iterable[Tensor]) -> Tensor:
 
 
 def weighted_mean(losses: Iterable[tuple[Tensor, float]]) -> Tensor:
-    """The mean of losses, each counting for as much as is said beside it."""
+    """Return the mean of losses, each with the weight beside it."""
     values, counts = zip(*losses, strict=True)
     weighed: Tensor = total_loss(map(mul, counts, values)) / sum(counts)
     return weighed

@@ -14,7 +14,7 @@ from styletx.settings import Settings
 from .pyramid import Level
 from .timing import StepTimer
 
-PREVIEW_COST_FACTOR = 5  # times as long as showing what is painted
+PREVIEW_COST_FACTOR = 5  # times what a preview costs, at least, between two reports
 
 
 class ProgressTracker:

@@ -121,8 +121,9 @@ def max_useful_side(settings: Settings) -> int:
 
 
 def style_image_size(shape: tuple[int, int], level: Level, scale: float = 1) -> tuple[int, int]:
-    """Return the (width, height) of a painting at a level: as large as the level times `scale`, so
-    that strokes keep their size relative to the picture; never enlarged, which would teach blur."""
+    """Return the (width, height) of a painting at a level: as large as the level, so that strokes
+    keep their size relative to the picture, but not enlarged, which would teach blur; that times
+    `scale`, and wide enough for the network."""
     wide_enough = 2 * MIN_SIDE * max(shape) / min(shape)
     longest = max(shape)
     side = min(longest, max(*level.size, wide_enough)) * scale

@@ -10,20 +10,21 @@ from styletx.imaging.files import drop_alpha
 
 
 def to_tensor(picture: Image.Image, size: tuple[int, int], device: torch.device) -> Tensor:
-    """(1, 3, height, width) in [0, 1]; what is transparent, as `drop_alpha`."""
+    """Return the picture as (1, 3, height, width) in [0, 1], its alpha dropped as by
+    `drop_alpha`."""
     resized = drop_alpha(picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0))
     pixels = np.asarray(resized, dtype=np.float32) / 255
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].to(device)
 
 
 def to_picture(image: Tensor) -> Image.Image:
-    """The picture on the CPU, cut off from the graph: safe to keep, to show and to pickle."""
+    """Return the tensor as a picture on the CPU, detached: safe to keep, to show and to pickle."""
     pixels = image.detach().clamp(0, 1).mul(255).round().byte()
     return Image.fromarray(pixels[0].permute(1, 2, 0).cpu().numpy())
 
 
 def resize_tensor(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """(1, 3, H, W) in [0, 1] at another (width, height), by bicubic interpolation."""
+    """Return (1, 3, H, W) in [0, 1] at another (width, height), by bicubic interpolation."""
     width, height = size
     if image.shape[2:] == (height, width):
         return image.detach()

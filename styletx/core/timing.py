@@ -116,7 +116,8 @@ def one_pass(levels: Sequence[Level]) -> float:
 def largest(
     shape: tuple[int, int], settings: Settings, init_side: int, affordable: float
 ) -> int | None:
-    """Return the largest size below that of the settings whose timing and one pass cost no more."""
+    """Return the largest size below that of the settings whose timing and one pass cost at most
+    `affordable`; None if there is none."""
     for size in range(settings.size - 16, MIN_SIZE - 1, -16):
         try:
             levels = plan(shape, replace(settings, size=size), init_side)

@@ -116,8 +116,8 @@ class Job:
         """Yield the latest event at each change and at least every `every` seconds; None while
         queued.
 
-        The `result` comes last, None if the job was stopped before it started. If the run failed,
-        its error is raised after the last good picture.
+        The `result` comes last, None if the job was stopped before its first event; an abandoned
+        job has none. If the run failed, its error is raised after the last good picture.
         """
         while not self.over:
             if self.has_listener(self.visitor):

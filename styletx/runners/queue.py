@@ -168,7 +168,8 @@ class JobQueue:
         return visitor.session in self.listeners
 
     def should_yield(self, run: Job) -> bool:
-        """Return whether a job without a listener should stop for another that has one."""
+        """Return whether a job should stop: its client is gone, or it has no listener and holds the
+        place of one that has."""
         if run.idle_seconds > ABANDON_AFTER_S:
             return True
         if run.idle_seconds < YIELD_AFTER_S or self.has_listener(run.visitor):
@@ -208,7 +209,8 @@ class JobQueue:
         return line[: line.index(run)] if run in line else []
 
     def wait_after(self, line: Sequence[Job]) -> float | None:
-        """Return the estimated seconds until all of `line` is done.
+        """Return the estimated seconds until a slot is free for a job after `line`; None if that is
+        not known yet.
 
         Running jobs report their remaining time. Queued ones are estimated from their settings, at
         the same speed, each in the slot that is free first.

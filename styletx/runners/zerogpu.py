@@ -13,7 +13,7 @@ from .local import Local
 
 MIN_S, MAX_S = 15, 120  # seconds of a card to ask for, at least and at most
 LOAD_S = 5  # seconds until the network is there
-COST_PER_S = 2e6  # of `pace.effort` in a second: a tenth of what a card of this kind should reach
+COST_PER_S = 2e6  # of `estimated_cost` in a second: a tenth of what such a card should reach
 
 
 class ZeroGPU(Local):

@@ -24,8 +24,9 @@ UNCLEAR = (
 
 
 def check_call(body: bytes, most_data: float) -> None:
-    """Raise `StyletxError` if the body is no JSON object, names a file that was not uploaded here,
-    or carries more than `most_data` megabytes in one file."""
+    """Raise `StyletxError` if the body is no JSON object with a fitting session_hash, has too many
+    files or URLs, names a file that was not uploaded here, or carries more than `most_data`
+    megabytes in one file."""
     try:
         call = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -58,7 +59,8 @@ def files(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def check_file(file: dict[str, Any], most_data: float) -> None:
-    """Raise `StyletxError` unless the file was uploaded here or belongs to the app."""
+    """Raise `StyletxError` unless the file was uploaded here, belongs to the app, or is a URL; a
+    data: URL of more than `most_data` megabytes is refused as well."""
     path, url = file.get("path"), file.get("url")
     for text in (path, url):
         if text is not None and not isinstance(text, str):

@@ -152,7 +152,8 @@ class RequestGuard:
 
     @contextmanager
     def track_listener(self, scope: Message) -> Iterator[None]:
-        """Count the listener of this request while it is answered."""
+        """Count the listener of this request while it is answered; then forget the state of a
+        program's call."""
         session = listening_session(scope)
         self.listeners[session] += 1
         try:

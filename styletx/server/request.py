@@ -60,7 +60,7 @@ def called(scope: Message) -> bool:
 
 
 def event_of(scope: Message) -> str:
-    """Return the id of that call."""
+    """Return the id of the call whose events are asked for."""
     return path_of(scope).rstrip("/").rsplit("/", 1)[1]
 
 
@@ -77,8 +77,8 @@ def listening_session(scope: Message) -> str:
 
 
 def queued_addresses(scope: Message, proxies: int) -> list[str]:
-    """Return the client address of each call in Gradio's queues, without painting jobs, which have
-    their own queue."""
+    """Return the client address of each call that waits in Gradio's queues. Calls without a
+    concurrency limit, as those that paint, never wait there."""
     lanes = scope["app"].get_blocks()._queue.event_queue_per_concurrency_id.values()
     calls = [call for lane in lanes if lane.concurrency_limit is not None for call in lane.queue]
     return [address_of(call.request.scope, proxies) for call in calls]

@@ -47,8 +47,8 @@ def folder_of(run_id: str) -> Path:
 def claim_cache() -> FileLock:
     """Claim `<GRADIO_TEMP_DIR>/styletx` for this server and lock it.
 
-    Removes what servers that are gone have left, except finished pictures that have not expired.
-    Raises `StyletxError` if nothing can be written.
+    If no other server uses the folder, removes what earlier ones have left, except finished
+    pictures. Raises `StyletxError` if nothing can be written.
     """
     folder = Path(get_upload_folder()) / CACHE_FOLDER
     try:

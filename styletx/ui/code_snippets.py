@@ -91,7 +91,7 @@ def command_line(given: Mapping[str, Any], url: str = "") -> str:
 
 
 def words(told: Chosen) -> Iterator[str]:
-    """Return the words of that command: pictures, then options."""
+    """Yield the words of that command: pictures, then options."""
     styles = [name for name in STYLES if name in told]
     places = [STYLES.index(name) for name in styles]
     yield from (shlex.quote(path_of(told[name])) for name in ("content", *styles))

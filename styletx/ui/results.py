@@ -72,7 +72,7 @@ def disable_resume() -> dict[str, Any]:
 
 
 def download_updates(**paths: Path | str | None) -> dict[str, Any]:
-    """Enable the downloads that exist, disable the others."""
+    """Return the updates that enable the downloads that exist, and disable the others."""
     asleep = {kind: gr.DownloadButton(interactive=False) for kind in EXPORT_FORMATS}
     there = {
         kind: gr.DownloadButton(value=str(path), interactive=True)

@@ -6,12 +6,10 @@ all that looks at a file is the same.
 
 import functools
 import io
-import json
 import os
 import pickle
 import random
 import resource
-import struct
 import sys
 import time
 import zipfile
@@ -144,20 +142,6 @@ def test_a_file_with_wrong_bits_is_refused_or_still_a_vgg(tmp_path, name):
     assert sum(sentence is not None for sentence in told) > len(told) / 6
 
 
-@pytest.mark.parametrize("name", FORMATS)
-def test_a_file_of_which_parts_are_swapped_repeated_or_random_is_refused_or_a_vgg(tmp_path, name):
-    whole, chance = FORMATS[name](state()), random.Random(2)
-    for _ in range(sample_or_all(4, 40)):
-        here, there = sorted(chance.sample(range(len(whole)), 2))
-        for content in (
-            whole[there:] + whole[:there],
-            whole[:there] + whole[here:],
-            whole[:here] + chance.randbytes(min(there - here, 64)) + whole[here + 64 :],
-        ):
-            (tmp_path / name).write_bytes(content)
-            look(tmp_path / name)
-
-
 DTYPES = (torch.uint8, torch.int32, torch.int64, torch.bool, torch.complex64)
 
 
@@ -238,11 +222,6 @@ def test_what_holds_no_tensors_is_refused(refused, content, form):
     refused(form(content))
 
 
-def deep(depth=5000):
-    """A list in a list in a list."""
-    return b"\x80\x02" + b"]" * depth + b"a" * (depth - 1) + b"."
-
-
 def in_old(pickled):
     """A pickle in the place where the old format has the tensors."""
     begin = b"".join(pickle.dumps(part, 2) for part in (MAGIC, PROTOCOL, {"little_endian": True}))
@@ -300,55 +279,6 @@ def test_code_is_never_run(refused, tmp_path, form):
         assert not marker.exists()
 
 
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize(
-    "call",
-    [
-        b"cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R",
-        b"ctorch\nTensor\nJ\xff\xff\xff\x7f\x85R",
-        b"ctorch\nFloatTensor\nJ\xff\xff\xff\x7f\x85R",
-        b"c_codecs\nencode\nX\x01\0\0\0aX\x04\0\0\0zlib\x86R",
-        b"cstyletx.weights\nload\nX\x01\0\0\0a\x85R",
-        b"c" + b"\xff" * 99 + b"\nx\n",
-        b"c" + b"a" * 2**21,
-    ],
-)
-def test_what_a_pickle_may_not_ask_for_is_not_made(refused, form, call):
-    refused(form(b"\x80\x02" + call + b"."))
-
-
-def test_what_it_asks_for_is_named(refused):
-    told = refused(in_old(b"\x80\x02cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R."))
-    assert "it asks for 'builtins.bytearray', which no weights need." in told
-
-
-def twice_as_large(times, ending):
-    """A pair of the same pair of the same pair: little to read, without end to look at."""
-    pairs = b"".join(b"q%ch%c\x86" % (place, place) for place in range(times))
-    return b"\x80\x02}K\x01" + pairs + ending
-
-
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("ending", [b"K\x01s.", b")R.", b"."])
-def test_what_doubles_over_and_over_is_refused_at_once(refused, form, ending):
-    refused(form(twice_as_large(90, ending)))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("form", FORMS)
-def test_deep_nesting_is_refused(refused, form):
-    most = sample_or_all(10**5, 10**6)
-    tuples = b"\x80\x02)" + b"\x85" * (most // 10) + b"."
-    for content in (deep(most // 200), tuples, b"(" * most, b"\x80\x02}"):
-        refused(form(content))
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_a_pickle_that_begins_with_any_letter_is_refused(refused, form):
-    for letter in range(0, 256, sample_or_all(16, 1)):
-        refused(form(b"\x80\x02" + bytes([letter]) + b"\xff" * 12 + b"\n."))
-
-
 ABSENT = {
     "sparse": lambda: torch.eye(2).to_sparse(),
     "rows": lambda: torch.eye(2).to_sparse_csr(),
@@ -361,8 +291,7 @@ ABSENT = {
 @pytest.mark.parametrize("form", [new, old])
 @pytest.mark.parametrize("kind", ABSENT)
 def test_tensors_that_are_not_all_there_are_refused(refused, form, kind):
-    told = refused(form(changed("features.0.weight", ABSENT[kind]())))
-    assert "it asks for 'torch." in told
+    refused(form(changed("features.0.weight", ABSENT[kind]())))
 
 
 @pytest.mark.parametrize("form", [new, old])
@@ -371,83 +300,6 @@ def test_parameters_are_as_good_as_tensors_and_one_number_for_all_is_enough(tmp_
         (tmp_path / "good.pth").write_bytes(form(changed("features.0.weight", other)))
         assert look(tmp_path / "good.pth") is None
         assert not load(str(tmp_path / "good.pth")).convolutions[0][0].requires_grad
-
-
-@pytest.mark.parametrize("form", [new, old])
-def test_a_tensor_that_claims_to_be_huge_is_refused(refused, form):
-    refused(form(changed("features.0.weight", torch.ones(1).expand(2**20, 2**20))))
-    for claimed in (2**31 - 1, 2**30, 1000):
-        whole = form(changed("features.0.weight", torch.ones(77)))
-        refused(whole.replace(b"KM", b"J" + struct.pack("<i", claimed)))
-
-
-def header(entries, data=b"", length=None):
-    told = entries if isinstance(entries, bytes) else json.dumps(entries).encode()
-    return struct.pack("<Q", len(told) if length is None else length) + told + data
-
-
-ENTRY = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
-EMPTY = ENTRY | {"shape": [0], "data_offsets": [0, 0]}
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        header(b"", length=2**60), header(b"{}", length=2**64 - 1), header(b"{}", length=2**27),
-        header(b"{}"), header(b"[]"), header(b"null"), header(b"{", b"}"), header(b"\xff\xfe"),
-        header(b"[" * 5000), header(b'{"a":' * 5000), header(b" " * 10**6),
-        header(b'{"a":' + b"[" * 10**6), header({"__metadata__": {"a": "b"}}),
-        header({"features.0.weight": ENTRY | {"shape": [2**60]}}, bytes(8)),
-        header({"features.0.weight": ENTRY | {"shape": [2**32, 2**32, 2**32]}}, bytes(8)),
-        header({"features.0.weight": ENTRY | {"data_offsets": [0, 2**60]}}, bytes(8)),
-        header({"features.0.weight": ENTRY | {"data_offsets": [8, 0]}}, bytes(8)),
-        header({"features.0.weight": ENTRY | {"data_offsets": [-8, 0]}}, bytes(8)),
-        header({"features.0.weight": ENTRY | {"dtype": "X9"}}, bytes(8)),
-        header({"features.0.weight": ENTRY | {"shape": [float("nan")]}}, bytes(8)),
-        header({"features.0.weight": ENTRY | {"shape": "x"}}, bytes(8)),
-        header({"features.0.weight": 5}, bytes(8)), header({"features.0.weight": ENTRY}, b""),
-        header({"features.0.weight": ENTRY, "features.1.weight": ENTRY}, bytes(8)),
-        header(b'{"a":%b,"a":%b}' % ((json.dumps(ENTRY).encode(),) * 2), bytes(8)),
-        header(dict.fromkeys((f"a{number}" for number in range(sample_or_all(999, 9999))), EMPTY)),
-    ],
-)  # fmt: skip
-def test_a_header_that_claims_what_cannot_be_is_refused(refused, content):
-    refused(content, "bad.safetensors")
-
-
-def bomb(method):
-    """A few bytes that would be many."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", method) as archive:
-        archive.writestr("archive/data.pkl", pickle.dumps({}, 2))
-        with archive.open("archive/data/0", "w") as entry:
-            for _ in range(sample_or_all(2, 100)):
-                entry.write(bytes(2**20))
-    return file.getvalue()
-
-
-def overlapping():
-    """An archive of which a thousand entries share the same bytes."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("archive/data.pkl", pickle.dumps({}, 2))
-        archive.writestr("archive/data/0", bytes(2**16))
-        archive.filelist += [archive.filelist[-1]] * 1000
-    return file.getvalue()
-
-
-@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
-def test_an_archive_that_is_packed_is_refused(refused, method):
-    assert "it is packed, which torch.save never does" in refused(bomb(method))
-
-
-def test_an_archive_that_unpacks_to_more_than_it_is_is_refused(refused):
-    assert "it is packed, which torch.save never does" in refused(overlapping())
-
-
-def test_a_program_of_torchscript_is_refused(refused):
-    content = in_new(pickle.dumps({}, 2), "archive/constants.pkl")
-    assert "it holds 'archive/constants.pkl', which no weights need" in refused(content)
 
 
 @pytest.mark.parametrize("content", [b"", b"\0", b"PK\3\4", b"PK\3\4" * 9999, bytes(2**20)])

@@ -1,5 +1,5 @@
 """Picture files that are broken, odd or meant to harm, made from a seed; and, as a program, what
-`styletx.images` makes of each, in a process of its own so that its time and memory can be seen."""
+`styletx.imaging` makes of each, in a process of its own so that its time and memory are seen."""
 
 import functools
 import gzip

@@ -1,4 +1,4 @@
-"""The door: what passes it and what does not, around an application that takes everything."""
+"""The middleware: what passes it and what does not, around an application that takes everything."""
 
 import asyncio
 import json
@@ -82,7 +82,8 @@ def ask(
     at, path="/", parts=(b"",), method="GET", client="1.1.1.1", gradio=None, below="", query=b"",
     **headers,
 ):  # fmt: skip
-    """What the door `at` answers, or that of a page `below` a prefix: status, headers and text."""
+    """Status, headers and text of what the middleware `at` answers, also for a page `below` a
+    prefix."""
     told, left = [], list(parts)
 
     async def receive():

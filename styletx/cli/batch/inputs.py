@@ -32,7 +32,7 @@ class InputFiles:
     painted: list[Path] = field(default_factory=list)  # in the folder that is painted into
 
     def skipped(self) -> Iterator[str]:
-        """Return sentences about the skipped files."""
+        """Yield sentences about the skipped files."""
         if self.others:
             yield f"Skipped, as no pictures by their names: {listed(self.others)}."
         if self.painted:

@@ -11,7 +11,7 @@ from styletx.core.engine import stylize
 from styletx.core.objective import StyleStatisticsCache
 from styletx.errors import StyletxError
 
-# What a page is told: an event, an error of either kind; a lost worker, that there is none, the end
+# Kinds of messages: an event, an error of either kind, a lost worker, no cluster, the end
 EVENT, ERROR, BUG, LOST, GONE, END = "event", "error", "bug", "lost", "gone", "end"
 
 

@@ -25,7 +25,7 @@ START_TIMEOUT_S = (
     120  # seconds in which a run must have begun: a new worker imports and loads first
 )
 SETTLED_S = 15  # … of these, after which it is no longer waited for where another one is free
-CLOSE_S = 1e-6  # of a place, by which fractions that add up to one may miss it
+PLACE_TOLERANCE = 1e-6  # of a place, by which fractions that add up to one may miss it
 
 
 class NoCapacity(Exception):
@@ -59,7 +59,7 @@ class WorkerPool:
     def places_of(self, resources: Mapping[str, float]) -> int:
         return int(
             min(
-                resources.get(kind, 0) / much + CLOSE_S
+                resources.get(kind, 0) / much + PLACE_TOLERANCE
                 for kind, much in (("CPU", self.cpus), ("GPU", self.gpus))
                 if much
             )
@@ -195,7 +195,7 @@ def connect() -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Print the address to connect to, or the error, as a line of JSON; then serve until the
+    """Print the port to connect to, or the error, as a line of JSON; then serve until the
     parent, which has written a key to standard input, closes it."""
     key, over = sys.stdin.buffer.readline().strip(), Event()
     dispatcher = WorkerPool(key, *map(float, arguments))

@@ -137,7 +137,7 @@ class Cluster:
 
 
 def check(kind: str, told: Any) -> None:
-    """Raise the error that a worker's message carries."""
+    """Raise the error that a worker's message carries, if it carries one."""
     if kind == LOST:
         raise WorkerLost(told)
     if kind == GONE:
