@@ -8,6 +8,7 @@ import sys
 import threading
 
 import pytest
+import torch  # noqa: F401  whose import starts a process, which no test of the fast tier may
 from PIL import Image
 
 from tests.helpers import attacks

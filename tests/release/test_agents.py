@@ -22,7 +22,7 @@ def with_agents(tmp_path):
     """What Python finds besides: that package and what it needs in a folder of their own, since it
     wants other versions than the rest."""
     folder = tmp_path / "packages"
-    (extra,) = re.findall(r'^mcp = \["(.+)>=', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    (extra,) = re.findall(r'^mcp = \["(.+)~=', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     wanted = f"{extra}=={gradio.__version__}"
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--target", folder, wanted]
     done = subprocess.run(install, capture_output=True, text=True, timeout=600)
