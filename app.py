@@ -137,10 +137,8 @@ def surprise() -> dict[str, Any]:
 
 def offer_pairs(tiles: dict[str, gr.Button], page: Page) -> None:
     """A click on an example brings it; *Surprise me* any pair."""
-    quick: dict[str, Any] = {
-        "concurrency_limit": None,
-        **HIDDEN_EVENT,
-    }  # in line, else no message is seen
+    # In Gradio's queue, else no message is seen
+    quick: dict[str, Any] = {"concurrency_limit": None, **HIDDEN_EVENT}
     run = page.parts["run"]
     for name, tile in tiles.items():
         work = page.unless_busy(partial(example, name))
@@ -151,7 +149,7 @@ def offer_pairs(tiles: dict[str, gr.Button], page: Page) -> None:
 
 
 def offer_looks(page: Page, painted: gr.Image) -> None:
-    """What is uploaded is looked at at once; of a painted picture, its recipe is followed."""
+    """Check every upload as soon as it is there; restore the recipe of a painted picture."""
     quick: dict[str, Any] = {"concurrency_limit": None, "preprocess": False, **HIDDEN_EVENT}
     for name in ("content", "style"):
         field = page.inputs[name]

@@ -102,7 +102,7 @@ def presets() -> Tiles:
 
 
 def caption(chosen: Mapping[str, Any]) -> str:
-    """What is chosen, in the words of the settings."""
+    """Return the chosen settings as text."""
     words = (
         f"{value}" if name in ("method", "init", "optimizer", "preset") else f"{name} {value}"
         for name, value in chosen.items()
@@ -173,7 +173,7 @@ def going_on() -> Tiles:
 
 
 def painted(photo: str | Image.Image, styles: Sequence[Style], **chosen: Any) -> Image.Image:
-    """What comes of the photo with what is chosen."""
+    """Return the photo as painted with the chosen settings."""
     given = {name: chosen.pop(name) for name in ("keep_mask", "init_image") if name in chosen}
     preset = PRESETS.get(chosen.pop("preset", ""), Settings())
     settings = replace(preset, **{"size": SIZE, **chosen})

@@ -15,7 +15,7 @@ from tests.helpers import attacks
 from tests.helpers.paths import ROOT
 from tests.helpers.programs import needs
 
-# One thread here and in every process that a test starts: several test at a time, and threads that
+# One thread here and in every process that a test starts: two test at a time, and threads that
 # share a core wait for each other in turning loops.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Ray gives its workers the lowest priority but four: beside a busy program they hardly run.
@@ -27,12 +27,6 @@ def is_fast(config):
     return "not slow" in config.option.markexpr
 
 
-def pytest_xdist_auto_num_workers():
-    """As many processes as there are ordinary cores: more would only wait for each other, and a
-    server that waits paints on."""
-    return 2
-
-
 def pytest_ignore_collect(collection_path, config):
     """The fast tier does not even import what is slow as a whole."""
     if is_fast(config) and collection_path.name in ("e2e", "quality", "release"):
@@ -42,7 +36,7 @@ def pytest_ignore_collect(collection_path, config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """What is for a release is slow as well, so that `-m "not slow"` leaves it out."""
+    """Mark release tests slow as well, so that `-m "not slow"` leaves them out."""
     for item in items:
         if item.get_closest_marker("release"):
             item.add_marker("slow")
@@ -124,6 +118,14 @@ def weave() -> Image.Image:
 
 
 @pytest.fixture
+def given(sunset, weave, eye):
+    """Pictures for a run of `stylize`, by the names of its arguments."""
+    from styletx.events import Style
+
+    return {"content": sunset, "styles": [Style(weave)], "weights": eye}
+
+
+@pytest.fixture
 def files(tmp_path, sunset, weave):
     """A folder with photo.png and painting.png."""
     sunset.save(tmp_path / "photo.png")
@@ -178,7 +180,7 @@ def painter(one_painter, tmp_path, monkeypatch):
 
 @pytest.fixture(scope="session")
 def node_modules(tmp_path_factory):
-    """What the tests need from npm."""
+    """Packages that the tests need from npm."""
     needs("npm")
     folder = tmp_path_factory.mktemp("npm")
     shutil.copy(ROOT / "tests" / "package.json", folder)

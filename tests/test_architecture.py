@@ -15,7 +15,7 @@ LONGEST_MODULE, LONGEST_FUNCTION = 400, 40  # lines
 
 @pytest.mark.slow
 def test_imports_point_downwards_and_only_some_know_gradio_torch_and_ray():
-    """What may import what stands in pyproject.toml."""
+    """The contracts stand in pyproject.toml."""
     program = "from importlinter import cli; raise SystemExit(cli.lint_imports(no_cache=True))"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout

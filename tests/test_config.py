@@ -1,4 +1,4 @@
-"""What a server lends to the public is named, has a default, and can be set from outside."""
+"""Every limit of a server is named, has a default, and can be set from outside."""
 
 from dataclasses import fields
 from itertools import product

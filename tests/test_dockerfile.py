@@ -23,7 +23,7 @@ PINS = (ROOT / "constraints.txt").read_text().splitlines()
 
 
 def of(word):
-    """What follows each instruction of that word."""
+    """Return what follows each instruction of that word."""
     return [rest for known, rest in TOLD if known == word]
 
 

@@ -47,7 +47,7 @@ def is_sentence(error):
 
 
 def or_a_sentence(work, *given, **named):
-    """What it returns; None where it is refused in a sentence."""
+    """Return the result; None where it is refused in a sentence."""
     try:
         return work(*given, **named)
     except StyletxError as error:

@@ -1,4 +1,4 @@
-"""What the README says is so."""
+"""The READMEs tell the truth."""
 
 import re
 import shlex

@@ -15,16 +15,18 @@ from styletx.imaging.animation import save_animation
 from styletx.imaging.files import flatten_alpha, read_image, read_metadata, save
 from styletx.recipe import Inputs, to_json
 
-PREVIEW_SIDE_PX, PREVIEW_INTERVAL_S, PREVIEWS_KEPT = 768, 0.5, 3  # pixels, seconds, files
-THUMBNAIL_SIDE_PX = 240  # pixels
+PREVIEW_SIDE_PX = 768
+PREVIEW_INTERVAL_S = 0.5
+PREVIEWS_KEPT = 3  # besides those of the film
+THUMBNAIL_SIDE_PX = 240
 MAX_FRAMES = 48  # previews at most that a film is made of
 BEFORE, THUMBNAIL, GIVEN = "before.jpg", "thumbnail.jpg", "given.json"
-EXPORT_FORMATS = {
+EXPORT_FORMATS = {  # how the file's name ends
     "png": ".png",
     "jpeg": ".jpg",
     "webp": ".webp",
     "film": "-film.webp",
-}  # to take away
+}
 
 
 class JobFiles:

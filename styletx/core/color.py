@@ -84,8 +84,8 @@ def from_oklab(lab: Tensor) -> Tensor:
 def to_grayscale(
     image: Tensor, like: Tensor | None = None, where_like: Tensor | None = None
 ) -> Tensor:
-    """What is left of `image` (1, 3, H, W) without its colours; if `like` is given, with the
-    lightness moved to its mean and standard deviation, or those of its region `where_like`."""
+    """Return `image` (1, 3, H, W) without its colours; with `like`, its lightness moved to the mean
+    and standard deviation of that, or of its region `where_like`."""
     light = to_oklab(image)[:, :1]
     if like is not None:
         wanted = to_oklab(like)[:, :1]

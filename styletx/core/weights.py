@@ -15,6 +15,7 @@ from torch import Tensor
 
 from styletx.errors import WeightsError
 from styletx.layers import DEPTHS
+from styletx.text import shorten
 
 DEFAULT = "embedded"
 WEIGHTS_VARIABLE = "STYLETX_WEIGHTS"  # the environment variable that names another source
@@ -73,14 +74,14 @@ def load(source: str) -> Weights:
         else:
             found = from_torchvision(read_file(Path(source)))
     except Exception as error:
-        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        reason = shorten(str(error), 300).rstrip(".") or type(error).__name__
         advice = (
             "Install the requirements again"
             if source == DEFAULT
             else "Check it, or choose none to use the embedded copy"
         )
         raise WeightsError(
-            f"VGG19's weights could not be read from {source[:200]!r}: {reason[:300]}. {advice}."
+            f"VGG19's weights could not be read from {source[:200]!r}: {reason}. {advice}."
         ) from error
     return replace(found, source=source_label(source))
 

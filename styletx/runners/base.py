@@ -1,10 +1,8 @@
-"""Protocol of a runner, and the packages that each needs."""
+"""Protocol of a runner."""
 
 from typing import Any, Protocol
 
 from styletx.events import Events
-
-PACKAGES = {"ray": ("ray",), "zerogpu": ("spaces",)}  # which are nobody's but theirs
 
 
 class Runner(Protocol):

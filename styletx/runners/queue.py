@@ -24,10 +24,8 @@ Pictures = Callable[[Callable[[], bool]], Mapping[str, Any]]
 ABANDON_AFTER_S = 30  # seconds without anybody there for it after which a run is given up
 YIELD_AFTER_S = 1  # the same for one to which nobody listens, where others want its place
 NO_ROOM = "There is no room for more pictures now; try again in a while."
-POLL_S, POLL_FAST_S = (
-    1,
-    0.05,
-)  # seconds between two looks at how many places there are, and who listens
+POLL_S = 1  # between two looks at how many places there are
+POLL_FAST_S = 0.05  # the same while there is a free one: who listens
 
 
 class JobQueue:
@@ -60,6 +58,8 @@ class JobQueue:
     def submit(self, settings: Settings, pictures: Pictures, visitor: Client = ANONYMOUS) -> Job:
         """Queue a job. `pictures` loads its images when its turn comes, so that queued jobs hold
         none in memory. Raises `Busy`."""
+        if self.is_disk_full():  # before the lock: it may scan all files
+            raise Busy(NO_ROOM)
         run = Job(
             lambda over: self.stylize(**pictures(over), settings=settings),
             settings,
@@ -140,8 +140,6 @@ class JobQueue:
         say when there may be."""
         if self.closing:
             raise Busy("This server is being shut down; please come back in a while.")
-        if self.is_disk_full():
-            raise Busy(NO_ROOM)
         if len(live) >= self.allowance.queue:
             wait = self.wait_after(live)
             told = "" if wait is None else f"; they take about {wait:.0f} s"

@@ -9,11 +9,12 @@ from styletx.errors import SettingsError
 from styletx.runners.ray.runner import Cluster
 from styletx.text import quote
 
-from .base import PACKAGES, Runner
+from .base import Runner
 from .local import Local
 from .zerogpu import ZeroGPU
 
 RUNNER_VARIABLE = "STYLETX_RUNNER"  # the environment variable that names another one
+PACKAGES = {"ray": "ray", "zerogpu": "spaces"}  # that only this runner needs
 ZERO_GPU = ("SPACES_ZERO_GPU", ("1", "true"))  # what a Space with such hardware says
 
 
@@ -33,10 +34,10 @@ def get_runner(environment: Mapping[str, str] = os.environ) -> Runner:
         raise SettingsError(
             f"{RUNNER_VARIABLE} is {quote(name)}, but must be {', '.join(others)} or {last}."
         )
-    for package in PACKAGES.get(name, ()):
-        if find_spec(package) is None:
-            raise SettingsError(
-                f"{RUNNER_VARIABLE} is {name}, which needs a package that is not installed: "
-                f"pip install {package}."
-            )
+    package = PACKAGES.get(name)
+    if package and find_spec(package) is None:
+        raise SettingsError(
+            f"{RUNNER_VARIABLE} is {name}, which needs a package that is not installed: "
+            f"pip install {package}."
+        )
     return runners[name]()

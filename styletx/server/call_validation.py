@@ -12,10 +12,8 @@ from styletx.errors import StyletxError
 
 CALL_PATHS = tuple(f"/gradio_api/{name}" for name in ("queue/join", "call/", "run/", "api/"))
 URL_SCHEMES = ("http://", "https://")
-MAX_URLS, MAX_SESSION_LETTERS = (
-    12,
-    100,
-)  # files of a call that are fetched, and letters of a session's name
+MAX_URLS = 12  # files of a call that are fetched
+MAX_SESSION_LETTERS = 100
 MAX_FILES = 64  # of a call; those of the page are a dozen, and to look for each takes a while
 UNCLEAR = (
     "This call could not be understood. What each endpoint takes is told by 'Use via API' at the "

@@ -29,10 +29,8 @@ MAX_PAGES = (
 MAX_MESSAGE_QUEUES = 2000  # sessions, the latest, whose news are kept while nobody listens
 NOTHING: dict[str, Any] = {}
 MAX_LAYERS, LAYER_FORMATS = 8, ("PNG", "WEBP", "JPEG")  # layers, and what they may be
-MAX_DRAWINGS, MAX_DRAWING_BYTES = (
-    200,
-    100 * MEGA,
-)  # photos that are being painted over, and bytes of all that is
+MAX_DRAWINGS = 200  # photos that are being painted over
+MAX_DRAWING_BYTES = 100 * MEGA  # of all these drawings
 EDITOR_SIDE_PX = 1024  # pixels on the longest side of the photo that is painted over
 BRUSH_GONE = "What you painted over the photo is no longer here; please paint it over again."
 

@@ -32,24 +32,17 @@ from .storage import DiskBudget
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
-BURST_S, HOUR_S = 50, 3600  # seconds' worth of requests at once; what uploads are counted by
-BODY_TIMEOUT_S, FLOOD_DELAY_S = (
-    30,
-    1,
-)  # seconds to wait for more of a body, and before an answer to a flood
+BURST_S = 50  # seconds' worth of requests at once
+HOUR_S = 3600  # by which uploads are counted
+BODY_TIMEOUT_S = 30  # for the next part of a body
+FLOOD_DELAY_S = 1  # before an answer to a flood
 MAX_QUERY_LETTERS = 2048  # letters after the question mark; Gradio keeps some of them for good
-PART_HEADER, MAX_PARTS = (
-    b"content-disposition",
-    16,
-)  # what begins a part of a body, each of them an open file
-JSON_PUNCTUATION, MAX_JSON_SIGNS = (
-    (b"{", b"[", b","),
-    20_000,
-)  # of JSON, which is read while all else waits
-TOO_LARGE, MAX_DRAINED_BYTES = (
-    413,
-    64 * MEGA,
-)  # the status, and bytes that are read in vain for its sake
+PART_HEADER = b"content-disposition"  # begins each part of a multipart body
+MAX_PARTS = 16  # each of them an open file
+JSON_PUNCTUATION = (b"{", b"[", b",")
+MAX_JSON_SIGNS = 20_000  # of that punctuation: JSON is parsed while all else waits
+TOO_LARGE = 413  # HTTP status
+MAX_DRAINED_BYTES = 64 * MEGA  # read in vain, so that the client hears that status
 FRAME_ANCESTORS = "'self' https://huggingface.co https://*.huggingface.co https://*.hf.space"
 SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",

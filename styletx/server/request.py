@@ -19,7 +19,7 @@ OPEN = {"/", "/login", "/login/", "/logout", "/theme.css", "/favicon.ico", "/rob
 OPEN |= {"/manifest.json", "/pwa_icon", "/gradio_api/startup-events", "/gradio_api/login_check"}
 OPEN_BELOW = ("/assets/", "/static/", "/svelte/")  # files of Gradio's own that ask for a password
 FILE = "/gradio_api/file"
-CLOSED = (
+CLOSED = (  # of Gradio, for others than us
     "proxy=",
     "stream",
     "deep_link",
@@ -30,7 +30,7 @@ CLOSED = (
     "profiling",
     "undo",
     "runs",
-)  # of Gradio, for others than us
+)
 FETCHED = (f"{FILE}=http:", f"{FILE}=https:", f"{FILE}/")  # from the web, for anybody, as if ours
 CLOSED_BELOW = (*(f"/gradio_api/{name}" for name in CLOSED), *FETCHED)
 ICON, ICONS = "/pwa_icon/", ("192", "512")  # which Gradio draws as large as it is asked for

@@ -17,19 +17,13 @@ from gradio.utils import get_upload_folder
 from styletx.config import MEGA
 from styletx.errors import StyletxError
 
-KEEP_S, SWEEP_INTERVAL_S = (
-    3600,
-    60,
-)  # seconds that a picture stays, and between two looks at what is too old
-CACHE_FOLDER, JOBS_FOLDER, LOCK_SUFFIX = (
-    "styletx",
-    "runs",
-    ".lock",
-)  # beside the runs lies what is uploaded
+KEEP_S = 3600  # that a picture stays
+SWEEP_INTERVAL_S = 60  # between two looks at what is too old
+CACHE_FOLDER = "styletx"  # in Gradio's; uploads lie in it as well
+JOBS_FOLDER = "runs"
+LOCK_SUFFIX = ".lock"
 MIN_FREE_BYTES = 100 * MEGA  # bytes of the disk that are not ours to fill
-MIN_FILE_BYTES = (
-    64_000  # bytes that a file counts as: to look after many costs, however small they are
-)
+MIN_FILE_BYTES = 64_000  # that a file counts as: to look after many costs, however small
 SCAN_INTERVAL_S = 2  # seconds for which a look at the room that is taken counts
 
 

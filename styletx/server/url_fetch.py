@@ -16,14 +16,13 @@ from gradio import processing_utils
 
 from styletx import metrics
 from styletx.config import MEGA, ServerLimits
+from styletx.text import shorten
 
 from .storage import DiskBudget
 
-TIMEOUT_S, MAX_REDIRECTS, MAX_NAME_LETTERS = (
-    15,
-    5,
-    60,
-)  # for all of a fetch, redirects in it, and letters of a file's name
+TIMEOUT_S = 15  # for all of a download
+MAX_REDIRECTS = 5
+MAX_NAME_LETTERS = 60  # of a file's name
 IDENTITY = "identity"  # as it is: little that is compressed can be too much to hold
 MAX_DOWNLOADS = 32  # fetches, which hold little; the others wait
 SHOWN_URL_LETTERS = 80  # letters of an address in a sentence
@@ -42,7 +41,7 @@ def patch_url_download(allowance: ServerLimits, disk: DiskBudget) -> None:
             return await asyncio.wait_for(download(url, folder, allowance), TIMEOUT_S)
 
     async def fetch(url: str, cache_dir: str) -> str:
-        shown = f"{url[:SHOWN_URL_LETTERS]}…" if len(url) > SHOWN_URL_LETTERS else url
+        shown = shorten(url, SHOWN_URL_LETTERS)
         try:
             return str(await in_turn(url, Path(cache_dir)))
         except asyncio.TimeoutError:

@@ -1,4 +1,4 @@
-"""What a picture costs in a batch that is interrupted and goes on, beside one command for each:
+"""The cost of a picture in a batch that is interrupted and goes on, beside one command for each:
 `python -m tests.benchmarks.batch [SETTING=VALUE …]`.
 """
 

@@ -1,4 +1,4 @@
-"""What a cluster adds to a run, what a second node adds to a cluster, and what a dead node takes:
+"""The cost of a cluster to a run, the gain of a second node, and the time that a dead node takes:
 `python -m tests.benchmarks.cluster`, which wants `pip install '.[ray]'`.
 
 The nodes are processes of this machine, each with one processor and so one thread.
@@ -141,7 +141,7 @@ def dead_node() -> str:
 
 
 def work_of_the_page() -> str:
-    """What is left for the page to do where others paint."""
+    """Return the work that the page has left where others paint."""
     from tests.helpers.server import Server  # now, since it has torch use one thread
 
     os.environ.pop("RAY_ADDRESS", None)

@@ -55,7 +55,7 @@ def painted(program: Program, pair: str, quick: bool) -> Run:
 
 
 def judged(program: Program, pair: str, timed: Run, eye: FeatureExtractor) -> dict[str, object]:
-    """What one run took and how good its pictures are, as plain values."""
+    """Return the times of one run, and how good its pictures are, as plain values."""
     seen = timed if program.ours else longest(program, pair)
     whole, (begun, *_) = timed.extrapolated(program.steps), timed.points[0]
     judge = Judge(*map(read_image, inputs(pair)), eye)
@@ -123,7 +123,7 @@ def line(name: str, pair: str, rows: Sequence[dict], ours: Sequence[dict]) -> st
 
 
 def notes(results: dict, rows: dict[str, list[dict]]) -> list[str]:
-    """What was measured where, and what was not."""
+    """Return where it was measured, and what was not."""
     said = [f"On {results['machine']}."]
     for name, theirs in rows.items():
         first = theirs[0]

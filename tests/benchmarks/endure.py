@@ -101,7 +101,7 @@ def many_at_once(url: str, picture: dict[str, object]) -> None:
 
 
 def state(server: Server, rest: float) -> dict[str, float]:
-    """What the process of a server holds once nothing is at work."""
+    """Return the resources of a server once nothing is at work."""
     attacks.until_idle(server.url)
     time.sleep(rest)  # connections and threads that have been idle for ten seconds end
     attacks.call(server.url, "stop", {"run_id": "none"})  # … by the next call

@@ -80,7 +80,7 @@ def convolution_flops(counter: FlopCounterMode) -> float:
 
 
 def convolution_seconds(step: Callable[[], object], device: torch.device) -> float:
-    """What of a step the convolutions take, forward and backward."""
+    """Return the seconds of a step that convolutions take, forward and backward."""
     cuda = device.type == "cuda"
     activities = [ProfilerActivity.CUDA if cuda else ProfilerActivity.CPU]
     with profile(activities=activities) as watched:

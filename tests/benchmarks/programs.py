@@ -45,8 +45,8 @@ PROGRAMS = (
 
 @dataclass
 class Run:
-    """What one program did with one pair. `points` are (second, step, picture in `KEPT`); the
-    first is the beginning of the first step."""
+    """One run of a program on a pair. `points` are (second, step, picture in `KEPT`); the first is
+    the beginning of the first step."""
 
     program: str
     pair: str
@@ -62,7 +62,7 @@ class Run:
         return (last - first) / (end - start)
 
     def extrapolated(self, steps: int) -> "Run":
-        """As it would have gone on: every step of a program takes as long as the one before."""
+        """Return the run as it would have gone on: every step takes as long as the one before."""
         more = self.per_step * (steps - self.steps)
         cpu = self.cpu + more * self.cpu / self.wall
         return Run(self.program, self.pair, steps, self.wall + more, cpu, self.peak, self.points)

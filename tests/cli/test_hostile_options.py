@@ -33,7 +33,7 @@ def option(name):
 
 @pytest.fixture
 def told(paint, files, capsys):
-    """What is said to options that are wrong. Whatever they are, no picture comes of it."""
+    """Return the message for options that are wrong. No picture may come of them."""
 
     def call(*options):
         try:

@@ -39,7 +39,7 @@ PAINTED = []
 
 @pytest.fixture
 def painted(sunset, weave, eye):
-    """What is told of a quick run, which is painted once for all who look at it."""
+    """Events of a quick run, painted once for all tests that look at it."""
     if not PAINTED:
         PAINTED.extend(paint(sunset, weave, eye))
     return PAINTED
@@ -508,7 +508,7 @@ def test_the_size_that_is_named_instead_is_painted_in_that_time(sunset, weave, e
 def test_a_run_that_broke_off_is_finished_from_its_last_report(
     sunset, weave, eye, painted, broke_off
 ):
-    """As if nothing had happened, but for what the optimiser remembered."""
+    """Nothing differs but what the optimiser remembered."""
     *progress, whole = painted
     last = pickle.loads(pickle.dumps(progress[broke_off]))
     given = {"weights": eye, "report_every": 0, "resume_from": last}

@@ -60,14 +60,14 @@ def changed(name, tensor):
 
 
 def new(content):
-    """As torch.save writes it."""
+    """Return the bytes that torch.save writes."""
     file = io.BytesIO()
     torch.save(content, file)
     return file.getvalue()
 
 
 def old(content):
-    """As torch.save wrote it once: pickles one after the other."""
+    """Return the bytes that torch.save wrote once: pickles one after the other."""
     file = io.BytesIO()
     torch.save(content, file, _use_new_zipfile_serialization=False)
     return file.getvalue()

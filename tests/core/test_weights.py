@@ -150,7 +150,7 @@ def test_the_keyword_goes_before_the_environment_and_that_before_the_default(mon
 
 
 class Hub(BaseHTTPRequestHandler):
-    """What `hf_hub_download` needs of the Hub: the headers of a file, and the file."""
+    """The part of the Hub that `hf_hub_download` needs: the headers of a file, and the file."""
 
     files: dict = {}
     asked: list = []

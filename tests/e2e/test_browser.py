@@ -1,6 +1,7 @@
 """The page as a person meets it, in a real Chromium."""
 
 import re
+from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
@@ -155,7 +156,7 @@ def repeat_it_from_its_recipe(page, folder):
 
 
 def test_nothing_is_in_the_way_of_anybody_in_the_light_or_in_the_dark(visit, node_modules):
-    """As far as axe-core can tell: at first, with everything unfolded, and with a result."""
+    """axe-core finds nothing at first, with everything unfolded, and with a result."""
     page = visit(**DESKTOP, reduced_motion="reduce")
     page.add_script_tag(path=node_modules / "axe-core" / "axe.min.js")
     judge(page)
@@ -186,19 +187,20 @@ def judge(page, part="html"):
         assert not told, scheme
 
 
+def tab_to(page, name, role="button", back=False):
+    """Tab until something of that role and name has the focus, and can be seen to."""
+    for _ in range(150):
+        page.keyboard.press("Shift+Tab" if back else "Tab")
+        focused = page.evaluate(FOCUSED)
+        if (focused["role"], focused["name"]) == (role, name):
+            assert focused["seen"], f"{name} does not show that it has the focus"
+            return
+    raise AssertionError(f"the keyboard does not reach {name}")
+
+
 def test_everything_can_be_done_with_the_keyboard_alone(visit):
     page = visit(**DESKTOP)
-
-    def go_to(name, role="button", back=False):
-        """Tab until something of that role and name has the focus, and can be seen to."""
-        for _ in range(150):
-            page.keyboard.press("Shift+Tab" if back else "Tab")
-            focused = page.evaluate(FOCUSED)
-            if (focused["role"], focused["name"]) == (role, name):
-                assert focused["seen"], f"{name} does not show that it has the focus"
-                return
-        raise AssertionError(f"the keyboard does not reach {name}")
-
+    go_to = partial(tab_to, page)
     go_to("Cat, Poppies")
     page.keyboard.press("Enter")
     expect(page.locator("#painted img")).to_be_visible()
@@ -465,7 +467,7 @@ def test_the_pictures_of_the_last_hour_are_there_after_a_reload_and_so_is_one_fi
 
 
 def test_a_page_may_be_framed_by_the_hub_and_by_nobody_else(browser, server, tmp_path):
-    """As far as a browser can tell here: what is on another host is not shown the page."""
+    """A browser here can only try the latter: a page of another host is not shown this one."""
     (tmp_path / "frame.html").write_text(f'<iframe src="{server.url}"></iframe>')
     page = browser.new_page()
     with page.expect_console_message(lambda told: "frame-ancestors" in told.text, timeout=60_000):

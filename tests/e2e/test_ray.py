@@ -20,7 +20,7 @@ from PIL import Image
 from styletx.cli.batch import command as batch
 from styletx.core.engine import stylize
 from styletx.errors import StyletxError
-from styletx.events import Result, Style
+from styletx.events import Result
 from styletx.runners import select
 from styletx.runners.local import Local
 from styletx.runners.queue import JobQueue
@@ -79,12 +79,6 @@ def runner(nodes, app):
     Meanwhile the app starts, so that the tests of it need not wait."""
     with running() as runner:
         yield runner
-
-
-@pytest.fixture
-def given(sunset, weave, eye):
-    """What every run is of."""
-    return {"content": sunset, "styles": [Style(weave)], "weights": eye}
 
 
 def test_events_results_and_numbers_are_those_of_stylize(runner, given):

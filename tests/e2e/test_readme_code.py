@@ -26,7 +26,7 @@ def changed(code, *changes):
 
 @pytest.fixture
 def here(server):
-    """What the README calls the server, and what it is called here."""
+    """The server's address in the README, and here."""
     return "http://127.0.0.1:7860/", server.url
 
 

@@ -224,7 +224,7 @@ def made_up(path):
 
 
 def answer(server, **given):
-    """What /stylize says, asked without a client."""
+    """Return the answer of /stylize, asked without a client."""
     call = f"{server.url}gradio_api/call/stylize"
     event = json.load(post(call, {"data": list({**DEFAULTS, **given}.values())}))["event_id"]
     with urllib.request.urlopen(f"{call}/{event}", timeout=120) as stream:

@@ -1,1 +1,1 @@
-"""What several tests use: servers, scripts, stand-ins, attacks. No test is in here."""
+"""Helpers of several tests: servers, scripts, stand-ins, attacks. No test is in here."""

@@ -98,7 +98,7 @@ def is_sentence(answer):
 
 
 def given(url, **more):
-    """What a run needs, uploaded."""
+    """Return the arguments of a run, its pictures uploaded."""
     photo, painting = (ASSETS / name for name in ("photos/cat.jpg", "paintings/poppies.jpg"))
     pair = {"content": upload(url, photo.read_bytes()), "style": upload(url, painting.read_bytes())}
     return {**pair, "size": 64, "steps": 2, **more}
@@ -149,6 +149,7 @@ MALFORMED = [
     b'{"nothing": 1}', b'{"content": 5}', b'{"content": "photo.jpg"}', b'{"content": {"path": 5}}',
     b'{"content": []}', b'{"style": {"url": {}}}', b'{"size": NaN}', b'{"size": 1e999}',
 ]  # fmt: skip
+PICTURES = "content", "style", "style_2", "style_3", "style_4", "mask", "keep_mask", "init_image"
 ENDPOINTS = ("stylize", "export", "recipe", "stop", "nothing", "paint", "keep", "delete", "..")
 
 
@@ -173,7 +174,7 @@ def malformed_calls(url):
 
 
 def files_of_the_server(url):
-    """Whatever a client calls its upload, no file of the server is opened or given away."""
+    """No file of the server is opened or given away, whatever a client calls its upload."""
     cookies = [
         "/etc/passwd",
         "/proc/self/environ",
@@ -242,11 +243,10 @@ def bad_pictures(url, number=100, seed=1, part=1):
 def the_same_large_picture(url):
     """A picture of few bytes and as many pixels as are allowed, in the place of every picture."""
     large = upload(url, hostile_files.black(6300, 6300, 8, 6), "large.png")
-    names = ("content", "style", "style_2", "style_3", "style_4", "mask", "keep_mask", "init_image")
     begun = time.monotonic()
-    answer = call(url, "stylize", {**given_once(url), **dict.fromkeys(names, large)})
+    answer = call(url, "stylize", {**given_once(url), **dict.fromkeys(PICTURES, large)})
     assert is_picture(answer) or is_sentence(answer), answer
-    client = Watcher(url, {**given_once(url), **dict.fromkeys(names, large)}).listen()
+    client = Watcher(url, {**given_once(url), **dict.fromkeys(PICTURES, large)}).listen()
     took = time.monotonic() - begun
     time.sleep(0.3)
     client.leave()
@@ -287,18 +287,8 @@ def many_files_in_a_call(url):
         for body in bodies:
             answer = ask(f"{url}{API}queue/join", body)
             assert answer[0] in (413, 422), answer
-        names = (
-            "content",
-            "style",
-            "style_2",
-            "style_3",
-            "style_4",
-            "mask",
-            "keep_mask",
-            "init_image",
-        )
         for _ in range(8):
-            answer = call(url, "stylize", {**given_once(url), **dict.fromkeys(names, large)})
+            answer = call(url, "stylize", {**given_once(url), **dict.fromkeys(PICTURES, large)})
             assert is_sentence(answer), answer
     assert attention.slowest < SOON, attention.slowest
     return f"refused; meanwhile /healthz answers within {attention.slowest:.1f} s"
@@ -425,12 +415,12 @@ class Watcher:
         return self
 
     def cancel(self):
-        """What `job.cancel()` asks for."""
+        """Do what `job.cancel()` asks for."""
         told = {"session_hash": self.session, "fn_index": self.fn_index, "event_id": self.event}
         assert ask(f"{self.url}{API}cancel", told)[0] == 200
 
     def leave(self):
-        """What the system does for a client that was killed."""
+        """Do what the system does for a client that was killed."""
         if self.stream:
             self.stream.close()
 
@@ -481,7 +471,7 @@ def how_soon_it_stops(url, number=5, size=512):
 
 
 def fifty_at_once(url, number=50, size=128):
-    """As many clients at the same moment: each is served, or refused at once in a sentence."""
+    """Fifty clients at the same moment: each is served, or refused at once in a sentence."""
     wanted, told = given_once(url), []
 
     def visit():

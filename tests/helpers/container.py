@@ -68,7 +68,8 @@ def copied(sources: list[str], target: str, files: list[str]) -> dict[str, str]:
 
 
 def run(command: list[str], **options) -> str:
-    """What a command says that must not fail; the end of that comes with the error if it does."""
+    """Return the output of a command that must not fail; the end of it comes with the error if it
+    does."""
     done = subprocess.run(command, text=True, capture_output=True, **options)
     told = done.stdout[-3000:] + done.stderr[-3000:]
     assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{told}"
@@ -87,8 +88,8 @@ def sources(release: str) -> list[str]:
 
 
 def packages() -> tuple[dict[str, str], set[Path]]:
-    """What pip is told on this machine, as environment variables in which its files lie below
-    `LENT`; and those files."""
+    """Return the settings of pip on this machine, as environment variables in which its files lie
+    below `LENT`; and those files."""
     told = run([sys.executable, "-m", "pip", "config", "list"])
     variables, lent = {}, set()
     for line in sorted(told.splitlines(), key=lambda line: line.startswith(":env:")):
@@ -112,7 +113,7 @@ def lend(path: Path, root: str) -> list[str]:
 
 
 class Container:
-    """What a Dockerfile makes of an empty folder, and how it is started."""
+    """A folder that a Dockerfile is carried out in, and how it is started."""
 
     def __init__(self, project: Path, folder: Path) -> None:
         """Nothing is done before `build`."""
@@ -202,13 +203,13 @@ class Container:
         return self.volumes
 
     def start(self, log: Path, **variables: str) -> subprocess.Popen:
-        """What `docker run --read-only` does: the process is Python's own."""
+        """Start it as `docker run --read-only` does; the process is Python's own."""
         command = self.inside(json.loads(self.told["CMD"]), read_only=True, **variables)
         with log.open("w") as file:
             return subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
 
     def healthy(self, **variables: str) -> bool:
-        """What its own check says."""
+        """Return the answer of its own health check."""
         check = json.loads(self.told["HEALTHCHECK"].split(" CMD ", 1)[1])
         command = self.inside(check, read_only=True, **variables)
         return subprocess.run(command, capture_output=True, timeout=30).returncode == 0

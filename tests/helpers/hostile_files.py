@@ -60,7 +60,7 @@ def png(width, height, depth, color, pixels, extra=b""):
 
 
 def zeros(number):
-    """As many zeros as zlib compresses them, of which no more than a megabyte is ever held."""
+    """Return zeros, compressed by zlib, of which no more than a megabyte is ever held."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     block = packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH)
     rest = zlib.compressobj(9, zlib.DEFLATED, -15)
@@ -152,7 +152,7 @@ def giants():
 
 
 def bombs():
-    """What is small and would be long in reading, or large once it is read."""
+    """Small files that would be long in reading, or large once they are read."""
     jpeg = plain("JPEG")
     exif = exif_bomb()
     parts = [segment(0xE1, b"Exif\0\0" + exif[i : i + 60_000]) for i in range(0, len(exif), 60_000)]
@@ -171,7 +171,7 @@ def bombs():
 
 
 def strangers():
-    """What is no picture of the accepted formats, whatever it is called."""
+    """Files that are no picture of the accepted formats, whatever they are called."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("zeros", bytes(2**22))

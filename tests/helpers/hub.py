@@ -60,13 +60,11 @@ class Repos(dict):
 
 
 class Hub:
-    """What there is, and how the next requests end.
-
-    `refuse` maps a pattern of "METHOD /path" to a status and a text. `stages` are those that a
-    Space goes through, the last for ever, each for one look at it; a number is a status that the
-    look has. `seen` is the commit that they belong to, if not the latest, and `reason` what is said
-    of them. `meanwhile` is called before each commit. While it is `away`, nothing is answered.
-    """
+    """The Hub and how its next requests end. `refuse` maps a pattern of "METHOD /path" to a status
+    and a text. `stages` are those that a Space goes through, the last for ever, each for one look
+    at it; a number is a status that the look has. `seen` is the commit that they belong to, if not
+    the latest, and `reason` what is said of them. `meanwhile` is called before each commit. While
+    it is `away`, nothing is answered."""
 
     def __init__(self):
         self.repos, self.asked, self.refuse = Repos(), [], {}
@@ -118,7 +116,7 @@ class Hub:
 
 @dataclass(frozen=True)
 class Request:
-    """What the Hub is asked. Each answer is a status, headers and a body."""
+    """A request to the Hub. Each answer is a status, headers and a body."""
 
     hub: Hub
     method: str

@@ -44,7 +44,7 @@ def translated(page, told):
 
 
 def by_name(page, told):
-    """What changes on the page, without what is skipped."""
+    """Return the updates of the page, without those that are skipped."""
     names = {part: name for name, part in {**page.inputs, **page.parts}.items()}
     return {names[part]: value for part, value in told.items() if value != gr.skip()}
 

@@ -62,7 +62,7 @@ class Server:
         return Client(self.url, verbose=False, download_files=str(folder), headers=headers)
 
     def close(self) -> int:
-        """What a container does to end it; the exit status."""
+        """End it like a container does; return the exit status."""
         self.process.terminate()
         try:
             return self.process.wait(60)

@@ -16,8 +16,8 @@ told = []  # the steps of all reports of those processes, also of those that nob
 
 
 def lend(work):
-    """As the platform does it: values pickled, and a look after each of them whether anybody still
-    wants the next."""
+    """Stand in for the platform: values are pickled, and after each it is seen whether anybody
+    still wants the next."""
 
     def lent(*given, **more):
         context = get_context("fork")
@@ -38,7 +38,7 @@ def lend(work):
 
 
 def run(work, pickled, there, stop):
-    """What the forked process does."""
+    """Work in the forked process."""
     given, more = pickle.loads(pickled)
     with closing(work(*given, **more)) as events:
         for event in events:

@@ -31,7 +31,8 @@ pytestmark = pytest.mark.skipif(
 
 
 def outcomes(folder, *options, seed=1, number=FILES, chosen=()):
-    """What became of each file, in a process of its own; how that ended is the first promise."""
+    """Return the outcome of each file, in a process of its own; how that ended is the first
+    promise."""
     words = [str(HOSTILE), str(folder), str(seed), str(number), *chosen]
     done = subprocess.run([sys.executable, *options, *words], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-500:] + done.stderr[-3000:]

@@ -1,4 +1,4 @@
-"""What only the real VGG19 can show: that it sees what others see, and that pictures are good."""
+"""The real VGG19: it sees what others see, and pictures are good."""
 
 from functools import cache
 
@@ -235,7 +235,7 @@ def test_a_strength_means_the_same_for_every_pair_and_size(pair, size, strengths
 
 
 def test_every_example_has_the_style_of_its_painting_and_shows_its_photo(eye):
-    """Whatever machine painted it, and whatever machine this is: nothing is painted here."""
+    """Nothing is painted here: it holds whatever machine painted them, and on any machine."""
     for pair in EXAMPLES.values():
         photo, painting = map(read_image, files_of(pair))
         with Image.open(painted_of(pair)) as example:

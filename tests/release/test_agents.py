@@ -19,8 +19,8 @@ pytestmark = pytest.mark.release
 
 @pytest.fixture
 def with_agents(tmp_path):
-    """What Python finds besides: that package and what it needs in a folder of their own, since it
-    wants other versions than the rest."""
+    """Environment with that package and what it needs in a folder of their own, since it wants
+    other versions than the rest."""
     folder = tmp_path / "packages"
     (extra,) = re.findall(r'^mcp = \["(.+)~=', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     wanted = f"{extra}=={gradio.__version__}"

@@ -21,7 +21,7 @@ PINS = (ROOT / "constraints.txt").read_text().splitlines()
 
 @pytest.fixture(scope="module")
 def container():
-    """What the recipe makes; it takes 7 GB of disk until the end."""
+    """The container that the recipe makes; it takes 7 GB of disk until the end."""
     needs("debootstrap", "unshare", "chroot", "git")
     if os.geteuid() != 0:
         pytest.skip("only root can make a container's folder")

@@ -11,7 +11,7 @@ from contextlib import closing
 
 import pytest
 
-from styletx import Settings, Style, StyletxError
+from styletx import Settings, StyletxError
 from styletx.runners.queue import JobQueue
 from styletx.runners.ray.client import ClusterUnavailable
 from styletx.runners.ray.runner import MAX_RESUMES
@@ -43,12 +43,6 @@ def nodes(monkeypatch):
 def runner(nodes):
     with running() as runner:
         yield runner
-
-
-@pytest.fixture
-def given(sunset, weave, eye):
-    """What every run is of."""
-    return {"content": sunset, "styles": [Style(weave)], "weights": eye}
 
 
 def both(runner, given):

@@ -1,6 +1,7 @@
 import logging
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -332,6 +333,18 @@ def test_an_address_has_so_many_runs_and_other_addresses_are_none_the_worse(stri
     with pytest.raises(Busy, match="2 pictures are being painted for your address already"):
         start(strict, script, Client("tablet", "1.1.1.1"))
     start(strict, script, BOB)
+
+
+def test_where_the_disk_is_full_no_run_is_taken_and_nobody_waits_for_the_look(strict):
+    def full():
+        assert strict.lock.acquire(blocking=False), "the line is held up while it is looked"
+        strict.lock.release()
+        return True
+
+    strict.is_disk_full = lambda: ThreadPoolExecutor(1).submit(full).result(60)
+    with pytest.raises(Busy, match="no room for more pictures"):
+        start(strict, Script(result()))
+    assert not strict.runs
 
 
 def test_a_full_line_is_refused_at_once_with_the_wait_and_counts_only_the_living(strict):

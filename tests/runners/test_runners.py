@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from styletx import Progress, Result, Settings, Style, StyletxError, stylize
+from styletx import Progress, Result, Settings, StyletxError, stylize
 from styletx.config import RayOptions
 from styletx.runners import select
 from styletx.runners.local import Local
@@ -26,12 +26,6 @@ from tests.helpers.scripted import progress, result
 
 QUICK = Settings(size=256, steps=6)
 ENDLESS = Settings(size=512, steps=2000)
-
-
-@pytest.fixture
-def given(sunset, weave, eye):
-    """What every run is of."""
-    return {"content": sunset, "styles": [Style(weave)], "weights": eye}
 
 
 def test_events_results_and_numbers_are_those_of_stylize(given):
@@ -123,7 +117,7 @@ def test_parts_of_a_card_add_up(gpus, places):
 
 @pytest.fixture
 def script(monkeypatch):
-    """What each worker in turn is to tell, and after which report it was asked to go on."""
+    """A script of what each worker tells, and after which report it was asked to go on."""
     script = SimpleNamespace(workers=[], asked=[])
 
     def painted(cluster, given):

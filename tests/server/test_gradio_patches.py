@@ -69,7 +69,7 @@ def known(page, monkeypatch):
 
 
 def join(page, session, call=None):
-    """What Gradio does where a call comes in."""
+    """Do what Gradio does where a call comes in."""
     page._queue.pending_messages_per_session[session] = f"news of {session}"
     page._queue.pending_event_ids_session[session] = {call or session}
     page.state_holder[session]

@@ -1,4 +1,4 @@
-"""What keeps the app from starting: each a sentence and an exit status."""
+"""Starts that fail: each with a sentence and an exit status."""
 
 import pytest
 

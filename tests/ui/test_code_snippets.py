@@ -35,7 +35,7 @@ ALL = {
 
 
 def arguments_of(code):
-    """What the call of `client.predict` in Python code is given, files by their names."""
+    """Return the arguments of `client.predict` in Python code, files by their names."""
     (call,) = (
         node
         for node in ast.walk(ast.parse(code))

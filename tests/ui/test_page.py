@@ -97,7 +97,7 @@ def test_an_upload_that_is_gone_is_asked_for_again(painter, files):
 
 @pytest.fixture
 def arrived(painter):
-    """What arrives at the engine."""
+    """The arguments that arrive at the engine."""
     arrived = {}
 
     def recording(**given):

@@ -1,4 +1,4 @@
-"""What a visitor has of the pictures of this visit: beside the photo, to take away, back again."""
+"""Pictures of this visit: beside the photo, to take away, back again."""
 
 import shutil
 from dataclasses import replace

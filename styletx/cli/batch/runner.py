@@ -30,11 +30,11 @@ from .progress import BatchProgress
 
 logger = logging.getLogger(__name__)
 POLL_S = 0.5  # seconds between two looks at whether there are more places, or all is to stop
-FATAL = (
+FATAL = (  # every other picture would meet these as well
     WeightsError,
     Unwritable,
     ClusterUnavailable,
-)  # which every other picture would meet as well
+)
 
 
 class Unreadable(ImageError):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from styletx._version import VERSION
 from styletx.cli.parser import Parser, run_command
 from styletx.errors import StyletxError
+from styletx.text import shorten
 
 from .client import check_name, check_private, hub_session, status_of
 
@@ -233,7 +234,7 @@ def wait(hub: "HfApi", space: str, link: str, commit: str, most: float) -> None:
             return
         log = f"{link}?logs={'build' if 'BUILD' in stage else 'container'}"
         if stage in OVER and settled:
-            why = " ".join(str(runtime.get("errorMessage") or "no reason given").split())[:300]
+            why = shorten(str(runtime.get("errorMessage") or "no reason given"), 300)
             raise StyletxError(f"{space} does not run (its log: {log} ): {stage}, {why}.")
         if passed >= most:
             raise StyletxError(

@@ -17,6 +17,7 @@ from threading import Condition, Event, Thread
 from typing import Any
 
 from styletx.core.weights import WEIGHTS_VARIABLE
+from styletx.text import shorten
 
 from .actor import END, GONE, LOST, Worker
 
@@ -203,7 +204,7 @@ def main(arguments: Sequence[str]) -> None:
         connect()
         listener = Listener(("127.0.0.1", 0))  # `answer` asks for the key, so that nobody waits
     except Exception as error:  # noqa: BLE001
-        print(json.dumps({"error": " ".join(str(error).split())[:300]}), flush=True)  # noqa: T201
+        print(json.dumps({"error": shorten(str(error), 300)}), flush=True)  # noqa: T201
         return
 
     def accept() -> None:
