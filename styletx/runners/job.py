@@ -155,8 +155,8 @@ class Job:
         """Count the outcome and write a line to the log."""
         latest = self.latest
         seconds = latest.seconds if latest else 0.0
-        metrics.increment("runs", outcome=self.outcome)
-        metrics.increment("seconds", seconds)
+        metrics.RUNS.labels(self.outcome).inc()
+        metrics.SECONDS.inc(seconds)
         logger.info(
             "run %s %s: %d pixels, %d of %d steps, %.1f s",
             self.id[:8],  # which is not enough to fetch its picture

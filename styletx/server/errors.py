@@ -28,7 +28,7 @@ def to_refusal(error: Exception, path: str = "") -> Refusal:
     """Return and count the refusal for any error. An unexpected one is logged under a ticket; with
     a `path` of the API it is a call that Gradio cannot parse, and is not logged."""
     refused = error if isinstance(error, Refusal) else in_words(error, path)
-    metrics.increment("refusals", reason=refused.reason)
+    metrics.REFUSALS.labels(refused.reason).inc()
     return refused
 
 

@@ -22,10 +22,10 @@ from .request import (
     event_of,
     is_authorized,
     is_blocked,
+    is_static,
     listening_session,
     path_of,
     queued_addresses,
-    request_cost,
 )
 from .storage import DiskBudget
 
@@ -34,7 +34,6 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 BURST_S = 50  # seconds' worth of requests at once
 HOUR_S = 3600  # by which uploads are counted
-BODY_TIMEOUT_S = 30  # for the next part of a body
 FLOOD_DELAY_S = 1  # before an answer to a flood
 MAX_QUERY_LETTERS = 2048  # letters after the question mark; Gradio keeps some of them for good
 PART_HEADER = b"content-disposition"  # begins each part of a multipart body
@@ -105,7 +104,7 @@ class RequestGuard:
             return
         if self.inside[address] > self.allowance.connections:
             raise Refusal(429, "connections", "Too many requests at a time from your address.")
-        if not self.requests.try_acquire(address, request_cost(path)):
+        if not (is_static(path) or self.requests.try_acquire(address)):
             await asyncio.sleep(FLOOD_DELAY_S)
             raise Refusal(429, "rate", "Too many requests from your address; please wait a bit.")
         self.check_asked(scope, path)
@@ -213,13 +212,10 @@ class Body:
         return replayed
 
     async def receive_more(self) -> Message:
-        """Return the next part. Raises `Refusal` if the body is too large or too slow."""
+        """Return the next part. Raises `Refusal` if the body is too large."""
         if self.complete:  # what comes now is that the other side has gone
             return await self.receive()
-        try:
-            message = await asyncio.wait_for(self.receive(), BODY_TIMEOUT_S)
-        except asyncio.TimeoutError:
-            raise Refusal(408, "slow", "The rest of this request did not come.") from None
+        message = await self.receive()
         part = len(body := message.get("body", b""))
         self.size += part
         self.complete = not message.get("more_body", False)
@@ -248,9 +244,6 @@ class Body:
         """Read and discard the rest, up to a limit."""
         left = MAX_DRAINED_BYTES
         while not self.complete and left > 0:
-            try:
-                message = await asyncio.wait_for(self.receive(), BODY_TIMEOUT_S)
-            except asyncio.TimeoutError:
-                return
+            message = await self.receive()
             left -= len(message.get("body", b"")) + 1
             self.complete = not message.get("more_body", False)

@@ -11,9 +11,7 @@ Message = MutableMapping[str, Any]
 HEALTH = "/healthz"
 CALLED = "/gradio_api/call/"
 UPLOAD = "/gradio_api/upload"
-COSTLY = ("", "/config", "/gradio_api/info", "/gradio_api/openapi.json", f"{UPLOAD}_progress")
 NETWORK = 64  # leading bits of an IPv6 address, which a provider gives to one customer
-MUCH, LITTLE = 10, 0.1  # requests that one of these counts as, and one for a file of the page
 LISTENED = "/gradio_api/queue/data"  # what a page hears; programs hear what they CALLED
 OPEN = {"/", "/login", "/login/", "/logout", "/theme.css", "/favicon.ico", "/robots.txt", HEALTH}
 OPEN |= {"/manifest.json", "/pwa_icon", "/gradio_api/startup-events", "/gradio_api/login_check"}
@@ -47,11 +45,9 @@ def is_blocked(path: str) -> bool:
     return icon or path.startswith(CLOSED_BELOW)
 
 
-def request_cost(path: str) -> float:
-    """Return how many requests this one counts as: a page loads a hundred files, a call is one."""
-    if path.startswith(OPEN_BELOW):
-        return LITTLE
-    return MUCH if path.rstrip("/") in COSTLY else 1
+def is_static(path: str) -> bool:
+    """Return whether this is one of the hundred files of a page, which are Gradio's own."""
+    return path.startswith(OPEN_BELOW)
 
 
 def called(scope: Message) -> bool:
@@ -108,7 +104,7 @@ def is_authorized(scope: Message) -> bool:
     """Return whether no password is set, or this client has given it, or the path is needed to give
     it."""
     gradio, path = scope["app"], path_of(scope)
-    if getattr(gradio, "auth", None) is None or path in OPEN or path.startswith(OPEN_BELOW):
+    if getattr(gradio, "auth", None) is None or path in OPEN or is_static(path):
         return True
     if is_cross_site(scope):
         return False

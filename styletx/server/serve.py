@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import gradio as gr
 from gradio import tunneling
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
@@ -25,15 +26,14 @@ from styletx.runners.queue import JobQueue
 
 from .gradio_patches import (
     MAX_PAGES,
-    patch_error_payload,
     patch_image_editor,
     patch_message_queues,
     patch_session_state,
+    patch_url_download,
 )
 from .middleware import RequestGuard
 from .request import HEALTH
-from .storage import DiskBudget, claim_cache, keep_sweeping, release_cache
-from .url_fetch import patch_url_download
+from .storage import DiskBudget, claim_cache, keep_sweeping
 
 DELIVERY_S = 2  # seconds that pictures are waited for when the server is to end
 FETCH_S = 0.5  # seconds in which who was told of a picture then may fetch it
@@ -47,7 +47,8 @@ def serve(
 
     Raises `StyletxError` if files cannot be written, `OSError` if the port is taken.
     """
-    lock, over = claim_cache(), Event()
+    claim_cache()
+    over = Event()
     for sent in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sent, lambda *_: over.set())
     try:
@@ -76,7 +77,6 @@ def serve(
     finally:
         over.set()
         runner.close()
-        release_cache(lock)
     exit_now()
 
 
@@ -105,7 +105,6 @@ def apply_patches(allowance: ServerLimits, disk: DiskBudget) -> None:
     """Close what Gradio, Uvicorn and Pillow leave open."""
     install_pillow_guards()
     patch_url_download(allowance, disk)
-    patch_error_payload()
     patch_image_editor()
     patch_session_state()
     os.environ.setdefault("FORWARDED_ALLOW_IPS", "")  # whom to believe is for `proxies` to say
@@ -120,11 +119,9 @@ def health_routes(painter: JobQueue, runner: Runner, disk: DiskBudget, over: Eve
 
     async def figures(_: Any) -> PlainTextResponse:
         runs = list(painter.runs.values())
-        now = {
-            "line": sum(not run.over for run in runs),
-            "at_work": sum(run.future.running() for run in runs),
-            "cache_bytes": await asyncio.to_thread(disk.look),
-        }
-        return PlainTextResponse(metrics.as_text(**now))
+        metrics.LINE.set(sum(not run.over for run in runs))
+        metrics.AT_WORK.set(sum(run.future.running() for run in runs))
+        metrics.CACHE_BYTES.set(await asyncio.to_thread(disk.look))
+        return PlainTextResponse(generate_latest(metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
     return [Route(HEALTH, health), Route("/metrics", figures)]

@@ -9,9 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
-from uuid import uuid4
 
-from filelock import FileLock, Timeout
 from gradio.utils import get_upload_folder
 
 from styletx.config import MEGA
@@ -21,7 +19,6 @@ KEEP_S = 3600  # that a picture stays
 SWEEP_INTERVAL_S = 60  # between two looks at what is too old
 CACHE_FOLDER = "styletx"  # in Gradio's; uploads lie in it as well
 JOBS_FOLDER = "runs"
-LOCK_SUFFIX = ".lock"
 MIN_FREE_BYTES = 100 * MEGA  # bytes of the disk that are not ours to fill
 MIN_FILE_BYTES = 64_000  # that a file counts as: to look after many costs, however small
 SCAN_INTERVAL_S = 2  # seconds for which a look at the room that is taken counts
@@ -38,23 +35,14 @@ def folder_of(run_id: str) -> Path:
     return runs() / hashlib.sha256(run_id.encode()).hexdigest()[:32]
 
 
-def claim_cache() -> FileLock:
-    """Claim `<GRADIO_TEMP_DIR>/styletx` for this server and lock it.
-
-    If no other server uses the folder, removes what earlier ones have left, except finished
-    pictures. Raises `StyletxError` if nothing can be written.
-    """
+def claim_cache() -> None:
+    """Make `<GRADIO_TEMP_DIR>/styletx` the folder of all files of a server. Raises `StyletxError`
+    if nothing can be written there."""
     folder = Path(get_upload_folder()) / CACHE_FOLDER
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / f"{uuid4().hex}{LOCK_SUFFIX}")
-        lock.acquire()
-        if not any(
-            is_locked(path)
-            for path in folder.glob(f"*{LOCK_SUFFIX}")
-            if str(path) != lock.lock_file
-        ):
-            clear(folder)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise StyletxError(
             f"Pictures cannot be kept in {folder}: {error.strerror}. Set GRADIO_TEMP_DIR to a "
@@ -62,38 +50,11 @@ def claim_cache() -> FileLock:
         ) from error
     os.environ["GRADIO_TEMP_DIR"] = str(folder)  # which Gradio, too, looks up whenever it wants it
     tempfile.tempdir = str(folder)  # where it leaves what was not sent to its end
-    return lock
-
-
-def release_cache(lock: FileLock) -> None:
-    """Release the lock: the next server may clean the folder."""
-    tempfile.tempdir = None
-    lock.release()
-    Path(lock.lock_file).unlink(missing_ok=True)
-
-
-def is_locked(path: Path) -> bool:
-    """Return whether a living server holds this lock; remove it otherwise."""
-    try:
-        with FileLock(path, timeout=0):
-            path.unlink(missing_ok=True)
-        return False
-    except Timeout:
-        return True
-
-
-def clear(folder: Path) -> None:
-    """Remove uploads, and jobs without a finished picture."""
-    unfinished = [path for path in (folder / JOBS_FOLDER).glob("*") if not any(path.glob("*.png"))]
-    for path in [*uploads(folder), *unfinished]:
-        remove(path)
 
 
 def uploads(folder: Path) -> list[Path]:
-    """Return the folders of uploads: all in Gradio's folder but jobs and locks."""
-    return [
-        path for path in folder.glob("*") if path.name != JOBS_FOLDER and path.suffix != LOCK_SUFFIX
-    ]
+    """Return the folders of uploads: all in Gradio's folder but that of jobs."""
+    return [path for path in folder.glob("*") if path.name != JOBS_FOLDER]
 
 
 def remove(path: Path) -> None:

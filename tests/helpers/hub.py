@@ -61,14 +61,11 @@ class Repos(dict):
 
 class Hub:
     """The Hub and how its next requests end. `refuse` maps a pattern of "METHOD /path" to a status
-    and a text. `stages` are those that a Space goes through, the last for ever, each for one look
-    at it; a number is a status that the look has. `seen` is the commit that they belong to, if not
-    the latest, and `reason` what is said of them. `meanwhile` is called before each commit. While
-    it is `away`, nothing is answered."""
+    and a text. `meanwhile` is called before each commit. While it is `away`, nothing is
+    answered."""
 
     def __init__(self):
         self.repos, self.asked, self.refuse = Repos(), [], {}
-        self.stages, self.seen, self.reason = ["BUILDING", "APP_STARTING", "RUNNING"], None, None
         self.meanwhile, self.away = lambda repo: None, False
 
     url = "http://hub.invalid"  # where no connection is needed
@@ -156,10 +153,9 @@ class Request:
             return self.answer(
                 {"error": "You already created this repo", "url": self.url_of(*key)}, 409
             )
-        repo = self.hub.repos[key] = Repo(private=wish.get("visibility") == "private")
+        self.hub.repos[key] = Repo(private=wish.get("visibility") == "private")
         if wish["type"] == "space":
             assert wish["sdk"] == "gradio"
-            repo.hardware = wish.get("hardware", repo.hardware)
         return self.answer({"url": self.url_of(*key)})
 
     def url_of(self, kind, name):
@@ -213,23 +209,7 @@ class Request:
 
     def harden(self, name):
         self.hub.space(name).hardware = json.loads(self.body)["flavor"]
-        return self.runtime(name)
-
-    def runtime(self, name):
-        repo, stages = self.hub.space(name), self.hub.stages
-        stage = stages.pop(0) if len(stages) > 1 else stages[0]
-        if isinstance(stage, int):
-            return self.answer({"error": "busy"}, stage)
-        told = {"hardware": {"current": None, "requested": repo.hardware}, "stage": stage}
-        told["sha"] = self.hub.seen or repo.head
-        if self.hub.reason:
-            told["errorMessage"] = self.hub.reason
-        return self.answer(told)
-
-    def refs(self, kind, name):
-        main = {"name": "main", "ref": "refs/heads/main"}
-        main["targetCommit"] = self.hub.repos[kind, name].head
-        return self.answer({"branches": [main], "converts": [], "tags": []})
+        return self.answer({"hardware": {"current": None, "requested": "x"}, "stage": "BUILDING"})
 
     def file(self, kind, name, commit, path):
         content = dict(self.hub.repos[kind, name].commits)[commit].get(path)
@@ -249,8 +229,6 @@ ROUTES = {
     f"POST {REPO}/commit/main": Request.commit,
     f"POST {SPACE}/(secrets|variables)": Request.keep,
     f"POST {SPACE}/hardware": Request.harden,
-    f"GET {SPACE}/runtime": Request.runtime,
-    f"GET {REPO}/refs": Request.refs,
     r"(?:HEAD|GET) /(space|dataset)s/([\w-]+/[\w-]+)/resolve/(\w+)/(.+)": Request.file,
 }
 

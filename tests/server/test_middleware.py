@@ -9,10 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-import styletx.server.middleware as door
 from styletx import metrics
 from styletx.config import MEGA, ServerLimits
-from styletx.server import rate_limit
+from styletx.server import middleware, rate_limit
 from styletx.server.middleware import RequestGuard
 from styletx.server.rate_limit import TokenBucket
 from styletx.server.request import HEALTH, UPLOAD
@@ -30,7 +29,7 @@ JOIN = "/gradio_api/queue/join"
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    monkeypatch.setattr(door, "FLOOD_DELAY_S", 0)
+    monkeypatch.setattr(middleware, "FLOOD_DELAY_S", 0)
     return tmp_path
 
 
@@ -154,18 +153,10 @@ def test_too_many_requests_from_one_address_are_refused_and_from_others_not(now)
     assert ask(at, HEALTH)[0] == 200  # who watches over the server is always answered
 
 
-def test_what_costs_gradio_ten_times_as_much_counts_as_ten(now):
-    at = guarded(Taking(), ServerLimits(requests_per_second=1), Counter())
-    for path in ("/config", "/gradio_api/info/", "/"):
-        assert [ask(at, path, client=path)[0] for _ in range(6)] == [200] * 5 + [429]
-
-
-def test_the_hundred_files_of_a_page_count_as_ten_so_that_a_school_can_open_it(now):
+def test_the_hundred_files_of_a_page_do_not_count_so_that_a_school_can_open_it(now):
     at = guarded(Taking(), ServerLimits(requests_per_second=1), Counter())  # 50 at once
-    for _ in range(2):
-        assert ask(at, "/")[0] == 200
-        assert {ask(at, f"/assets/{file}.js")[0] for file in range(100)} == {200}
-    assert [ask(at, "/")[0] for _ in range(2)][-1] == 429
+    assert {ask(at, f"/assets/{file}.js")[0] for file in range(100)} == {200}
+    assert [ask(at, "/")[0] for _ in range(51)] == [200] * 50 + [429]
 
 
 @pytest.mark.parametrize(
@@ -251,24 +242,6 @@ def test_requests_at_a_time_are_bounded_for_each_address_and_forgotten_when_answ
     assert asyncio.run(several(5)) == [429] * 3
     assert not at.inside
     assert ask(at)[0] == 200
-
-
-def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr(door, "BODY_TIMEOUT_S", 0.05)
-    at = guarded(Taking(), ServerLimits(), Counter())
-
-    async def never():
-        await asyncio.Event().wait()  # which never comes
-
-    told = []
-
-    async def send(message):
-        told.append(message)
-
-    scope = {"type": "http", "method": "POST", "path": JOIN, "client": ("1.1.1.1", 1)}
-    scope |= {"app": gradio_with(), "headers": [], "query_string": b""}
-    asyncio.run(at(scope, never, send))
-    assert told[0]["status"] == 408
 
 
 def test_nothing_is_taken_where_there_is_no_room(cache):
@@ -397,15 +370,15 @@ def test_an_answer_that_had_begun_is_ended(caplog):
 
 def test_the_nearest_proxy_is_believed_as_far_as_is_said_and_no_further():
     at = {"client": ("10.0.0.1", 1), "headers": [(b"x-forwarded-for", b"6.6.6.6, 1.2.3.4")]}
-    assert door.address_of(at, 0) == "10.0.0.1"
-    assert door.address_of(at, 1) == "1.2.3.4"
-    assert door.address_of(at, 3) == "10.0.0.1"
-    assert door.address_of({"headers": []}, 1) == ""
+    assert middleware.address_of(at, 0) == "10.0.0.1"
+    assert middleware.address_of(at, 1) == "1.2.3.4"
+    assert middleware.address_of(at, 3) == "10.0.0.1"
+    assert middleware.address_of({"headers": []}, 1) == ""
 
 
 def test_who_has_a_network_of_addresses_is_one_visitor():
     def address(told):
-        return door.address_of({"headers": [], "client": (told, 1)}, 0)
+        return middleware.address_of({"headers": [], "client": (told, 1)}, 0)
 
     assert address("2001:db8::1") == address("2001:db8::ffff:1%eth0") != address("2001:db8:0:1::1")
     assert address("::ffff:1.2.3.4") == address("1.2.3.4") != address("1.2.3.5")
@@ -413,16 +386,14 @@ def test_who_has_a_network_of_addresses_is_one_visitor():
 
 
 def test_refusals_are_counted_by_their_reason():
-    before = metrics.as_text()
+    before = refusals("size")
     at = guarded(Taking(), ServerLimits(max_body=1), Counter())
     post(at, "/x", bytes(2 * MEGA))
-    name = 'styletx_refusals_total{reason="size"}'
-    assert value(metrics.as_text(), name) == value(before, name) + 1
+    assert refusals("size") == before + 1
 
 
-def value(text, name):
-    lines = dict(line.rsplit(" ", 1) for line in text.splitlines())
-    return float(lines.get(name, 0))
+def refusals(reason):
+    return metrics.REGISTRY.get_sample_value("styletx_refusals_total", {"reason": reason}) or 0
 
 
 def call(at, body, **more):

@@ -1,6 +1,7 @@
 """Nothing of a run stays on the server for longer than is said."""
 
 import os
+import tempfile
 import time
 from threading import Event
 from threading import enumerate as threads
@@ -13,13 +14,10 @@ from styletx.config import MEGA
 from styletx.server.storage import (
     CACHE_FOLDER,
     KEEP_S,
-    LOCK_SUFFIX,
     DiskBudget,
     claim_cache,
     folder_of,
-    is_locked,
     keep_sweeping,
-    release_cache,
     sweep,
 )
 from tests.helpers.waiting import until
@@ -28,6 +26,7 @@ from tests.helpers.waiting import until
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
     return tmp_path
 
 
@@ -98,63 +97,29 @@ def test_a_cache_that_is_not_there_yet_is_nothing_to_sweep(cache):
     assert list(cache.iterdir()) == []
 
 
-@pytest.fixture
-def ours(cache):
-    """The folder as a server leaves it that was killed: an upload, a run that came to a picture,
-    and one that did not."""
-    lock = claim_cache()
-    (cache / CACHE_FOLDER / "upload").mkdir()
-    (cache / CACHE_FOLDER / "upload" / "photo.png").write_bytes(b"")
-    made(folder_of("unfinished"), 0)
-    (made(folder_of("finished"), 0) / "painted.png").write_bytes(b"")
-    lock.release()
-    os.environ["GRADIO_TEMP_DIR"] = str(cache)
-    return cache / CACHE_FOLDER
-
-
-def left(folder):
-    return {
-        path.name for path in folder.rglob("*") if path.is_file() and path.suffix != LOCK_SUFFIX
-    }
-
-
-def test_what_a_killed_server_left_is_cleared_but_for_finished_pictures(ours):
-    lock = claim_cache()
-    assert left(ours) == {"0-1.jpg", "thumbnail.jpg", "painted.png"}
-    assert (folder_of("finished") / "painted.png").exists()
-    assert not folder_of("unfinished").exists()
-    assert len(list(ours.glob(f"*{LOCK_SUFFIX}"))) == 1
-    release_cache(lock)
-    assert not list(ours.glob(f"*{LOCK_SUFFIX}"))
-
-
-def test_nothing_is_cleared_under_a_server_that_is_still_there(ours, cache, monkeypatch):
-    other = claim_cache()
-    before = left(ours)
-    made(folder_of("at work"), 0)
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(cache))
-    lock = claim_cache()
-    assert folder_of("at work").exists()
-    assert left(ours) >= before
-    assert is_locked(other.lock_file)
-    release_cache(other)
-    release_cache(lock)
-
-
 def test_what_is_not_in_our_folder_is_never_touched(cache):
     other = made(cache / "theirs", 3 * KEEP_S)
-    lock = claim_cache()
+    claim_cache()
     sweep()
     assert other.exists()
-    release_cache(lock)
 
 
-def test_in_our_own_folder_uploads_go_as_well(ours):
-    lock = claim_cache()
+def test_in_our_own_folder_uploads_go_as_well(cache):
+    claim_cache()
+    ours = cache / CACHE_FOLDER
     old, young = (made(ours / name, age) for name, age in (("old", KEEP_S + 5), ("young", 5)))
     sweep()
     assert (old.exists(), young.exists()) == (False, True)
-    release_cache(lock)
+
+
+def test_a_server_clears_nothing_away_that_another_may_still_need(cache, monkeypatch):
+    claim_cache()
+    upload, unfinished = made(cache / CACHE_FOLDER / "upload", 0), made(folder_of("at work"), 0)
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(cache))
+    claim_cache()
+    sweep()
+    assert upload.exists()
+    assert unfinished.exists()
 
 
 def test_where_nothing_can_be_written_the_server_says_so(cache, monkeypatch):

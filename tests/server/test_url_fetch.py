@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import gradio as gr
@@ -11,9 +10,10 @@ import pytest
 from gradio import processing_utils
 
 from styletx.config import MEGA, ServerLimits
-from styletx.server import url_fetch
+from styletx.server import gradio_patches, url_fetch
+from styletx.server.gradio_patches import patch_url_download
 from styletx.server.storage import DiskBudget
-from styletx.server.url_fetch import download, is_public, patch_url_download
+from styletx.server.url_fetch import download, is_public
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ class Web:
     def __init__(self):
         self.asked = []
 
-    async def handle(self, request):
+    async def handle(self, _, request):
         self.asked.append((request.url.host, request.headers["Host"]))
         return await answered(request)
 
@@ -66,8 +66,9 @@ class Web:
 @pytest.fixture
 def web(monkeypatch):
     web = Web()
-    client = partial(httpx.AsyncClient, transport=httpx.MockTransport(web.handle))
-    monkeypatch.setattr(url_fetch.httpx, "AsyncClient", client)
+    monkeypatch.setattr(
+        httpx.AsyncHTTPTransport, "handle_async_request", lambda *asked: web.handle(*asked)
+    )
     monkeypatch.setattr(url_fetch, "is_public", lambda address: address == "127.0.0.1")
     return web
 
@@ -117,9 +118,9 @@ def test_what_is_packed_is_not_unpacked(web, tmp_path):
 def test_where_it_leads_on_is_looked_at_again(web, tmp_path):
     assert fetch(f"{web.url}/to//picture.png", tmp_path).name == "picture.png"
     for elsewhere in ("http://[::1]:8080/x", "http://169.254.169.254/", "file:///etc/passwd"):
-        with pytest.raises(ValueError, match="public web|no address on the web"):
+        with pytest.raises(ValueError, match="public web|address on the web"):
             fetch(f"{web.url}/to/{elsewhere}", tmp_path)
-    with pytest.raises(ValueError, match="leads on more than 5 times"):
+    with pytest.raises(httpx.TooManyRedirects):
         fetch(f"{web.url}/to/", tmp_path)
 
 
@@ -129,7 +130,7 @@ def test_every_address_of_a_host_must_be_public(monkeypatch, tmp_path):
             return [(2, 1, 6, "", (ip, 80)) for ip in ("1.1.1.1", "127.0.0.1")]
 
     monkeypatch.setattr(url_fetch.asyncio, "get_running_loop", lambda: Loop())
-    coroutine = url_fetch.public_address("http://example.com/x.png")
+    coroutine = url_fetch.public_address(httpx.URL("http://example.com/x.png"))
     with pytest.raises(ValueError, match="does not lie on the public web"):
         coroutine.send(None)
 
@@ -144,7 +145,7 @@ def test_every_address_of_a_host_must_be_public(monkeypatch, tmp_path):
 )
 def test_gradio_fetches_so_and_says_what_is_wrong(web, tmp_path, monkeypatch, path, sentence):
     if path == "/slow":
-        monkeypatch.setattr(url_fetch, "TIMEOUT_S", 0.05)
+        monkeypatch.setattr(gradio_patches, "TIMEOUT_S", 0.05)
     monkeypatch.setattr(
         processing_utils,
         "async_ssrf_protected_download",

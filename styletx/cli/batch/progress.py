@@ -2,7 +2,6 @@
 
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock
 from typing import TextIO
 
 from tqdm import tqdm
@@ -19,28 +18,26 @@ class BatchProgress:
 
     def __init__(self, total: int) -> None:
         self.bar = tqdm(total=total, disable=None, smoothing=0, miniters=0, bar_format=FORMAT)
-        self.lock = Lock()
-        self.ended = self.skipped = 0
-        self.parts: dict[Path, float] = {}
-        self.begun = False
+        self.fractions: dict[Path, float] = {}
+        self.skipped = 0
 
     def update(self, picture: Path, event: Event) -> None:
         """Update one picture's progress."""
-        with self.lock:
-            if not self.begun:  # what went before, as for the network, comes only once
-                self.bar.reset()
-            self.begun = True
-            self.parts[picture] = part(event)
-            self.bar.set_postfix_str(display_name(picture.name, 40), refresh=False)
-            self.move()
+        if len(self.fractions) == self.skipped:  # before it, the network is loaded, which comes only once
+            self.bar.unpause()
+        self.bar.set_postfix_str(display_name(picture.name, 40), refresh=False)
+        self.move(picture, fraction(event))
 
     def finish(self, picture: Path, painted: bool) -> None:
         """Finish one picture; skipped ones do not count towards the time estimate."""
-        with self.lock:
-            self.parts.pop(picture, None)
-            self.ended += 1
-            self.skipped += not painted
-            self.move()
+        self.skipped += not painted
+        self.move(picture, 1.0)
+
+    def move(self, picture: Path, done: float) -> None:
+        with self.bar.get_lock():
+            self.bar.initial = self.skipped
+            self.bar.update(done - self.fractions.get(picture, 0.0))
+            self.fractions[picture] = done
 
     def write(self, sentence: str, file: TextIO) -> None:
         """Write a line above the bar, unless the terminal is gone."""
@@ -50,12 +47,8 @@ class BatchProgress:
     def close(self) -> None:
         self.bar.close()
 
-    def move(self) -> None:
-        self.bar.n, self.bar.initial = self.ended + sum(self.parts.values()), self.skipped
-        self.bar.update(0)
 
-
-def part(event: Event) -> float:
+def fraction(event: Event) -> float:
     """Return how much of its time a run has used, from 0 to 1."""
     if isinstance(event, Result):
         return 1.0

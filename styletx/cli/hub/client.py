@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 TIMEOUT_S = 120  # seconds without an answer; by itself the Hub's library would wait for ever
 MAX_REASON_LETTERS = 300  # letters of what the Hub says
 LOG_IN = "set HF_TOKEN to a token that may write there, or run `hf auth login`"
-CONFLICTS = (409, 412)  # somebody else writes at this moment; somebody else has written meanwhile
+NO_ACCESS = (401, 403, 404)  # HTTP statuses: what a token may not see, the Hub says is not there
 
 
 def check_name(name: str, kind: str) -> None:
@@ -61,41 +61,23 @@ def hub_session(name: str, hidden: Iterable[str] = ()) -> Iterator["HfApi"]:
         raise StyletxError(hub_error_message(error, name, hub.endpoint, hidden)) from error
 
 
-def status_of(error: Exception) -> int:
-    """Return the HTTP status of an error of the Hub, 0 if it did not answer."""
-    return int(getattr(getattr(error, "response", None), "status_code", 0))
-
-
 def hub_error_message(
     error: Exception, name: str, endpoint: str, hidden: Iterable[str] = ()
 ) -> str:
     """Return what went wrong and what to do, in a sentence."""
-    from huggingface_hub.errors import LocalTokenNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import LocalTokenNotFoundError
 
+    if isinstance(error, LocalTokenNotFoundError):
+        return f"You are not logged in to the Hub; {LOG_IN}."
     said = getattr(error, "server_message", None) or str(error) or type(error).__name__
     for word in filter(None, hidden):  # before any is cut in two
         said = said.replace(word, "…")
     reason = shorten(said, MAX_REASON_LETTERS).rstrip(".")
-    status = status_of(error)
-    if isinstance(error, LocalTokenNotFoundError):
-        return f"You are not logged in to the Hub; {LOG_IN}."
-    if isinstance(error, RepositoryNotFoundError):
-        status = 404  # what one may not see, the Hub calls 401
-    known = {
-        401: f"The Hub does not accept the token that it was given; {LOG_IN}.",
-        402: f"The Hub wants that to be paid for: {reason}.",
-        403: f"The Hub does not let this token write to {name} ({reason}); {LOG_IN}.",
-        404: f"The Hub knows no {name} that this token may see ({reason}); check both.",
-        **dict.fromkeys(CONFLICTS, f"Somebody else is changing {name} too; try again in a minute."),
-        429: f"The Hub was asked too often; try again in some minutes ({reason}).",
-    }
-    if status in known:
-        return known[status]
-    if status >= 500:
-        return f"The Hub has trouble of its own (status {status}: {reason}); try again later."
-    if status:
-        return f"The Hub refuses that (status {status}): {reason}."
-    return (
-        f"The Hub at {endpoint} does not answer as it should: {reason}. Check the connection, and "
-        "HF_ENDPOINT and HF_HUB_OFFLINE where they are set."
-    )
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status is None:
+        return (
+            f"The Hub at {endpoint} does not answer as it should: {reason}. Check the connection, "
+            "and HF_ENDPOINT and HF_HUB_OFFLINE where they are set."
+        )
+    remedy = LOG_IN if status in NO_ACCESS else "try again later"
+    return f"The Hub refuses that for {name} (status {status}): {reason}; {remedy}."

@@ -4,18 +4,16 @@ import argparse
 import os
 import re
 import sys
-import time
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from styletx._version import VERSION
 from styletx.cli.parser import Parser, run_command
 from styletx.errors import StyletxError
-from styletx.text import shorten
 
-from .client import check_name, check_private, hub_session, status_of
+from .client import check_name, check_private, hub_session
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -32,17 +30,11 @@ OURS = ("styletx/", "assets/")  # what else lies in these on the Space was sent 
 BY_THE_HUB = {".gitattributes", "README.md"}  # what it puts into a new Space
 THUMBNAIL = re.compile(rb"^(thumbnail: \S+/spaces/)[^/\s]+/[^/\s]+/", re.MULTILINE)
 NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-RUNNING = "RUNNING"
-OVER = (  # stages that lead to no other by themselves
-    "BUILD_ERROR", "CONFIG_ERROR", "DELETING", "NO_APP_FILE", "PAUSED", "RUNTIME_ERROR", "STOPPED",
-)  # fmt: skip
-POLL_S = 5  # seconds
-GRACE_S = 60  # seconds in which a stage may still be that of the commit before
-MAX_WAIT_S = 86_400  # seconds
 
 
 def deploy(arguments: list[str]) -> int:
-    """Return 0 when the Space runs, else 1 with a sentence on stderr; argparse exits with 2."""
+    """Return 0 when the app is on the Space, else 1 with a sentence on stderr; argparse exits with
+    2."""
     asked = parser()
     given, more = asked.parse_known_args(arguments)
     if more:  # maybe a secret that nobody should read again
@@ -69,26 +61,11 @@ def parser() -> argparse.ArgumentParser:
             "is NAME alone; once for each",
         )
     parser.add_argument("--dry-run", action="store_true", help="only say what would be sent")
-    parser.add_argument(
-        "--wait",
-        type=seconds,
-        default=1200,
-        metavar="SECONDS",
-        help="how long to wait until it runs (default 1200; 0 not at all)",
-    )
     return parser
 
 
-def seconds(word: str) -> float:
-    number = float(word)
-    if not 0 <= number <= MAX_WAIT_S:
-        raise argparse.ArgumentTypeError(f"must lie between 0 and {MAX_WAIT_S}")
-    return number
-
-
 def deploy_space(given: argparse.Namespace) -> None:
-    """Upload the app, set its variables, wait until it runs, print its link. Raises
-    `StyletxError`."""
+    """Set the variables, upload the app, print its link. Raises `StyletxError`."""
     check_name(given.space, "Space")
     secrets, variables = (
         parse_assignments(given.secret, "secret"),
@@ -104,7 +81,6 @@ def deploy_space(given: argparse.Namespace) -> None:
             given.space,
             repo_type="space",
             space_sdk="gradio",
-            space_hardware=given.hardware,  # of a new one: what costs nothing may not be had
             private=given.private or None,
             exist_ok=True,
         )
@@ -115,11 +91,9 @@ def deploy_space(given: argparse.Namespace) -> None:
             hub.add_space_secret(given.space, name, value)
         for name, value in variables.items():
             hub.add_space_variable(given.space, name, value)
-        commit = send(hub, given.space, sent, paths)
         if given.hardware:
-            request(hub, given.space, given.hardware)
-        if given.wait:
-            wait(hub, given.space, link, commit, given.wait)
+            hub.request_space_hardware(given.space, given.hardware)
+        send(hub, given.space, sent, paths)
     sys.stdout.write(f"{link}\n")
 
 
@@ -188,9 +162,8 @@ def paths_of(there: "SpaceInfo") -> set[str]:
     return paths
 
 
-def send(hub: "HfApi", space: str, sent: Mapping[str, bytes], there: Iterable[str]) -> str:
-    """Commit what is new and delete what is gone, in one commit; return its SHA. `upload_folder`
-    would make several."""
+def send(hub: "HfApi", space: str, sent: Mapping[str, bytes], there: Iterable[str]) -> None:
+    """Commit what is new and delete what is gone, in one commit: a Space is built after each."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
     gone = sorted(path for path in there if path.startswith(OURS) and path not in sent)
@@ -199,46 +172,4 @@ def send(hub: "HfApi", space: str, sent: Mapping[str, bytes], there: Iterable[st
         *(CommitOperationAdd(path, content) for path, content in sent.items()),
     ]
     message = f"styletx {VERSION}"
-    done = hub.create_commit(space, operations, commit_message=message, repo_type="space")
-    return done.oid
-
-
-def request(hub: "HfApi", space: str, hardware: str) -> None:
-    """Request hardware, unless the Space has it: a request restarts it."""
-    if hub.get_space_runtime(space).requested_hardware != hardware:
-        hub.request_space_hardware(space, hardware)  # type: ignore[arg-type]  # any the Hub knows
-
-
-def runtime_of(hub: "HfApi", space: str) -> Mapping[str, Any]:
-    """Return the Space's runtime; a moment without an answer does not end the wait."""
-    try:
-        return hub.get_space_runtime(space).raw
-    except Exception as error:
-        if 400 <= status_of(error) < 500:
-            raise
-        return {"stage": "UNKNOWN"}
-
-
-def wait(hub: "HfApi", space: str, link: str, commit: str, most: float) -> None:
-    """Wait until that commit runs. Raises `StyletxError` if it fails, or not within `most` seconds.
-    Until the Hub has seen the commit, the stage is that of the one before."""
-    begun, told = time.monotonic(), ""
-    while True:
-        runtime = runtime_of(hub, space)
-        stage, passed = str(runtime["stage"]), time.monotonic() - begun
-        settled = runtime.get("sha") == commit or passed > GRACE_S
-        if stage != told:
-            sys.stderr.write(f"{stage}\n")
-            told = stage
-        if stage == RUNNING and settled:
-            return
-        log = f"{link}?logs={'build' if 'BUILD' in stage else 'container'}"
-        if stage in OVER and settled:
-            why = shorten(str(runtime.get("errorMessage") or "no reason given"), 300)
-            raise StyletxError(f"{space} does not run (its log: {log} ): {stage}, {why}.")
-        if passed >= most:
-            raise StyletxError(
-                f"{space} does not run after {most:g} s (its log: {log} ): it is at {stage}, and "
-                "goes on without being waited for."
-            )
-        time.sleep(min(POLL_S, most - passed))
+    hub.create_commit(space, operations, commit_message=message, repo_type="space")

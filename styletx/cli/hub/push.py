@@ -17,7 +17,7 @@ from styletx.errors import StyletxError
 from styletx.imaging.files import open_checked, read_metadata
 from styletx.recipe import MASKS, SHARES, STYLES, fingerprint, parse_note, read_recipe
 
-from .client import CONFLICTS, check_name, check_private, hub_session, status_of
+from .client import check_name, check_private, hub_session
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -54,9 +54,9 @@ def push_pictures(given: argparse.Namespace) -> None:
     with hub_session(given.dataset) as hub:
         private = given.private or None
         hub.create_repo(given.dataset, repo_type="dataset", private=private, exist_ok=True)
-        if given.private:
-            check_private(given.dataset, True, hub.dataset_info(given.dataset).private)
-        number = added(hub, given.dataset, rows)
+        there = hub.dataset_info(given.dataset)
+        check_private(given.dataset, given.private, there.private)
+        number = add(hub, given.dataset, str(there.sha), rows)
         link = f"{hub.endpoint}/datasets/{given.dataset}"
     sys.stdout.write(f"{number} of {len(rows)} new\n{link}\n")
 
@@ -84,24 +84,11 @@ def row_of(path: Path) -> tuple[Path, dict[str, Any]]:
     return path, row
 
 
-def added(hub: "HfApi", dataset: str, rows: Rows) -> int:
-    """Add the new rows and return their number; retry once if another commit came in between."""
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        return add(hub, dataset, rows)
-    except HfHubHTTPError as error:
-        if status_of(error) not in CONFLICTS:
-            raise
-    return add(hub, dataset, rows)
-
-
-def add(hub: "HfApi", dataset: str, rows: Rows) -> int:
-    """Commit the rows that are not there yet on top of the others; return their number."""
+def add(hub: "HfApi", dataset: str, head: str, rows: Rows) -> int:
+    """Commit the rows that are new since commit `head`; return their number. The Hub refuses if
+    another commit came in between."""
     from huggingface_hub import CommitOperationAdd
 
-    branches = hub.list_repo_refs(dataset, repo_type="dataset").branches
-    head = next(branch.target_commit for branch in branches if branch.name == "main")
     before = rows_at(hub, dataset, head)
     known = names_in(before, dataset)
     new = {name: row for name, row in rows.items() if name not in known}
