@@ -10,10 +10,10 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps
 
-from app import ASSETS
 from assets.paint_examples import painting_of, photo_of
 from styletx import PRESETS, Result, Settings, Style, stylize
 from styletx.imaging.files import flatten_alpha, save
+from styletx.ui.examples import ASSETS
 from styletx.ui.theme import preset_picture
 
 SIZE, TILE, CAPTION, GAP, PRESET = 384, (360, 240), 26, 6, (264, 176)  # pixels

@@ -7,10 +7,10 @@ import sys
 
 from PIL import Image, ImageOps
 
-from app import ASSETS, EXAMPLES, files_of, painted_of
 from styletx import Result, Settings, Style, stylize
 from styletx.imaging.files import read_image, save
 from styletx.recipe import input_fingerprints, to_json
+from styletx.ui.examples import ASSETS, EXAMPLES, files_of, painted_of
 
 MORE = [("astronaut", "moulin_de_la_galette"), ("cat", "summertime"), ("temple", "the_harvesters")]
 TILE, INSET, GAP = (480, 320), (132, 100), 8  # pixels

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
-from app import ASSETS
 from styletx.config import PREFIX, RAY_PREFIX, RayOptions, ServerLimits
 from styletx.fields import ChoiceField, NumberField
 from styletx.settings import FIELDS, PRESETS, Settings
+from styletx.ui.examples import ASSETS
 
 ROOT = ASSETS.parent
 

@@ -77,23 +77,23 @@ def read_recipe(path: Path) -> Recipe:
             f"{path.name} holds no recipe. Pictures painted here have one, unless another program "
             "saved them again, as many that send pictures do."
         )
-    told = parse_note(note, path.name)
+    parsed = parse_note(note, path.name)
     version, weights, device = (
-        sanitize(told.get(name)) for name in ("styletx", "weights", "device")
+        sanitize(parsed.get(name)) for name in ("styletx", "weights", "device")
     )
-    unknown = sorted(set(told["settings"]) - set(FIELDS))
+    unknown = sorted(set(parsed["settings"]) - set(FIELDS))
     if unknown:
         raise StyletxError(
             f"{path.name} was painted by styletx {version}, which knows the setting "
             f"{sanitize(unknown[0])}; this is {VERSION}."
         )
     try:
-        settings = Settings(**told["settings"])
+        settings = Settings(**parsed["settings"])
     except SettingsError as error:  # which would quote what somebody wrote there
         raise StyletxError(f"The recipe in {path.name} asks for what cannot be painted.") from error
-    inputs = {name: value for name, value in told["inputs"].items() if is_input(name, value)}
-    step = told.get("step")
-    finished = isinstance(step, int) and step == told.get("steps")
+    inputs = {name: value for name, value in parsed["inputs"].items() if is_input(name, value)}
+    step = parsed.get("step")
+    finished = isinstance(step, int) and step == parsed.get("steps")
     return Recipe(settings, inputs, version, weights, device, finished)
 
 
@@ -115,14 +115,14 @@ def is_input(name: str, value: object) -> bool:
 def parse_note(note: str, name: str) -> dict[str, Any]:
     """Return the parts of a note, whoever wrote it; `settings` and `inputs` are mappings."""
     try:
-        told = json.loads(note) if len(note) <= MAX_NOTE_LETTERS else None
+        parsed = json.loads(note) if len(note) <= MAX_NOTE_LETTERS else None
     except (ValueError, RecursionError):
-        told = None
-    if not isinstance(told, dict) or not all(
-        isinstance(told.get(part), dict) for part in ("settings", "inputs")
+        parsed = None
+    if not isinstance(parsed, dict) or not all(
+        isinstance(parsed.get(part), dict) for part in ("settings", "inputs")
     ):
         raise StyletxError(f"The recipe in {name} is damaged and cannot be read.")
-    return told
+    return parsed
 
 
 def differing_inputs(recipe: Recipe, inputs: Inputs) -> list[str]:

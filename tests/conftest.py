@@ -157,25 +157,25 @@ def paint(files, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def one_painter():
+def one_queue():
     from styletx.config import ServerLimits
     from styletx.runners.queue import JobQueue
 
-    painter = JobQueue(allowance=ServerLimits(max_size=4096, max_work=10**6))
-    yield painter
-    painter.close()
+    queue = JobQueue(limits=ServerLimits(max_size=4096, max_work=10**6))
+    yield queue
+    queue.close()
 
 
 @pytest.fixture
-def painter(one_painter, tmp_path, monkeypatch):
+def queue(one_queue, tmp_path, monkeypatch):
     """Always the same, so that there is one page to build, with a script of its own each time."""
     from tests.helpers.page import scripted
 
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "cache"))
-    one_painter.stylize = scripted
-    yield one_painter
-    for run in list(one_painter.runs.values()):
-        run.stop()
+    one_queue.stylize = scripted
+    yield one_queue
+    for job in list(one_queue.jobs.values()):
+        job.stop()
 
 
 @pytest.fixture(scope="session")

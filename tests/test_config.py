@@ -53,8 +53,8 @@ def test_the_defaults_allow_every_preset_size_and_the_classic_method_its_steps()
 
 
 def test_steps_and_pixels_together_are_bounded_and_the_sentence_says_what_is_possible():
-    allowance = ServerLimits(max_work=10)
+    limits = ServerLimits(max_work=10)
     with pytest.raises(StyletxError, match="100 steps at 1000 pixels .* at most 10 steps"):
-        allowance.check(Settings(size=1000, steps=100), "cpu")
-    allowance.check(Settings(size=1000, steps=10), "cpu")
-    allowance.check(Settings(size=1000, steps=100, seconds=5), "cpu")  # time bounds it already
+        limits.check(Settings(size=1000, steps=100), "cpu")
+    limits.check(Settings(size=1000, steps=10), "cpu")
+    limits.check(Settings(size=1000, steps=100, seconds=5), "cpu")  # time bounds it already

@@ -21,7 +21,7 @@ from .uploads import Upload, upload_path
 
 
 def offer_endpoints(
-    painter: JobQueue, inputs: Mapping[str, gr.components.Component], picture: gr.Image
+    queue: JobQueue, inputs: Mapping[str, gr.components.Component], picture: gr.components.Component
 ) -> None:
     """Add the endpoints to `gr.Blocks`: /stylize, with every setting and picture by name, /stop,
     /export, /recipe. `inputs` are the page's components; missing ones are added hidden."""
@@ -32,16 +32,16 @@ def offer_endpoints(
     inputs = {**inputs, **unseen}
     ordered = [with_description(inputs[name], argument_help(name)) for name in DEFAULTS]
     outputs = [picture, gr.JSON(visible=False, label="report")]
-    register(stylize_of(painter), ordered, outputs, api_name="stylize", **PAINT_EVENT)
+    register(stylize_of(queue), ordered, outputs, api_name="stylize", **PAINT_EVENT)
 
     def stop(run_id: str) -> dict[str, bool]:
         """Keep the picture so far as the result of a run. False if no such run is going on."""
-        return {"stopped": painter.stop(run_id)}
+        return {"stopped": queue.stop(run_id)}
 
     def recipe(painted: Upload) -> dict[str, Any]:
         """The settings in the recipe of a picture that was painted here, as /stylize takes them."""
         with as_gradio_errors():
-            path = upload_path(painted, "picture", painter)
+            path = upload_path(painted, "picture", queue)
             if path is None:
                 raise StyletxError("Please give a painted picture.")
             return asdict(read_recipe(path).settings)
@@ -65,10 +65,10 @@ def register(work: Callable[..., Any], inputs: Any, outputs: Any, **how: Any) ->
     gr.Button(visible=False).click(work, inputs, outputs, **how)
 
 
-def stylize_of(painter: JobQueue) -> Callable[..., Iterator[StreamItem]]:
+def stylize_of(queue: JobQueue) -> Callable[..., Iterator[StreamItem]]:
     """Return the function behind /stylize, with the arguments and defaults of `DEFAULTS`."""
 
-    def endpoint(request: gr.Request, *given: Any) -> Iterator[StreamItem]:
+    def endpoint(request: gr.Request, *arguments: Any) -> Iterator[StreamItem]:
         """Paint `content` in the manner of `style`.
 
         Streams the path of the picture so far and a report; the last picture is a PNG. Up to four
@@ -76,7 +76,7 @@ def stylize_of(painter: JobQueue) -> Callable[..., Iterator[StreamItem]]:
         its default, so a default cannot be chosen beside it. `go_on` is the run_id of a finished
         run, whose picture is gone on with.
         """
-        yield from paint_stream(painter, dict(zip(DEFAULTS, given, strict=True)), request)
+        yield from paint_stream(queue, dict(zip(DEFAULTS, arguments, strict=True)), request)
 
     called = inspect.Parameter.POSITIONAL_OR_KEYWORD
     parameters = [inspect.Parameter(n, called, default=v) for n, v in DEFAULTS.items()]
@@ -104,15 +104,14 @@ def argument_help(name: str) -> str:
     if isinstance(allowed, NumberField):
         return f"{allowed.help}: {allowed.low:g} to {allowed.high:.10g}."
     if isinstance(allowed, ChoiceField):
-        return (
-            f"{allowed.help}: {'; '.join(f'{w}: {told}' for w, told in allowed.choices.items())}."
-        )
+        meanings = "; ".join(f"{word}: {meaning}" for word, meaning in allowed.choices.items())
+        return f"{allowed.help}: {meanings}."
     return f"{allowed.help}."
 
 
 def with_description(component: gr.components.Component, text: str) -> gr.components.Component:
     """Return the component, with the description that the API page is to show for it."""
     plain = component.api_info_as_input
-    told = lambda: {**plain(), "additional_description": text}  # noqa: E731
-    component.api_info_as_input = told  # type: ignore[method-assign]
+    described = lambda: {**plain(), "additional_description": text}  # noqa: E731
+    component.api_info_as_input = described  # type: ignore[method-assign]
     return component

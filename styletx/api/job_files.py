@@ -43,7 +43,7 @@ class JobFiles:
         self.folder, self.name, self.photo, self.inputs = folder, name, photo, inputs
         folder.mkdir(parents=True, exist_ok=True)
         self.private = folder / f"private-{uuid4().hex}"
-        self.given: Mapping[str, Any] = {}  # by the names of the API's arguments
+        self.arguments: Mapping[str, Any] = {}  # by the names of the API's arguments
         self.frames: list[Path] = []  # of the film
         self.latest: list[Path] = []
         self.apart, self.number, self.written = 1, 0, 0.0
@@ -73,7 +73,7 @@ class JobFiles:
     def begin(self, event: Event) -> None:
         """Write the arguments, and the photo now: the upload may expire before a long run ends."""
         self.private.mkdir(parents=True)
-        (self.private / GIVEN).write_text(json.dumps(self.given))
+        (self.private / GIVEN).write_text(json.dumps(self.arguments))
         size = (event.picture if isinstance(event, Result) else event.preview).size
         photo = flatten_alpha(read_image(self.photo, max(size))).resize(size)
         save(photo, self.private / BEFORE, quality=90)

@@ -16,42 +16,42 @@ StreamItem = tuple[str | None, dict[str, Any]]  # the path of the picture so far
 STARTING = "Starting …"
 
 
-def stream_job(painter: JobQueue, run: Job, files: JobFiles) -> Iterator[StreamItem]:
+def stream_job(queue: JobQueue, job: Job, files: JobFiles) -> Iterator[StreamItem]:
     """Yield the path of the newest picture and a report until the job ends; closing this generator
     stops it. A finished picture stays; the files of other jobs are removed."""
     try:
-        for event in run.watch():
-            place = painter.ahead_of(run), painter.estimated_wait(run)
-            yield files.show(event), report(run, event, *place)
+        for event in job.watch():
+            place = queue.ahead_of(job), queue.estimated_wait(job)
+            yield files.show(event), report(job, event, *place)
     finally:
-        run.stop()
+        job.stop()
         try:
-            if isinstance(run.latest, Result) and finished(files.folder) is None:
-                files.show(run.latest)
+            if isinstance(job.latest, Result) and finished(files.folder) is None:
+                files.show(job.latest)
         finally:
             if finished(files.folder) is None:
                 shutil.rmtree(files.folder, ignore_errors=True)
-            run.delivered.set()
+            job.delivered.set()
 
 
 def report(
-    run: Job, event: Event | None, ahead: int = 0, wait: float | None = None
+    job: Job, event: Event | None, ahead: int = 0, wait: float | None = None
 ) -> dict[str, Any]:
     """Return a job in plain values. `ahead` jobs must end before it starts, in about `wait`
     seconds, where that is known."""
-    told = {"level": 0, "levels": 0, "step": 0, "steps": run.settings.steps, "seconds": 0.0}
+    defaults = {"level": 0, "levels": 0, "step": 0, "steps": job.settings.steps, "seconds": 0.0}
     return {
-        "run_id": run.id,
+        "run_id": job.id,
         "ahead": ahead,
         "wait": wait,
-        **{name: getattr(event, name, value) for name, value in told.items()},
+        **{name: getattr(event, name, value) for name, value in defaults.items()},
         "seconds_left": getattr(event, "seconds_left", None),
         "losses": getattr(event, "losses", {}),
-        "done": isinstance(event, Result) or (event is None and run.stopping),
-        "stopped": event.stopped if isinstance(event, Result) else run.stopping,
-        "late": run.timed_out,
+        "done": isinstance(event, Result) or (event is None and job.stopping),
+        "stopped": event.stopped if isinstance(event, Result) else job.stopping,
+        "late": job.timed_out,
         "moved": getattr(event, "moved", 0),
-        "settings": asdict(run.settings),
+        "settings": asdict(job.settings),
     }
 
 

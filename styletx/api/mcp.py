@@ -29,7 +29,7 @@ def can_serve() -> bool:
     return find_spec("mcp") is not None
 
 
-def offer_tool(painter: JobQueue) -> None:
+def offer_tool(queue: JobQueue) -> None:
     """Add the tool `paint` to `gr.Blocks`."""
 
     def paint(  # noqa: PLR0913
@@ -41,19 +41,20 @@ def offer_tool(painter: JobQueue) -> None:
         progress: gr.Progress = gr.Progress(),  # noqa: B008
         request: gr.Request | None = None,
     ) -> tuple[str, str]:
-        told = dict(zip(ASKED, (content, style, preset, size, style_weight), strict=True))
+        chosen = dict(zip(ASKED, (content, style, preset, size, style_weight), strict=True))
         path = ""
-        for shown, report in paint_stream(painter, {**DEFAULTS, **told}, request):
+        for shown, report in paint_stream(queue, {**DEFAULTS, **chosen}, request):
             progress((report["step"], report["steps"]), desc=described(report))
             path = shown or path
         with as_gradio_errors():
             if not path:
                 raise StyletxError(described(report))
             picture = read_image(path)
-            seen = path.removesuffix(".png") + "-small.jpg"
-            save(small(flatten_alpha(picture), SIDE), seen, quality=85)
+            preview_path = path.removesuffix(".png") + "-small.jpg"
+            save(small(flatten_alpha(picture), SIDE), preview_path, quality=85)
         width, height = picture.size
-        return seen, f"{described(report)} In full, {width}x{height}: {address_of(path, request)}"
+        whole = f"In full, {width}x{height}: {address_of(path, request)}"
+        return preview_path, f"{described(report)} {whole}"
 
     lines = (f"    {name}: {argument_help(name)}" for name in ASKED)
     paint.__doc__ = "\n".join([argument("tool"), "", "Args:", *lines])
@@ -64,7 +65,7 @@ def offer_tool(painter: JobQueue) -> None:
         gr.Number(DEFAULTS["size"], label="size", precision=0, visible=False),
         gr.Number(DEFAULTS["style_weight"], label="style_weight", visible=False),
     ]
-    outputs = [gr.Image(visible=False, label="picture"), gr.Textbox(visible=False, label="told")]
+    outputs = [gr.Image(visible=False, label="picture"), gr.Textbox(visible=False, label="report")]
     gr.Button(visible=False).click(
         paint, inputs, outputs, api_name="paint_for_agents", **PAINT_EVENT
     )

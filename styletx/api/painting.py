@@ -23,7 +23,7 @@ from styletx.text import quote
 
 from .job_files import EXPORT_FORMATS, JobFiles, export, finished
 from .job_report import StreamItem, stream_job
-from .schema import DEFAULTS, NEEDED, NO_PHOTO, PICTURES, Given
+from .schema import DEFAULTS, NEEDED, NO_PHOTO, PICTURES, Arguments
 from .uploads import load_images, upload_path
 
 Components = dict[str, gr.components.Component]
@@ -42,15 +42,15 @@ PAINT_EVENT: dict[str, Any] = {  # Gradio is to hand on what it gets: we say wha
 
 
 def paint_stream(
-    painter: JobQueue, given: Given, request: gr.Request | None = None
+    queue: JobQueue, arguments: Arguments, request: gr.Request | None = None
 ) -> Iterator[StreamItem]:
     """Validate the arguments, submit a job and stream it. Page and API share this function."""
     with as_gradio_errors():
-        visitor = visitor_of(request, painter.allowance)
-        settings = settings_from_arguments(given)
-        painter.allowance.check(settings, painter.device)
-        paths = locate_images(given, painter)
-        content, shares = paths["content"], {name: given[name] for name in SHARES}
+        client = client_of(request, queue.limits)
+        settings = settings_from_arguments(arguments)
+        queue.limits.check(settings, queue.device)
+        paths = locate_images(arguments, queue)
+        content, shares = paths["content"], {name: arguments[name] for name in SHARES}
         if content is None:
             raise StyletxError(NO_PHOTO)
         paintings = [
@@ -60,67 +60,67 @@ def paint_stream(
         check_styles(paintings)
         inputs = input_fingerprints(paths, shares)
         more = {name: paths[name] for name in ("keep_mask", "init_image")}
-        run = painter.submit(
-            settings, partial(load_images, content, paintings, more, settings), visitor
+        job = queue.submit(
+            settings, partial(load_images, content, paintings, more, settings), client
         )
         names = [content, *(path for path, _, _ in paintings if path)][:2]
         name = "-".join(
             re.sub(r"[^\w.]+", "_", unquote(path.stem))[:MAX_NAME_LETTERS] for path in names
         )
-        files = JobFiles(folder_of(run.id), name, content, inputs)
-        files.given = given
-        for told in stream_job(painter, run, files):
-            if told[1]["ahead"]:
+        files = JobFiles(folder_of(job.id), name, content, inputs)
+        files.arguments = arguments
+        for item in stream_job(queue, job, files):
+            if item[1]["ahead"]:
                 touch(paths.values())
-            yield told
+            yield item
 
 
-def visitor_of(request: gr.Request | None, allowance: ServerLimits) -> Client:
+def client_of(request: gr.Request | None, limits: ServerLimits) -> Client:
     """Return the client of a request: its session and its address, as the proxies report it."""
     if request is None or request.request is None:
         return ANONYMOUS
-    address = address_of(request.request.scope, allowance.proxies)
+    address = address_of(request.request.scope, limits.proxies)
     return Client(request.session_hash or "", address)
 
 
-def locate_images(given: Given, painter: JobQueue) -> dict[str, Path | None]:
+def locate_images(arguments: Arguments, queue: JobQueue) -> dict[str, Path | None]:
     """Return the path of each picture by its argument's name."""
-    paths = {name: upload_path(given[name], what, painter) for name, what in PICTURES.items()}
-    return {**paths, "init_image": resolve_init_image(given, painter)}
+    paths = {name: upload_path(arguments[name], what, queue) for name, what in PICTURES.items()}
+    return {**paths, "init_image": resolve_init_image(arguments, queue)}
 
 
-def validate(given: Given, painter: JobQueue) -> dict[str, str]:
+def validate(arguments: Arguments, queue: JobQueue) -> dict[str, str]:
     """Return what is wrong with each argument, as sentences by name, before a job is queued."""
     found = {}
     for name, what in PICTURES.items():
         try:
-            if upload_path(given[name], what, painter) is None and name in NEEDED:
+            if upload_path(arguments[name], what, queue) is None and name in NEEDED:
                 found[name] = NEEDED[name]
         except StyletxError as error:
             found[name] = str(error)
     for name, allowed in FIELDS.items():
         try:
-            allowed.check(name, given[name], type(DEFAULTS[name]))
+            allowed.check(name, arguments[name], type(DEFAULTS[name]))
         except SettingsError as error:
             found[name] = str(error)
-    if any(given[style] for style in STYLES[1:]):  # then the first painting is none too few
-        found = {name: told for name, told in found.items() if told != NO_PAINTING}
+    if any(arguments[style] for style in STYLES[1:]):  # then the first painting is none too few
+        found = {name: sentence for name, sentence in found.items() if sentence != NO_PAINTING}
     return found
 
 
-def settings_from_arguments(given: Given) -> Settings:
+def settings_from_arguments(arguments: Arguments) -> Settings:
     """Return the settings; a preset fills in those left at their defaults. Gradio cannot tell an
     omitted argument from one equal to its default."""
-    chosen = {name: given[name] for name in FIELDS}
-    if given["preset"]:
+    chosen = {name: arguments[name] for name in FIELDS}
+    if arguments["preset"]:
         chosen = {name: value for name, value in chosen.items() if value != DEFAULTS[name]}
-    return settings_from(given["preset"], chosen)
+    return settings_from(arguments["preset"], chosen)
 
 
-def resolve_init_image(given: Given, painter: JobQueue) -> Path | None:
+def resolve_init_image(arguments: Arguments, queue: JobQueue) -> Path | None:
     """Return the picture to start from: an upload, the result of an earlier job, or None."""
-    run_id = given["go_on"]
-    picture = upload_path(given["init_image"], PICTURES["init_image"], painter)
+    run_id = arguments["go_on"]
+    picture = upload_path(arguments["init_image"], PICTURES["init_image"], queue)
     if not run_id:
         return picture
     if picture:

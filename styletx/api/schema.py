@@ -8,8 +8,8 @@ from styletx.core.regions import NO_PAINTING
 from styletx.recipe import MASKS, SHARES, STYLES
 from styletx.settings import Settings
 
-Given = Mapping[str, Any]  # what there is by the names of `DEFAULTS`
-DEFAULTS: Given = {
+Arguments = Mapping[str, Any]  # what there is by the names of `DEFAULTS`
+DEFAULTS: Arguments = {
     "content": None,
     "style": None,
     **asdict(Settings()),

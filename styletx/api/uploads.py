@@ -33,19 +33,19 @@ def load_images(
     Raises `Busy` if the job is `over` meanwhile."""
 
     @cache
-    def seen(path: Path | None) -> Any:
+    def load(path: Path | None) -> Any:
         if over():
             raise Busy("This run was stopped before it began.")
         if path is not None and not path.is_file():
             raise StyletxError("A picture of this run is no longer here; please upload it again.")
         return None if path is None else read_image(path, max_useful_side(settings))
 
-    styles = [Style(seen(path), share, seen(mask)) for path, share, mask in paintings if path]
-    besides = {name: seen(path) for name, path in more.items() if path}
-    return {"content": seen(content), "styles": styles, **besides}
+    styles = [Style(load(path), share, load(mask)) for path, share, mask in paintings if path]
+    besides = {name: load(path) for name, path in more.items() if path}
+    return {"content": load(content), "styles": styles, **besides}
 
 
-def upload_path(file: Upload, what: str, painter: JobQueue) -> Path | None:
+def upload_path(file: Upload, what: str, queue: JobQueue) -> Path | None:
     """Return the path of an upload; Gradio admits only files in its cache or in our assets.
 
     Raises `StyletxError` if it is no picture, before a job is queued.
@@ -53,11 +53,11 @@ def upload_path(file: Upload, what: str, painter: JobQueue) -> Path | None:
     if not file:
         return None
     if not file.get("path"):
-        return save_data_url(file.get("url") or "", what, painter)
+        return save_data_url(file.get("url") or "", what, queue)
     path = Path(file["path"])
     if not path.is_file():
         raise StyletxError(f"The {what} is no longer here; please upload it again.")
-    check_upload(path, painter.allowance.max_pixels)
+    check_upload(path, queue.limits.max_pixels)
     return path
 
 
@@ -65,8 +65,8 @@ def check_upload(path: Path, most: float) -> None:
     """Raise `ImageError` if the file is no picture of at most so many million pixels."""
     known = path.stat()
     with LOOKING:
-        if told := upload_problem(path, known.st_mtime_ns, known.st_size, most * MEGA):
-            raise ImageError(told)
+        if problem := upload_problem(path, known.st_mtime_ns, known.st_size, most * MEGA):
+            raise ImageError(problem)
 
 
 @lru_cache(maxsize=1000)
@@ -80,7 +80,7 @@ def upload_problem(path: Path, written: int, size: int, most: float) -> str:
     return ""
 
 
-def save_data_url(url: str, what: str, painter: JobQueue) -> Path | None:
+def save_data_url(url: str, what: str, queue: JobQueue) -> Path | None:
     """Save a data: URL among the uploads and return its path; None for any other URL."""
     if not url.startswith("data:"):
         return None
@@ -91,12 +91,12 @@ def save_data_url(url: str, what: str, painter: JobQueue) -> Path | None:
     folder = Path(get_upload_folder()) / hashlib.sha256(content).hexdigest()
     path = folder / what.replace(" ", "_")
     if not path.is_file():
-        if painter.is_disk_full():
+        if queue.is_disk_full():
             raise Busy(NO_ROOM)
         folder.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     try:
-        check_upload(path, painter.allowance.max_pixels)
+        check_upload(path, queue.limits.max_pixels)
     except ImageError:
         path.unlink(missing_ok=True)
         raise

@@ -44,7 +44,7 @@ def described(name: str, free: str = "") -> dict[str, Any]:
         among = f"{allowed.low:g} to {allowed.high:.10g}, "
     elif isinstance(allowed, ChoiceField):
         words = list(allowed.choices)
-        meanings = (f"{word}: {told}" for word, told in allowed.choices.items())
+        meanings = (f"{word}: {meaning}" for word, meaning in allowed.choices.items())
         more = f"; {', '.join(meanings)}"
     return {
         "type": type(default),

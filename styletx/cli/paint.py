@@ -67,8 +67,8 @@ def paint_picture(given: argparse.Namespace) -> None:
     named_shares = dict(zip(SHARES, shares, strict=False))
     inputs = input_fingerprints(named_inputs(given, init_path), named_shares)
     for name in differing_inputs(recipe, inputs) if recipe else ():
-        told = f"{input_name(name)} is not what {given.recipe.name} was painted with"
-        sys.stderr.write(f"Note: {told}.\n")
+        difference = f"{input_name(name)} is not what {given.recipe.name} was painted with"
+        sys.stderr.write(f"Note: {difference}.\n")
     show_progress(events, given.output, inputs)
 
 

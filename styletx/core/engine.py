@@ -34,7 +34,7 @@ MAX_RESTARTS = 3  # times that a run may fall back to its last good canvas
 class LevelSetup(NamedTuple):
     """Everything a level's optimization needs: images, loss terms and the network."""
 
-    scene: LevelInputs
+    inputs: LevelInputs
     terms: Sequence[Term]
     extractor: FeatureExtractor
 
@@ -105,14 +105,14 @@ def set_up_level(
     style_cache: StyleStatisticsCache | None = None,
 ) -> tuple[Tensor, LevelSetup]:
     """Return the first canvas of a level, from what is `painted` so far, and its setup."""
-    scene = inputs.at_level(level, extractor.device)
+    level_inputs = inputs.at_level(level, extractor.device)
     canvas = (
-        initial_canvas(level, scene, inputs)
+        initial_canvas(level, level_inputs, inputs)
         if painted is None
         else resize_tensor(painted, level.size)
     )
-    terms = build_terms(canvas, level, scene, inputs.settings, extractor, style_cache)
-    return canvas, LevelSetup(scene, terms, extractor)
+    terms = build_terms(canvas, level, level_inputs, inputs.settings, extractor, style_cache)
+    return canvas, LevelSetup(level_inputs, terms, extractor)
 
 
 def check_time_budget(
@@ -198,6 +198,6 @@ def losses_and_gradient(canvas: Tensor, setup: LevelSetup) -> tuple[dict[str, Te
     """Return the losses of the canvas, and the gradient of their total with respect to its
     pixels."""
     painted = canvas.detach().requires_grad_()
-    losses = evaluate(setup.terms, setup.scene.around(painted), setup.extractor)
+    losses = evaluate(setup.terms, setup.inputs.around(painted), setup.extractor)
     (gradient,) = torch.autograd.grad(losses["total"], painted)
     return {name: loss.detach() for name, loss in losses.items()}, gradient

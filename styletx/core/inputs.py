@@ -134,11 +134,11 @@ def prepare_inputs(
         init_image = drop_alpha(normalize(init_image, "The picture to go on with"))
     levels = plan(content.size, settings, longest_side(init_image))
     size = levels[-1].size
-    task = RunInputs(
+    inputs = RunInputs(
         content, build_regions(styles, keep_mask, content, size), init_image, settings, size
     )
-    check_regions(task.regions, task.visible_mask)
-    return levels, task
+    check_regions(inputs.regions, inputs.visible_mask)
+    return levels, inputs
 
 
 def longest_side(init_image: Image.Image | None) -> int:
@@ -146,13 +146,13 @@ def longest_side(init_image: Image.Image | None) -> int:
     return 0 if init_image is None else max(init_image.size)
 
 
-def initial_canvas(level: Level, scene: LevelInputs, task: RunInputs) -> Tensor:
+def initial_canvas(level: Level, level_inputs: LevelInputs, inputs: RunInputs) -> Tensor:
     """Return the first canvas (1, 3, H, W): the picture to start from, the photo, plain noise for
     the method of Gatys et al., or photo or noise in the paintings' colours, in proportion to the
     style weight below 1."""
-    settings, first = task.settings, scene.photo
-    if settings.paints and task.init_image is not None:
-        fitted = ImageOps.fit(task.init_image, level.size, Image.Resampling.LANCZOS)
+    settings, first = inputs.settings, level_inputs.photo
+    if settings.paints and inputs.init_image is not None:
+        fitted = ImageOps.fit(inputs.init_image, level.size, Image.Resampling.LANCZOS)
         init_image = to_tensor(fitted, level.size, first.device)
         return to_grayscale(init_image) if settings.colors == "luminance" else init_image
     if settings.paints and settings.init == "photo":
@@ -161,17 +161,19 @@ def initial_canvas(level: Level, scene: LevelInputs, task: RunInputs) -> Tensor:
         if settings.method == "gatys":
             return noise(first, settings.seed, grain=1)
         first = noise(first, settings.seed, NOISE_GRAIN_PX)
-    return first.lerp(recolor_by_region(first, scene), min(1.0, settings.style_weight)).clamp(0, 1)
+    return first.lerp(
+        recolor_by_region(first, level_inputs), min(1.0, settings.style_weight)
+    ).clamp(0, 1)
 
 
-def recolor_by_region(image: Tensor, scene: LevelInputs) -> Tensor:
+def recolor_by_region(image: Tensor, level_inputs: LevelInputs) -> Tensor:
     """Return `image` (1, 3, H, W) in the colours of each region's paintings. Values may leave [0,
     1]."""
     recolored, claimed = torch.zeros_like(image), torch.zeros_like(image[:, :1])
-    for where, paintings in scene.regions:
+    for where, paintings in level_inputs.regions:
         mixed = torch.zeros_like(image)
-        for seen, share in paintings:
-            mixed += share * recolor(image, seen, where)
+        for painting, share in paintings:
+            mixed += share * recolor(image, painting, where)
         if where is None:
             return mixed
         recolored, claimed = recolored + where * mixed, claimed + where

@@ -41,8 +41,8 @@ def size_that_fits(levels: Sequence[Level], level: Level) -> str:
 def is_out_of_memory(error: Exception) -> bool:
     """Return whether an error means so. On the CPU, and in libraries below torch, it has no type of
     its own."""
-    told = str(error).lower()
+    message = str(error).lower()
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(
-        words in told
+        words in message
         for words in ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc")
     )

@@ -35,9 +35,9 @@ class Level:
     def cost(self) -> float:
         """Return the relative time of one step."""
         width, height = self.size
-        seen = deepest(layer_names(self.style_layers + self.content_layers))
+        layer = deepest(layer_names(self.style_layers + self.content_layers))
         twice = TILING_COST if width * height > MAX_UNTILED_PIXELS else 1
-        return (width * height + LEAST_WORK) * COST_PER_PIXEL[block(seen) - 1] * twice
+        return (width * height + LEAST_WORK) * COST_PER_PIXEL[block(layer) - 1] * twice
 
 
 def plan(shape: tuple[int, int], settings: Settings, init_side: int = 0) -> tuple[Level, ...]:

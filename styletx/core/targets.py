@@ -29,7 +29,7 @@ ALPHA, ROUGH = 1e-3, 1e3  # … in the method of Gatys et al.: α/β, and smooth
 def build_terms(  # noqa: PLR0913
     canvas: Tensor,
     level: Level,
-    scene: LevelInputs,
+    level_inputs: LevelInputs,
     settings: Settings,
     extractor: FeatureExtractor,
     style_cache: StyleStatisticsCache | None = None,
@@ -44,11 +44,11 @@ def build_terms(  # noqa: PLR0913
         alpha *= CONTENT
     layers = layer_names(level.style_layers)
     wanted = {*layer_names(level.content_layers), *(layers if toward < 1 else ())}
-    photo = extractor(scene.photo, wanted)
+    photo = extractor(level_inputs.photo, wanted)
     terms = [content_term(photo, level.content_layers, alpha, compared)]
     if level.refines:
-        terms.append(composition_term(scene.around(canvas), COMPOSITION))
-    for where, paintings in scene.regions:
+        terms.append(composition_term(level_inputs.around(canvas), COMPOSITION))
+    for where, paintings in level_inputs.regions:
         targets = [
             (style_statistics(one, layers, compared, extractor, style_cache), share)
             for one, share in paintings
@@ -62,7 +62,7 @@ def build_terms(  # noqa: PLR0913
         area = 1.0 if where is None else where.mean().item()  # so that each pixel feels the same
         terms.append(style_term(targets, level.style_layers, beta * area, where, compared))
     if settings.smoothness:
-        per_pixel = ROUGH * scene.photo.numel() if settings.method == "gatys" else SMOOTHNESS
+        per_pixel = ROUGH * level_inputs.photo.numel() if settings.method == "gatys" else SMOOTHNESS
         terms.append(smoothness_term(per_pixel * settings.smoothness))
     return terms
 

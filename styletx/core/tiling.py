@@ -60,15 +60,15 @@ class TiledFeatures(Function):
 
     @staticmethod
     def forward(
-        ctx: Any, image: Tensor, look: Forward, layers: Sequence[str]
+        ctx: Any, image: Tensor, forward: Forward, layers: Sequence[str]
     ) -> tuple[Tensor, ...]:
         ctx.save_for_backward(image)
-        ctx.forward, ctx.layers = look, layers
+        ctx.forward, ctx.layers = forward, layers
         height, width = image.shape[2:]
         whole: dict[str, Tensor] = {}
         for band in bands(height, width, layers[-1]):
-            seen = look(image[:, :, band.start : band.stop], layers)
-            for layer, activation in seen.items():
+            activations = forward(image[:, :, band.start : band.stop], layers)
+            for layer, activation in activations.items():
                 side = stride(layer)
                 if layer not in whole:
                     shape = (1, activation.shape[1], height // side, width // side)
@@ -84,8 +84,8 @@ class TiledFeatures(Function):
         for band in bands(height, width, ctx.layers[-1]):
             part = image[:, :, band.start : band.stop].detach().requires_grad_()
             with torch.enable_grad():
-                seen = ctx.forward(part, ctx.layers)
-                own = [band.crop_own(seen[n], stride(n)) for n in ctx.layers]
+                activations = ctx.forward(part, ctx.layers)
+                own = [band.crop_own(activations[n], stride(n)) for n in ctx.layers]
             wanted = [
                 band.crop_full(gradient, stride(n))
                 for n, gradient in zip(ctx.layers, gradients, strict=True)

@@ -87,8 +87,8 @@ class FeatureExtractor(nn.Module):
         if name.startswith("pool"):
             return max_pool2d(activation, 2)
         kernel, bias = self.get_buffer(f"{name}_kernel"), self.get_buffer(f"{name}_bias")
-        seen: Tensor = ConvReLU.apply(activation, kernel, bias)
-        return seen
+        output: Tensor = ConvReLU.apply(activation, kernel, bias)
+        return output
 
 
 class ConvReLU(Function):
@@ -101,15 +101,15 @@ class ConvReLU(Function):
 
     @staticmethod
     def forward(ctx: Any, activation: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
-        seen = conv2d(pad(activation, (1, 1, 1, 1), mode="replicate"), kernel, bias).relu_()
-        ctx.save_for_backward(seen, kernel)
-        return seen
+        output = conv2d(pad(activation, (1, 1, 1, 1), mode="replicate"), kernel, bias).relu_()
+        ctx.save_for_backward(output, kernel)
+        return output
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        seen, kernel = ctx.saved_tensors
-        gradient = conv_transpose2d(torch.ops.aten.threshold_backward(gradient, seen, 0), kernel)
+        output, kernel = ctx.saved_tensors
+        gradient = conv_transpose2d(torch.ops.aten.threshold_backward(gradient, output, 0), kernel)
         for side in (-1, -2):  # the repeated border is the border
             gradient.select(side, 1).add_(gradient.select(side, 0))
             gradient.select(side, -2).add_(gradient.select(side, -1))

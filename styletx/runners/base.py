@@ -8,12 +8,12 @@ from styletx.events import Events
 class Runner(Protocol):
     """A callable with the signature of `stylize`, for several runs at a time."""
 
-    most: int  # places that there can ever be
+    max_slots: int  # places that there can ever be
     device: str  # the kind of it that paints
 
     def __call__(self, *given: Any, **more: Any) -> Events: ...
 
-    def places(self) -> int:
+    def slots(self) -> int:
         """Return how many runs can be painted at once, now."""
 
     def warm_up(self) -> None:

@@ -40,17 +40,17 @@ class Job:
         self,
         events: Callable[[Callable[[], bool]], Events],
         settings: Settings,
-        visitor: Client = ANONYMOUS,
-        has_listener: Callable[[Client], bool] = lambda visitor: True,
+        client: Client = ANONYMOUS,
+        has_listener: Callable[[Client], bool] = lambda client: True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`events` begins the work, unless the job is over by then. `has_listener` says whether a
         client still listens. `clock` tells the time in seconds."""
         self.id = uuid4().hex
-        self.events, self.settings, self.visitor, self.has_listener = (
+        self.events, self.settings, self.client, self.has_listener = (
             events,
             settings,
-            visitor,
+            client,
             has_listener,
         )
         self.clock = clock
@@ -120,13 +120,13 @@ class Job:
         job has none. If the run failed, its error is raised after the last good picture.
         """
         while not self.over:
-            if self.has_listener(self.visitor):
+            if self.has_listener(self.client):
                 self.last_polled = self.clock()
-            seen = self.latest
-            if not isinstance(seen, Result):  # which the end of the run follows
-                yield seen
+            previous = self.latest
+            if not isinstance(previous, Result):  # which the end of the run follows
+                yield previous
             with self.changed:
-                self.changed.wait_for(partial(self.has_more_than, seen), every)
+                self.changed.wait_for(partial(self.has_more_than, previous), every)
         if self.abandoned:
             return
         if self.stopping:
@@ -136,8 +136,8 @@ class Job:
             yield self.result
         self.future.result()
 
-    def has_more_than(self, seen: Event | None) -> bool:
-        return self.over or self.latest is not seen
+    def has_more_than(self, previous: Event | None) -> bool:
+        return self.over or self.latest is not previous
 
     @property
     def outcome(self) -> str:

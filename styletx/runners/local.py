@@ -11,7 +11,7 @@ from styletx.events import Events
 class Local:
     """Runs in this process, on its best device, one at a time."""
 
-    most = 1
+    max_slots = 1
 
     def __init__(self) -> None:
         self.device, self.style_cache = best_device().type, StyleStatisticsCache()
@@ -19,7 +19,7 @@ class Local:
     def __call__(self, *given: Any, **more: Any) -> Events:
         return stylize(*given, **more, style_cache=self.style_cache)
 
-    def places(self) -> int:
+    def slots(self) -> int:
         return 1
 
     def warm_up(self) -> None:

@@ -20,7 +20,7 @@ from .job import ANONYMOUS, Client, Job
 from .local import Local
 
 # "content", "styles", … as `stylize` names them, for who says whether that is over meanwhile
-Pictures = Callable[[Callable[[], bool]], Mapping[str, Any]]
+ImageLoader = Callable[[Callable[[], bool]], Mapping[str, Any]]
 ABANDON_AFTER_S = 30  # seconds without anybody there for it after which a run is given up
 YIELD_AFTER_S = 1  # the same for one to which nobody listens, where others want its place
 NO_ROOM = "There is no room for more pictures now; try again in a while."
@@ -38,7 +38,7 @@ class JobQueue:
     def __init__(
         self,
         runner: Runner | None = None,
-        allowance: ServerLimits = ServerLimits(),
+        limits: ServerLimits = ServerLimits(),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Use `runner`, by default this process, within the limits of `allowance`. `clock` returns
@@ -46,54 +46,56 @@ class JobQueue:
         runner = runner or Local()
         self.stylize: Callable[..., Events] = runner
         self.clock = clock
-        self.places, self.device, self.allowance = runner.places, runner.device, allowance
-        self.threads = ThreadPoolExecutor(runner.most, thread_name_prefix="painter")
-        self.runs: dict[str, Job] = {}  # in order of arrival
+        self.slots, self.device, self.limits = runner.slots, runner.device, limits
+        self.threads = ThreadPoolExecutor(runner.max_slots, thread_name_prefix="painter")
+        self.jobs: dict[str, Job] = {}  # in order of arrival
         self.turn = 0  # of the run that began last
         self.turns: dict[str, int] = {}  # the same for each address, where it still matters
         self.is_disk_full: Callable[[], bool] = lambda: False  # as the server tells
         self.listeners: Counter[str] | None = None  # to what sessions are told, if counted
         self.lock, self.closing = Condition(), False
 
-    def submit(self, settings: Settings, pictures: Pictures, visitor: Client = ANONYMOUS) -> Job:
+    def submit(
+        self, settings: Settings, load_images: ImageLoader, client: Client = ANONYMOUS
+    ) -> Job:
         """Queue a job. `pictures` loads its images when its turn comes, so that queued jobs hold
         none in memory. Raises `Busy`."""
         if self.is_disk_full():  # before the lock: it may scan all files
             raise Busy(NO_ROOM)
-        run = Job(
-            lambda over: self.stylize(**pictures(over), settings=settings),
+        job = Job(
+            lambda over: self.stylize(**load_images(over), settings=settings),
             settings,
-            visitor,
+            client,
             self.has_listener,
             self.clock,
         )
-        run.future.add_done_callback(lambda _: self.forget(run))
+        job.future.add_done_callback(lambda _: self.forget(job))
         with self.lock:
-            self.admit(visitor)
+            self.admit(client)
             last = [
-                self.turns.get(visitor.address, -1),
-                *(one.priority for one in self.jobs_from(visitor)),
+                self.turns.get(client.address, -1),
+                *(one.priority for one in self.jobs_from(client)),
             ]
-            run.priority = max(self.turn, max(last) + 1)
-            self.runs[run.id] = run
+            job.priority = max(self.turn, max(last) + 1)
+            self.jobs[job.id] = job
         with suppress(RuntimeError):  # for a moment after `close`, which stops the run
             self.threads.submit(self.run_next)
-        return run
+        return job
 
     def run_next(self) -> None:
         """Wait for a free slot, then run the next job that has a listener."""
         with self.lock:
-            while (run := self.next_job()) is None and self.waiting():
+            while (job := self.next_job()) is None and self.waiting():
                 self.lock.wait(POLL_S if self.full() else POLL_FAST_S)
-        if run is None:
+        if job is None:
             return
         try:
-            run.context.run(run.execute, self.allowance.max_seconds, self.should_yield)
+            job.context.run(job.execute, self.limits.max_seconds, self.should_yield)
         except BaseException as error:  # noqa: BLE001
-            run.future.set_exception(error)
-            del run  # which the error holds, and which holds the error
+            job.future.set_exception(error)
+            del job  # which the error holds, and which holds the error
         else:
-            run.future.set_result(None)
+            job.future.set_result(None)
 
     def next_job(self) -> Job | None:
         """Start and return the next job that has a listener, if a slot is free."""
@@ -101,110 +103,112 @@ class JobQueue:
 
     def waiting(self) -> list[Job]:
         """Return the queued jobs, the next one first."""
-        return [run for run in self.line() if not (run.future.running() or run.future.done())]
+        return [job for job in self.line() if not (job.future.running() or job.future.done())]
 
     def full(self) -> bool:
         """Return whether all slots are taken."""
-        return sum(run.future.running() for run in self.line()) >= self.places()
+        return sum(job.future.running() for job in self.line()) >= self.slots()
 
-    def try_start(self, run: Job) -> bool:
+    def try_start(self, job: Job) -> bool:
         """Start a job if its client listens; abandon it if its client is gone."""
-        if self.should_yield(run):
-            run.abandon()
-        begun = self.has_listener(run.visitor) and run.future.set_running_or_notify_cancel()
+        if self.should_yield(job):
+            job.abandon()
+        begun = self.has_listener(job.client) and job.future.set_running_or_notify_cancel()
         if begun:
-            self.turn = max(self.turn, run.priority)
-            turns = {**self.turns, run.visitor.address: run.priority}
+            self.turn = max(self.turn, job.priority)
+            turns = {**self.turns, job.client.address: job.priority}
             self.turns = {address: turn for address, turn in turns.items() if turn >= self.turn}
         return begun
 
-    def admit(self, visitor: Client) -> None:
+    def admit(self, client: Client) -> None:
         """Make room for a job of this client: abandoned jobs go and, if the queue is full, the job
         without a listener for longest. Raises `Busy`, and then removes none."""
-        live = [run for run in self.line() if not run.over]
-        staying = [run for run in live if run.idle_seconds <= ABANDON_AFTER_S]
+        live = [job for job in self.line() if not job.over]
+        staying = [job for job in live if job.idle_seconds <= ABANDON_AFTER_S]
         unheard = [
-            run
-            for run in staying
-            if not self.has_listener(run.visitor) and run.idle_seconds > YIELD_AFTER_S
+            job
+            for job in staying
+            if not self.has_listener(job.client) and job.idle_seconds > YIELD_AFTER_S
         ]
-        if len(staying) == self.allowance.queue and unheard:
-            staying.remove(max(unheard, key=lambda run: run.idle_seconds))
-        self.check_admission(visitor, staying)
-        for run in live:
-            if run not in staying:
-                run.abandon()
+        if len(staying) == self.limits.queue and unheard:
+            staying.remove(max(unheard, key=lambda job: job.idle_seconds))
+        self.check_admission(client, staying)
+        for job in live:
+            if job not in staying:
+                job.abandon()
 
-    def check_admission(self, visitor: Client, live: Sequence[Job]) -> None:
+    def check_admission(self, client: Client, live: Sequence[Job]) -> None:
         """Raise `Busy` if the queue or this client has no room for another job beside `live`, and
         say when there may be."""
         if self.closing:
             raise Busy("This server is being shut down; please come back in a while.")
-        if len(live) >= self.allowance.queue:
+        if len(live) >= self.limits.queue:
             wait = self.wait_after(live)
-            told = "" if wait is None else f"; they take about {wait:.0f} s"
-            raise Busy(f"{len(live)} pictures are in line already, the most there may be{told}.")
-        own = [run for run in live if visitor.session and run.visitor.session == visitor.session]
-        if len(own) >= self.allowance.runs_per_visitor:
+            estimate = "" if wait is None else f"; they take about {wait:.0f} s"
+            raise Busy(
+                f"{len(live)} pictures are in line already, the most there may be{estimate}."
+            )
+        own = [job for job in live if client.session and job.client.session == client.session]
+        if len(own) >= self.limits.runs_per_visitor:
             raise Busy("A picture of yours is being painted already: wait for it, or stop it.")
-        near = [run for run in live if run.visitor.address == visitor.address]
-        if visitor.address and len(near) >= self.allowance.runs_per_address:
+        near = [job for job in live if job.client.address == client.address]
+        if client.address and len(near) >= self.limits.runs_per_address:
             raise Busy(
                 f"{len(near)} pictures are being painted for your address already, the most there "
                 "may be: wait for one of them, or stop it."
             )
 
-    def jobs_from(self, visitor: Client) -> list[Job]:
+    def jobs_from(self, client: Client) -> list[Job]:
         """Return the unfinished jobs of the client's address."""
-        runs = list(self.runs.values())
-        return [run for run in runs if run.visitor.address == visitor.address and not run.over]
+        runs = list(self.jobs.values())
+        return [job for job in runs if job.client.address == client.address and not job.over]
 
-    def has_listener(self, visitor: Client) -> bool:
+    def has_listener(self, client: Client) -> bool:
         """Return whether the client listens to its events, as far as that is known."""
-        if self.listeners is None or not visitor.session:
+        if self.listeners is None or not client.session:
             return True
-        return visitor.session in self.listeners
+        return client.session in self.listeners
 
-    def should_yield(self, run: Job) -> bool:
+    def should_yield(self, job: Job) -> bool:
         """Return whether a job should stop: its client is gone, or it has no listener and holds the
         place of one that has."""
-        if run.idle_seconds > ABANDON_AFTER_S:
+        if job.idle_seconds > ABANDON_AFTER_S:
             return True
-        if run.idle_seconds < YIELD_AFTER_S or self.has_listener(run.visitor):
+        if job.idle_seconds < YIELD_AFTER_S or self.has_listener(job.client):
             return False
         waiting = [other for other in self.waiting() if not other.over]
-        return self.full() and any(self.has_listener(other.visitor) for other in waiting)
+        return self.full() and any(self.has_listener(other.client) for other in waiting)
 
-    def forget(self, run: Job) -> None:
+    def forget(self, job: Job) -> None:
         with self.lock:
-            self.runs.pop(run.id, None)
+            self.jobs.pop(job.id, None)
             self.lock.notify_all()
-        run.announce()
-        run.log()
+        job.announce()
+        job.log()
 
     def line(self) -> list[Job]:
         """Return the running jobs, then the queued ones, the next one first."""
-        runs = list(self.runs.values())
+        runs = list(self.jobs.values())
         return sorted(
             runs,
-            key=lambda run: (
-                not run.future.running(),
-                not self.has_listener(run.visitor),
-                run.priority,
+            key=lambda job: (
+                not job.future.running(),
+                not self.has_listener(job.client),
+                job.priority,
             ),
         )
 
-    def ahead_of(self, run: Job) -> int:
+    def ahead_of(self, job: Job) -> int:
         """Return how many jobs must end before this one starts."""
-        return max(0, len(self.before(run)) + 1 - self.places())
+        return max(0, len(self.before(job)) + 1 - self.slots())
 
-    def estimated_wait(self, run: Job) -> float | None:
+    def estimated_wait(self, job: Job) -> float | None:
         """Return about how many seconds until a job starts; None if that is not known yet."""
-        return self.wait_after(self.before(run))
+        return self.wait_after(self.before(job))
 
-    def before(self, run: Job) -> list[Job]:
+    def before(self, job: Job) -> list[Job]:
         line = self.line()
-        return line[: line.index(run)] if run in line else []
+        return line[: line.index(job)] if job in line else []
 
     def wait_after(self, line: Sequence[Job]) -> float | None:
         """Return the estimated seconds until a slot is free for a job after `line`; None if that is
@@ -213,10 +217,10 @@ class JobQueue:
         Running jobs report their remaining time. Queued ones are estimated from their settings, at
         the same speed, each in the slot that is free first.
         """
-        at_work = [run.latest for run in line if run.future.running()]
+        at_work = [job.latest for job in line if job.future.running()]
         known = [one for one in at_work if isinstance(one, Progress)]
         left = sorted(one.seconds_left for one in known if one.seconds_left is not None)
-        if len(left) < max(len(at_work), self.places()):  # or there is a free place
+        if len(left) < max(len(at_work), self.slots()):  # or there is a free place
             return None
         whole = sum(one.seconds for one in known) + sum(left)
         pace = whole / sum(estimated_cost(one.settings) for one in known)
@@ -226,21 +230,21 @@ class JobQueue:
 
     def stop(self, run_id: str) -> bool:
         """Stop a job, queued or running; return False if the id is unknown."""
-        run = self.runs.get(run_id)
-        if run is not None:
-            run.stop()
-        return run is not None
+        job = self.jobs.get(run_id)
+        if job is not None:
+            job.stop()
+        return job is not None
 
     def close(self, patience: float = 0) -> bool:
         """Stop every job and accept no more. Return whether within `patience` seconds all pictures
         were delivered and nothing runs."""
         deadline = self.clock() + patience
         with self.lock:
-            self.closing, runs = True, list(self.runs.values())
+            self.closing, runs = True, list(self.jobs.values())
         self.threads.shutdown(wait=False)
-        for run in runs:
-            run.stop()
-        told = [run.delivered.wait(max(0, deadline - self.clock())) for run in runs]
+        for job in runs:
+            job.stop()
+        delivered = [job.delivered.wait(max(0, deadline - self.clock())) for job in runs]
         with self.lock:
-            ended = self.lock.wait_for(lambda: not self.runs, max(0, deadline - self.clock()))
-        return all(told) and ended
+            ended = self.lock.wait_for(lambda: not self.jobs, max(0, deadline - self.clock()))
+        return all(delivered) and ended

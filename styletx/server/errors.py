@@ -20,8 +20,8 @@ logger = logging.getLogger(__name__)
 class Refusal(Exception):
     """A refused request: HTTP status, reason for the metrics, and a sentence for the client."""
 
-    def __init__(self, status: int, reason: str, told: str) -> None:
-        self.status, self.reason, self.sentence = status, reason, told
+    def __init__(self, status: int, reason: str, sentence: str) -> None:
+        self.status, self.reason, self.sentence = status, reason, sentence
 
 
 def to_refusal(error: Exception, path: str = "") -> Refusal:

@@ -41,7 +41,7 @@ EDITOR_SIDE_PX = 1024  # pixels on the longest side of the photo that is painted
 BRUSH_GONE = "What you painted over the photo is no longer here; please paint it over again."
 
 
-def patch_url_download(allowance: ServerLimits, disk: DiskBudget) -> None:
+def patch_url_download(limits: ServerLimits, disk: DiskBudget) -> None:
     """Replace Gradio 6.31's download, which limits neither size nor time and hides the reason of a
     failure."""
 
@@ -51,7 +51,7 @@ def patch_url_download(allowance: ServerLimits, disk: DiskBudget) -> None:
         async with gate:
             if await asyncio.to_thread(disk.is_full):
                 raise ValueError("there is no room for more pictures now")
-            return await asyncio.wait_for(download(url, folder, allowance), TIMEOUT_S)
+            return await asyncio.wait_for(download(url, folder, limits), TIMEOUT_S)
 
     async def fetch(url: str, cache_dir: str) -> str:
         shown = shorten(url, SHOWN_URL_LETTERS)

@@ -54,14 +54,14 @@ class RequestGuard:
     """ASGI middleware around the app."""
 
     def __init__(
-        self, app: App, allowance: ServerLimits, listeners: Counter[str], disk: DiskBudget
+        self, app: App, limits: ServerLimits, listeners: Counter[str], disk: DiskBudget
     ) -> None:
         """Keep `listeners` up to date: the number of open event streams of each session."""
-        self.app, self.allowance, self.disk = app, allowance, disk
+        self.app, self.limits, self.disk = app, limits, disk
         self.listeners = listeners
-        rate = allowance.requests_per_second
+        rate = limits.requests_per_second
         self.requests = TokenBucket(BURST_S * rate, rate)
-        self.sent = TokenBucket(allowance.uploads_per_hour, allowance.uploads_per_hour / HOUR_S)
+        self.sent = TokenBucket(limits.uploads_per_hour, limits.uploads_per_hour / HOUR_S)
         self.inside: Counter[str] = Counter()  # requests of each address
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -78,7 +78,7 @@ class RequestGuard:
                 message["headers"] = [*message.get("headers", ()), *named]
             await send(message)
 
-        address = address_of(scope, self.allowance.proxies)
+        address = address_of(scope, self.limits.proxies)
         body = Body(self, scope, address, receive)
         self.inside[address] += 1
         try:
@@ -86,13 +86,13 @@ class RequestGuard:
             with self.track_listener(scope), self.reserve_space(scope):
                 await self.app(scope, await body.checked_receive(scope), with_headers)
         except Exception as error:  # noqa: BLE001
-            told = to_refusal(error, path_of(scope))
-            if told.status == TOO_LARGE:  # who is cut off while sending does not hear why
+            refusal = to_refusal(error, path_of(scope))
+            if refusal.status == TOO_LARGE:  # who is cut off while sending does not hear why
                 await body.drain()
             if begun:  # too late for a sentence, but not for an end
                 await send({"type": "http.response.body", "body": b""})
             else:
-                await to_response(told)(scope, receive, with_headers)
+                await to_response(refusal)(scope, receive, with_headers)
         finally:
             self.inside[address] -= 1
             self.inside += Counter()  # keeps what is more than nothing
@@ -102,7 +102,7 @@ class RequestGuard:
         path = path_of(scope)
         if path == HEALTH:
             return
-        if self.inside[address] > self.allowance.connections:
+        if self.inside[address] > self.limits.connections:
             raise Refusal(429, "connections", "Too many requests at a time from your address.")
         if not (is_static(path) or self.requests.try_acquire(address)):
             await asyncio.sleep(FLOOD_DELAY_S)
@@ -119,12 +119,12 @@ class RequestGuard:
 
     def check_line(self, scope: Message, address: str) -> None:
         """Raise `Refusal` for a call if too many are queued, from this client or in all."""
-        line = queued_addresses(scope, self.allowance.proxies)
-        if line.count(address) >= self.allowance.calls_per_address:
+        line = queued_addresses(scope, self.limits.proxies)
+        if line.count(address) >= self.limits.calls_per_address:
             raise Refusal(
                 429, "line", f"{line.count(address)} calls from your address wait already."
             )
-        if len(line) >= self.allowance.calls:
+        if len(line) >= self.limits.calls:
             raise Refusal(503, "line", f"{len(line)} calls wait already; please try again soon.")
 
     def check_asked(self, scope: Message, path: str) -> None:
@@ -171,12 +171,12 @@ class RequestGuard:
         """Return the announced length of a body in bytes, or the largest allowed if none is
         announced."""
         length = dict(scope["headers"]).get(b"content-length", b"")
-        return int(length) if length.isdigit() else int(self.allowance.max_upload * MEGA)
+        return int(length) if length.isdigit() else int(self.limits.max_upload * MEGA)
 
     def check_size(self, path: str, size: int) -> None:
         """Raise `Refusal` for a body of more bytes than its kind of request may have."""
         upload = path == UPLOAD
-        most = self.allowance.max_upload if upload else self.allowance.max_body
+        most = self.limits.max_upload if upload else self.limits.max_body
         if size > (most + upload) * MEGA:  # with room for what surrounds the file
             raise Refusal(TOO_LARGE, "size", f"That is too much at once: {most:g} MB are the most.")
 
@@ -201,7 +201,7 @@ class Body:
             parts.append((await self.receive_more()).get("body", b""))
         whole = b"".join(parts)
         try:
-            await asyncio.to_thread(check_call, whole, self.guard.allowance.max_data)
+            await asyncio.to_thread(check_call, whole, self.guard.limits.max_data)
         except StyletxError as error:
             raise Refusal(422, "call", str(error)) from error
         again = [{"type": "http.request", "body": whole, "more_body": False}]
@@ -228,8 +228,11 @@ class Body:
 
     def count_parts(self, body: bytes) -> None:
         """Raise `Refusal` for more files in one body than leave file handles to others."""
-        seen = self.tail + body.lower()
-        self.parts, self.tail = self.parts + seen.count(PART_HEADER), seen[1 - len(PART_HEADER) :]
+        window = self.tail + body.lower()
+        self.parts, self.tail = (
+            self.parts + window.count(PART_HEADER),
+            window[1 - len(PART_HEADER) :],
+        )
         if self.parts > MAX_PARTS:
             raise Refusal(TOO_LARGE, "size", f"At most {MAX_PARTS} files are taken at once.")
 
@@ -237,8 +240,8 @@ class Body:
         """Raise `Refusal` for JSON of more values than can be parsed while others wait."""
         self.signs += 0 if self.has_files else sum(map(body.count, JSON_PUNCTUATION))
         if self.signs > MAX_JSON_SIGNS:
-            told = f"At most {MAX_JSON_SIGNS} brackets and commas are taken at once."
-            raise Refusal(TOO_LARGE, "size", told)
+            sentence = f"At most {MAX_JSON_SIGNS} brackets and commas are taken at once."
+            raise Refusal(TOO_LARGE, "size", sentence)
 
     async def drain(self) -> None:
         """Read and discard the rest, up to a limit."""

@@ -83,9 +83,9 @@ def queued_addresses(scope: Message, proxies: int) -> list[str]:
 def address_of(scope: Message, proxies: int) -> str:
     """Return the client's address: from X-Forwarded-For, trusting `proxies` proxies, else the
     peer's."""
-    told = dict(scope["headers"]).get(b"x-forwarded-for", b"").decode("latin-1").split(",")
-    if proxies and len(told) >= proxies and told[-proxies].strip():
-        return client_network(told[-proxies].strip())
+    forwarded = dict(scope["headers"]).get(b"x-forwarded-for", b"").decode("latin-1").split(",")
+    if proxies and len(forwarded) >= proxies and forwarded[-proxies].strip():
+        return client_network(forwarded[-proxies].strip())
     return client_network(str((scope.get("client") or [""])[0]))
 
 
@@ -116,6 +116,6 @@ def is_authorized(scope: Message) -> bool:
 def is_cross_site(scope: Message) -> bool:
     """Return whether another site's page makes this request with a visitor's cookies, beyond
     following a link. Gradio lets every page read its answers."""
-    told = HTTPConnection(scope).headers
-    followed = scope["method"] == "GET" and told.get("sec-fetch-mode") == "navigate"
-    return told.get("sec-fetch-site") == "cross-site" and not followed
+    headers = HTTPConnection(scope).headers
+    followed = scope["method"] == "GET" and headers.get("sec-fetch-mode") == "navigate"
+    return headers.get("sec-fetch-site") == "cross-site" and not followed

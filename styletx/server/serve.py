@@ -39,9 +39,7 @@ DELIVERY_S = 2  # seconds that pictures are waited for when the server is to end
 FETCH_S = 0.5  # seconds in which who was told of a picture then may fetch it
 
 
-def serve(
-    build: Callable[[], gr.Blocks], painter: JobQueue, runner: Runner, **options: Any
-) -> None:
+def serve(build: Callable[[], gr.Blocks], queue: JobQueue, runner: Runner, **options: Any) -> None:
     """Serve the page that `build` makes until SIGINT or SIGTERM. Then stop every job, deliver its
     picture so far, and close the runner. `options` are those of `launch`.
 
@@ -52,38 +50,36 @@ def serve(
     for sent in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sent, lambda *_: over.set())
     try:
-        disk = DiskBudget(painter.allowance.max_cache)
-        apply_patches(painter.allowance, disk)
-        painter.is_disk_full = disk.is_full
-        painter.listeners = Counter()
+        disk = DiskBudget(queue.limits.max_cache)
+        apply_patches(queue.limits, disk)
+        queue.is_disk_full = disk.is_full
+        queue.listeners = Counter()
         keep_sweeping(until=over)
         app = build()
-        patch_message_queues(app, painter.listeners)
+        patch_message_queues(app, queue.listeners)
         app.launch(
             prevent_thread_lock=True,
             state_session_capacity=MAX_PAGES,
-            max_file_size=f"{painter.allowance.max_upload}mb",
+            max_file_size=f"{queue.limits.max_upload}mb",
             app_kwargs={
-                "middleware": [
-                    Middleware(RequestGuard, painter.allowance, painter.listeners, disk)
-                ],
-                "routes": health_routes(painter, runner, disk, over),
+                "middleware": [Middleware(RequestGuard, queue.limits, queue.listeners, disk)],
+                "routes": health_routes(queue, runner, disk, over),
             },
             enable_monitoring=False,
             **options,
         )
         over.wait()
-        shut_down(app, painter)
+        shut_down(app, queue)
     finally:
         over.set()
         runner.close()
     exit_now()
 
 
-def shut_down(app: gr.Blocks, painter: JobQueue) -> None:
+def shut_down(app: gr.Blocks, queue: JobQueue) -> None:
     """Stop every job, give clients time to fetch their pictures, and close the server."""
-    had_jobs = bool(painter.runs)
-    delivered = painter.close(DELIVERY_S)
+    had_jobs = bool(queue.jobs)
+    delivered = queue.close(DELIVERY_S)
     time.sleep(FETCH_S if had_jobs and delivered else 0)
     if app.server is not None:
         # Open event streams are not waited for, which Uvicorn would log as a failure
@@ -101,16 +97,16 @@ def exit_now() -> NoReturn:
     os._exit(0)
 
 
-def apply_patches(allowance: ServerLimits, disk: DiskBudget) -> None:
+def apply_patches(limits: ServerLimits, disk: DiskBudget) -> None:
     """Close what Gradio, Uvicorn and Pillow leave open."""
     install_pillow_guards()
-    patch_url_download(allowance, disk)
+    patch_url_download(limits, disk)
     patch_image_editor()
     patch_session_state()
     os.environ.setdefault("FORWARDED_ALLOW_IPS", "")  # whom to believe is for `proxies` to say
 
 
-def health_routes(painter: JobQueue, runner: Runner, disk: DiskBudget, over: Event) -> list[Route]:
+def health_routes(queue: JobQueue, runner: Runner, disk: DiskBudget, over: Event) -> list[Route]:
     """Return the routes /healthz (can it paint?) and /metrics (Prometheus)."""
 
     async def health(_: Any) -> JSONResponse:
@@ -118,10 +114,10 @@ def health_routes(painter: JobQueue, runner: Runner, disk: DiskBudget, over: Eve
         return JSONResponse({"ready": ready}, 200 if ready else 503)
 
     async def figures(_: Any) -> PlainTextResponse:
-        runs = list(painter.runs.values())
-        metrics.LINE.set(sum(not run.over for run in runs))
-        metrics.AT_WORK.set(sum(run.future.running() for run in runs))
-        metrics.CACHE_BYTES.set(await asyncio.to_thread(disk.look))
+        jobs = list(queue.jobs.values())
+        metrics.LINE.set(sum(not job.over for job in jobs))
+        metrics.AT_WORK.set(sum(job.future.running() for job in jobs))
+        metrics.CACHE_BYTES.set(await asyncio.to_thread(disk.used))
         return PlainTextResponse(generate_latest(metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
     return [Route(HEALTH, health), Route("/metrics", figures)]

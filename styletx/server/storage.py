@@ -108,16 +108,16 @@ def keep_sweeping(until: Event) -> None:
 class DiskBudget:
     """Bytes used for pictures, scanned again every few seconds. A server has one."""
 
-    def __init__(self, most: float) -> None:
+    def __init__(self, max_bytes: float) -> None:
         """Allow `most` megabytes."""
-        self.most, self.taken, self.seen = most * MEGA, 0, -float("inf")
+        self.max_bytes, self.used_bytes, self.scanned_at = max_bytes * MEGA, 0, -float("inf")
         self.coming = 0  # bytes of uploads that are on their way
 
-    def look(self) -> int:
+    def used(self) -> int:
         """Return the bytes in use."""
-        if time.monotonic() - self.seen > SCAN_INTERVAL_S:
-            self.taken, self.seen = sum(sizes(get_upload_folder())), time.monotonic()
-        return self.taken
+        if time.monotonic() - self.scanned_at > SCAN_INTERVAL_S:
+            self.used_bytes, self.scanned_at = sum(sizes(get_upload_folder())), time.monotonic()
+        return self.used_bytes
 
     def is_full(self, more: int = 0) -> bool:
         """Return whether the budget, or the disk, has no room for `more` bytes beside those that
@@ -127,7 +127,7 @@ class DiskBudget:
         except OSError:  # the folder is gone, and is made again by who writes
             return False
         coming = self.coming + more
-        return self.look() + coming > self.most or free < MIN_FREE_BYTES + coming
+        return self.used() + coming > self.max_bytes or free < MIN_FREE_BYTES + coming
 
 
 def sizes(folder: str | os.PathLike[str]) -> Iterator[int]:

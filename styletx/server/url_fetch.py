@@ -33,7 +33,7 @@ class PublicTransport(httpx.AsyncHTTPTransport):
         return await super().handle_async_request(pinned)
 
 
-async def download(url: str, folder: Path, allowance: ServerLimits) -> Path:
+async def download(url: str, folder: Path, limits: ServerLimits) -> Path:
     """Download `url` into a folder of its own below `folder`. Raises `ValueError` with the
     reason."""
     async with (
@@ -50,9 +50,7 @@ async def download(url: str, folder: Path, allowance: ServerLimits) -> Path:
             raise ValueError(f"the answer was {response.status_code}")
         if response.headers.get("Content-Encoding", IDENTITY) != IDENTITY:
             raise ValueError("it is sent in a form that was not asked for")
-        return await save_stream(
-            response, place_for(str(response.url), folder), allowance.max_upload
-        )
+        return await save_stream(response, place_for(str(response.url), folder), limits.max_upload)
 
 
 async def public_address(url: httpx.URL) -> str:

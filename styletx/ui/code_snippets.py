@@ -1,6 +1,5 @@
-"""Code snippets of a run: the same picture from Python, curl and the command line."""
+"""Code snippets of a run: the same picture from Python and the command line."""
 
-import json
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -52,65 +51,32 @@ def python(given: Mapping[str, Any], url: str) -> str:
     )
 
 
-def curl(given: Mapping[str, Any], url: str) -> str:
-    """Return a shell script for curl: upload, submit, wait, fetch."""
-    told = chosen(given)
-    uploads = [
-        f'{name}=$(curl -s -F {shlex.quote(form(told[name]))} "$url/upload" '
-        "| sed 's/^\\[\"//; s/\"]$//')\n"
-        for name in told
-        if name in PICTURES
-    ]
-    within = {n: json.dumps(v).replace("'", "'\\''") for n, v in told.items() if n not in PICTURES}
-    within |= {
-        name: '{"path": "\'"$' + name + '"\'", "meta": {"_type": "gradio.FileData"}}'
-        for name in told
-        if name in PICTURES
-    }
-    data = ",\n  ".join(f'"{name}": {value}' for name, value in within.items())
-    return (
-        f"url={shlex.quote(url.rstrip('/') + '/gradio_api')}\n"
-        f"{''.join(uploads)}"
-        "run=$(curl -s \"$url/call/v2/stylize\" -H 'Content-Type: application/json' -d '{\n"
-        f"  {data}\n"
-        '}\' | sed \'s/.*"event_id": *"\\([^"]*\\)".*/\\1/\')\n'
-        'curl -sN "$url/call/v2/stylize/$run" > told.txt\n'
-        'picture=$(grep -o \'"url": *"[^"]*\\.png"\' told.txt | tail -n 1 | cut -d \'"\' -f 4)\n'
-        'if [ "$picture" ]; then curl -s -o painted.png "$picture"; else cat told.txt; exit 1; fi\n'
-    )
-
-
-def form(name: str) -> str:
-    """Quote a path for curl's -F, which gives some letters a meaning."""
-    return 'files=@"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
 def command_line(given: Mapping[str, Any], url: str = "") -> str:
     """Return the command for a shell with styletx installed."""
     return " ".join(["python -m styletx", *words(chosen(given)), "-o painted.png"]) + "\n"
 
 
-def words(told: Chosen) -> Iterator[str]:
+def words(arguments: Chosen) -> Iterator[str]:
     """Yield the words of that command: pictures, then options."""
-    styles = [name for name in STYLES if name in told]
+    styles = [name for name in STYLES if name in arguments]
     places = [STYLES.index(name) for name in styles]
-    yield from (shlex.quote(path_of(told[name])) for name in ("content", *styles))
-    if any(SHARES[place] in told for place in places):
-        yield f"--shares {' '.join(str(told.get(SHARES[place], 1)) for place in places)}"
-    if any(MASKS[place] in told for place in places):
-        masks = (shlex.quote(path_of(told.get(MASKS[place]))) for place in places)
+    yield from (shlex.quote(path_of(arguments[name])) for name in ("content", *styles))
+    if any(SHARES[place] in arguments for place in places):
+        yield f"--shares {' '.join(str(arguments.get(SHARES[place], 1)) for place in places)}"
+    if any(MASKS[place] in arguments for place in places):
+        masks = (shlex.quote(path_of(arguments.get(MASKS[place]))) for place in places)
         yield f"--masks {' '.join(masks)}"
     for name, option in {
         "keep_mask": "keep-mask",
         "init_image": "init",
         "preset": "preset",
     }.items():
-        if name in told:
-            word = told[name] if name == "preset" else path_of(told[name])
+        if name in arguments:
+            word = arguments[name] if name == "preset" else path_of(arguments[name])
             yield f"--{option} {shlex.quote(word)}"
     for name in FIELDS:
-        if name in told and not (name == "init" and "init_image" in told):
-            yield f"--{name.replace('_', '-')} {shlex.quote(str(told[name]))}"
+        if name in arguments and not (name == "init" and "init_image" in arguments):
+            yield f"--{name.replace('_', '-')} {shlex.quote(str(arguments[name]))}"
 
 
 def path_of(name: str | None) -> str:
@@ -154,6 +120,5 @@ def fenced(kind: str, code: str) -> str:
 
 LANGUAGES: Mapping[str, Callable[[Mapping[str, Any], str], str]] = {
     "python": python,
-    "curl": curl,
     "command-line": command_line,
 }

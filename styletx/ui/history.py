@@ -71,15 +71,15 @@ def build_history() -> Components:
     }
 
 
-def add_entry(run: HistoryEntry, visits: History, content: Upload) -> dict[str, Any]:
+def add_entry(entry: HistoryEntry, visits: History, content: Upload) -> dict[str, Any]:
     """Add a finished job to the history; return the updates by name. If the photo has changed
     meanwhile, its picture cannot be gone on from."""
-    if not run.get("caption") or any(visit["run_id"] == run["run_id"] for visit in visits):
+    if not entry.get("caption") or any(visit["run_id"] == entry["run_id"] for visit in visits):
         return {}
-    visits = [run, *visits][:MAX_ENTRIES]
-    told = {"visits": visits, "kept": ids_of(visits), "finished": run, **strip_of(visits)}
-    same = (content or {}).get("path") == run["given"]["content"]["path"]
-    return told if same else {**told, **disable_resume()}
+    visits = [entry, *visits][:MAX_ENTRIES]
+    changes = {"visits": visits, "kept": ids_of(visits), "finished": entry, **strip_of(visits)}
+    same = (content or {}).get("path") == entry["given"]["content"]["path"]
+    return changes if same else {**changes, **disable_resume()}
 
 
 def ids_of(visits: History) -> list[str]:
@@ -94,15 +94,15 @@ def restore_history(kept: object, latest: object) -> dict[str, Any]:
     visits = [visit for visit in map(visit_of, ids) if visit]
     if not visits:
         return {}
-    told = {"visits": visits, "kept": ids_of(visits), **strip_of(visits)}
+    changes = {"visits": visits, "kept": ids_of(visits), **strip_of(visits)}
     if latest in before or latest != visits[0]["run_id"]:
-        return {**told, "status": strings.HERE_AGAIN}
-    return {**told, **restore_entry(visits, 0, []), "status": strings.FINISHED_AWAY}
+        return {**changes, "status": strings.HERE_AGAIN}
+    return {**changes, **restore_entry(visits, 0, []), "status": strings.FINISHED_AWAY}
 
 
-def texts(told: object) -> list[str]:
+def texts(value: object) -> list[str]:
     """Return the strings of a list; browsers may send anything."""
-    return [text for text in told if isinstance(text, str)] if isinstance(told, list) else []
+    return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
 
 
 def visit_of(run_id: object) -> HistoryEntry | None:
@@ -136,8 +136,8 @@ def selection_updates(clicked: Sequence[str]) -> dict[str, Any]:
 def restore_entry(visits: History, place: int, clicked: Sequence[str]) -> dict[str, Any]:
     """Restore a picture with its inputs and settings; return the updates by name."""
     with as_gradio_errors():
-        run = visit_at(visits, place)
-        picture, given = picture_of(run["run_id"]), run["given"]
+        entry = visit_at(visits, place)
+        picture, given = picture_of(entry["run_id"]), entry["given"]
         settings = read_recipe(picture).settings
     paths = {name: (given[name] or {}).get("path") for name in ("content", *STYLES, "init_image")}
     there = {name: path for name, path in paths.items() if path and Path(path).is_file()}
@@ -147,15 +147,15 @@ def restore_entry(visits: History, place: int, clicked: Sequence[str]) -> dict[s
         **{name: there.get(name) for name in paths},
         **{name: given[name] for name in SHARES},
         **{name: getattr(settings, name) for name in FIELDS},
-        **finished_updates(run),
+        **finished_updates(entry),
         "picture": str(picture),
-        "status": strings.back(run["caption"], gone, masked, went_on=bool(given["go_on"])),
-        "run": run,
-        "finished": run,
-        "go_on": run["run_id"],
+        "status": strings.back(entry["caption"], gone, masked, went_on=bool(given["go_on"])),
+        "run": entry,
+        "finished": entry,
+        "go_on": entry["run_id"],
         "more": gr.Button(interactive=True),
         "twice": gr.Button(interactive=True),
-        **selection_updates([*clicked, run["run_id"]]),
+        **selection_updates([*clicked, entry["run_id"]]),
     }
 
 
@@ -175,8 +175,8 @@ def two_compared(visits: History, clicked: Sequence[str]) -> dict[str, Any]:
         return {"status": strings.CHOOSE_TWO, "said": strings.CHOOSE_TWO}
     with as_gradio_errors():
         left, right = (picture_of(run_id) for run_id in two)
-    told = strings.left_and_right([captions[run_id] for run_id in two])
-    return {"compared": comparison_html(left, right, told), "tabs": gr.Tabs(selected="compared")}
+    caption = strings.left_and_right([captions[run_id] for run_id in two])
+    return {"compared": comparison_html(left, right, caption), "tabs": gr.Tabs(selected="compared")}
 
 
 def deleted(visits: History, clicked: Sequence[str], go_on: str) -> dict[str, Any]:
@@ -190,15 +190,15 @@ def deleted(visits: History, clicked: Sequence[str], go_on: str) -> dict[str, An
     if folder_of(run_id).exists():  # something was still being written there
         return {"status": strings.NOT_DELETED, "said": strings.NOT_DELETED}
     left = [visit for visit in visits if visit["run_id"] != run_id]
-    told = {"visits": left, "kept": ids_of(left), "finished": {}, **strip_of(left)}
+    changes = {"visits": left, "kept": ids_of(left), "finished": {}, **strip_of(left)}
     if go_on == run_id:
         empty = {"picture": None, "compared": nothing_compared(), "curves": no_curves()}
-        told |= {**download_updates(), **disable_resume(), **empty}
-    return {**told, "status": strings.DELETED, "said": strings.DELETED}
+        changes |= {**download_updates(), **disable_resume(), **empty}
+    return {**changes, "status": strings.DELETED, "said": strings.DELETED}
 
 
 def caption_of(name: str, settings: Mapping[str, Any]) -> str:
     """Return a caption: the pictures, and the settings that are not at their defaults."""
     defaults = {n: getattr(Settings(), n) for n in FIELDS}
-    told = strings.chosen_settings(settings, defaults)
-    return f"{name} · {told}" if told else name
+    summary = strings.chosen_settings(settings, defaults)
+    return f"{name} · {summary}" if summary else name

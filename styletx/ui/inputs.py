@@ -7,7 +7,7 @@ import gradio as gr
 from PIL import Image
 
 from styletx.api.painting import Components, locate_images, resolve_init_image
-from styletx.api.schema import Given
+from styletx.api.schema import Arguments
 from styletx.api.uploads import Upload, upload_path
 from styletx.core.pyramid import plan
 from styletx.errors import StyletxError
@@ -66,7 +66,7 @@ def control(name: str) -> gr.components.Component:
         "min_width": 320,
     }
     if isinstance(allowed, ChoiceField):
-        return gr.Radio([(told, word) for word, told in allowed.choices.items()], **shown)
+        return gr.Radio([(label, word) for word, label in allowed.choices.items()], **shown)
     if not isinstance(allowed, NumberField):
         return gr.Textbox(max_lines=1, **shown)
     bounds: dict[str, Any] = {"minimum": allowed.low, "maximum": allowed.high, "step": allowed.step}
@@ -124,37 +124,37 @@ def build_repeat() -> gr.Image:
         return upload(strings.REPEAT_FIELD, "repeated", height=160)
 
 
-def repeated(painted: Upload, given: Given, painter: JobQueue) -> dict[str, Any]:
+def repeated(painted: Upload, arguments: Arguments, queue: JobQueue) -> dict[str, Any]:
     """Restore settings and shares from a painted picture's recipe; return the updates by name, and
     say which of the `given` pictures differ."""
     with as_gradio_errors():
-        path = upload_path(painted, "picture", painter)
+        path = upload_path(painted, "picture", queue)
         if path is None:
             raise StyletxError("There is no painted picture to repeat.")
         recipe = read_recipe(path)
-        now = locate_images({**given, "go_on": ""}, painter)
+        now = locate_images({**arguments, "go_on": ""}, queue)
         others = differing_inputs(recipe, input_fingerprints(now, {}))
     shares = {name: recipe.inputs.get(name, 1.0) for name in SHARES}
-    told = strings.repeated(path.name, recipe.version, [n for n in others if n not in SHARES])
-    return {**asdict(recipe.settings), **shares, "status": told, "said": told}
+    message = strings.repeated(path.name, recipe.version, [n for n in others if n not in SHARES])
+    return {**asdict(recipe.settings), **shares, "status": message, "said": message}
 
 
-def upload_message(file: Upload, painter: JobQueue) -> str:
+def upload_message(file: Upload, queue: JobQueue) -> str:
     """Return what is wrong with an upload, as soon as it is there."""
     try:
         with as_gradio_errors():
-            upload_path(file, "picture", painter)
+            upload_path(file, "picture", queue)
     except gr.Error as error:
         return str(error.message)
     return strings.RECEIVED
 
 
-def doubled_settings(given: Given, painter: JobQueue) -> dict[str, int]:
+def doubled_settings(arguments: Arguments, queue: JobQueue) -> dict[str, int]:
     """Return twice the size of the picture to go on from, and the share of steps that the last
     level would have. Raises `gr.Error` beyond the largest size here."""
-    largest = painter.allowance.largest(painter.device)
+    largest = queue.limits.largest(queue.device)
     with as_gradio_errors():
-        path = resolve_init_image({"init_image": None, "go_on": given["go_on"]}, painter)
+        path = resolve_init_image({"init_image": None, "go_on": arguments["go_on"]}, queue)
         if path is None:
             raise StyletxError("There is no picture to enlarge yet.")
         with Image.open(path) as picture:
@@ -165,5 +165,5 @@ def doubled_settings(given: Given, painter: JobQueue) -> dict[str, int]:
                 f"The picture is {size // 2} pixels large, and {largest} are the most here: it "
                 "cannot be doubled."
             )
-        settings = Settings(size=size, steps=given["steps"], method=given["method"])
+        settings = Settings(size=size, steps=arguments["steps"], method=arguments["method"])
         return {"size": size, "steps": plan(shape, settings)[-1].steps}

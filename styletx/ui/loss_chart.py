@@ -56,17 +56,18 @@ def draw(points: Sequence[Point]) -> str:
 
     curves = []
     for name in names:
-        seen = [point for point in points if name in point.errors]
+        drawn = [point for point in points if name in point.errors]
         parts = [
             "M" + " L".join(place(point, name) for point in part) + " h.1"  # one point is a dot
-            for _, part in groupby(seen, key=lambda point: point.level)
+            for _, part in groupby(drawn, key=lambda point: point.level)
         ]
         curves.append(f'<path class="{name}" d="{" ".join(parts)}"/>')
-    told = {name: points[-1].errors[name] for name in names if name in points[-1].errors}
+    latest = {name: points[-1].errors[name] for name in names if name in points[-1].errors}
     legend = " ".join(
-        f'<span class="{name}">{DISTANCES[name]} {value:.3g}</span>' for name, value in told.items()
+        f'<span class="{name}">{DISTANCES[name]} {value:.3g}</span>'
+        for name, value in latest.items()
     )
-    said = ", ".join(f"{DISTANCES[name]} {value:.3g}" for name, value in told.items())
+    said = ", ".join(f"{DISTANCES[name]} {value:.3g}" for name, value in latest.items())
     return (
         f'<svg viewBox="0 0 {WIDTH:g} {HEIGHT:g}" preserveAspectRatio="none" role="img" '
         f'aria-label="{DISTANCE} {said}">{"".join(curves)}</svg><p>{DISTANCE} {legend}</p>'

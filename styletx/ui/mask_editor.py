@@ -26,7 +26,7 @@ SOFT = 0.01  # of the longest side: how far a brushed edge fades
 BRUSHING: dict[str, Any] = {"concurrency_id": "brush", "concurrency_limit": 2}
 
 
-def build_masks(photo: gr.Image, painter: JobQueue) -> tuple[gr.ImageEditor, Components]:
+def build_masks(photo: gr.Image, queue: JobQueue) -> tuple[gr.ImageEditor, Components]:
     """Build the photo to brush over, with a colour for each mask, and the hidden masks."""
     with gr.Accordion(strings.MASKS, open=False, elem_id="masks") as masks:
         gr.Markdown(strings.HOW_TO_BRUSH)
@@ -48,7 +48,7 @@ def build_masks(photo: gr.Image, painter: JobQueue) -> tuple[gr.ImageEditor, Com
         )
         opened = gr.Checkbox(False, visible="hidden")
         loaded = gr.Textbox("", visible="hidden")
-    show = partial(to_paint_over, painter)
+    show = partial(to_paint_over, queue)
     quiet: dict[str, Any] = {"api_visibility": "private", "preprocess": False}
     few = {**quiet, **BRUSHING, "show_progress": "hidden"}  # at a time: each decodes a photo
     for event, state in ((masks.expand, True), (masks.collapse, False)):
@@ -60,11 +60,11 @@ def build_masks(photo: gr.Image, painter: JobQueue) -> tuple[gr.ImageEditor, Com
     return editor, {name: gr.Image(label=name, visible="hidden") for name in BRUSHES}
 
 
-def to_paint_over(painter: JobQueue, photo: Upload, opened: bool, loaded: str) -> tuple[Any, Any]:
+def to_paint_over(queue: JobQueue, photo: Upload, opened: bool, loaded: str) -> tuple[Any, Any]:
     """Return the photo for the editor while it is `opened`, and its path; a drawing over the
     `loaded` photo stays while that is the same."""
     with as_gradio_errors():
-        path = upload_path(photo, "photo", painter)
+        path = upload_path(photo, "photo", queue)
         if str(path) == loaded or not (opened or loaded):
             return gr.skip(), gr.skip()
         if path is None or not opened:
@@ -90,8 +90,8 @@ def masks_from_drawing(drawn: dict[str, Any] | None) -> list[str | None]:
             np.abs(pixels[..., :3].astype(np.int16) - ImageColor.getrgb(color)).sum(axis=2)
             for color in BRUSHES.values()
         ]
-        nearest, seen = np.argmin(apart, axis=0), pixels[..., 3] > LEAST
-        masks = [(nearest == place) & seen for place in range(len(BRUSHES))]
+        nearest, painted = np.argmin(apart, axis=0), pixels[..., 3] > LEAST
+        masks = [(nearest == place) & painted for place in range(len(BRUSHES))]
         named = zip(BRUSHES, masks, strict=True)
         return [kept(name, mask) if mask.any() else None for name, mask in named]
 

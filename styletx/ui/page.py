@@ -1,238 +1,58 @@
-"""Event handlers of the page: paint, stop, go on, compare, restore, delete."""
-
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
-from pathlib import Path
-from typing import Any
+"""Layout of the page, and the API beside it."""
 
 import gradio as gr
 
-from styletx.api.job_report import STARTING, announced, described
-from styletx.api.painting import (
-    HIDDEN_EVENT,
-    LIGHT_EVENT,
-    PAINT_EVENT,
-    Components,
-    paint_stream,
-    validate,
-)
-from styletx.api.schema import DEFAULTS, Given
-from styletx.api.uploads import Upload
+from styletx.api.endpoints import offer_endpoints
+from styletx.api.mcp import offer_tool
+from styletx.api.painting import HIDDEN_EVENT, Components
 from styletx.runners.queue import JobQueue
 from styletx.ui import strings
 
-from .history import (
-    History,
-    HistoryEntry,
-    add_entry,
-    caption_of,
-    deleted,
-    restore_entry,
-    restore_history,
-    two_compared,
+from .code_snippets import build_code
+from .examples import ASSETS, build_examples, connect_examples
+from .handlers import Page
+from .history import build_history
+from .inputs import (
+    build_init_image,
+    build_inputs,
+    build_paintings,
+    build_repeat,
+    build_settings,
 )
-from .inputs import doubled_settings
-from .loss_chart import LossChart
-from .mask_editor import BRUSHES, BRUSHING, masks_from_drawing
-from .results import disable_resume, download_updates, finished_updates, no_curves
-
-Shown = dict[str, Any]  # what the page's parts become, by name
-LOOK_UP = "() => document.querySelector('#given').scrollIntoView()"  # where the picture is
+from .mask_editor import build_masks
+from .results import build_results
 
 
-def show(
-    painter: JobQueue, given: Given, had_one: bool = True, request: gr.Request | None = None
-) -> Generator[Shown, None, None]:
-    """Yield the updates of a job. `had_one` says whether a picture is there already, to go on
-    from."""
-    curves, latest = LossChart(), ""
-    try:
-        if given["size"] is None:
-            doubled = doubled_settings(given, painter)
-            given = {**given, **doubled}
-            yield {"size": doubled["size"]}
-        for path, report in paint_stream(painter, given, request):
-            done = report["done"]
-            had_one = had_one or bool(done and path)
-            shown = {
-                "status": described(report),
-                "said": announced(report),
-                "run": {"run_id": report["run_id"]},
-                **usable(done, not done, done and had_one),
-            }
-            if report["run_id"] != latest:
-                shown["latest"] = latest = report["run_id"]
-            if path:  # until there is a new picture, the last one stays
-                shown |= {"picture": path, **download_updates(png=path if done else None)}
-            if drawn := curves.see(report):
-                shown["curves"] = drawn
-            if done and path:
-                caption = caption_of(Path(path).stem, report["settings"])
-                shown["run"] = {**shown["run"], "caption": caption, "given": dict(given)}
-                shown["go_on"] = report["run_id"]
-            yield shown
-    except gr.Error as error:
-        told = {"status": error.message, "said": error.message}
-        yield {**told, **usable(True, False, had_one)}
-        raise
-
-
-def usable(idle: bool, at_work: bool, can_go_on: bool) -> Shown:
-    """Return which buttons are enabled."""
-    now = {"go": idle, "stop": at_work, "more": can_go_on, "twice": can_go_on}
-    return {name: gr.Button(interactive=can) for name, can in now.items()}
-
-
-class Page:
-    """Components and event handlers. `inputs` are named like the API arguments; `parts` are the
-    other components that change."""
-
-    def __init__(self, painter: JobQueue, inputs: Components, parts: Components) -> None:
-        self.painter, self.inputs, self.parts = painter, inputs, parts
-
-    @property
-    def all_components(self) -> list[gr.components.Component]:
-        return [*self.inputs.values(), *self.parts.values()]
-
-    def updates(self, told: Shown) -> dict[Any, Any]:
-        """Return updates by component, and one skipped: Gradio would take {} for a value."""
-        every = {**self.inputs, **self.parts}
-        return {self.parts["said"]: gr.skip(), **{every[name]: told[name] for name in told}}
-
-    def arguments(self, values: Sequence[Any]) -> dict[str, Any]:
-        """Return the values by API argument, with defaults for those without a component."""
-        return {**DEFAULTS, **dict(zip(self.inputs, values, strict=True))}
-
-    def checked(self, *values: Any) -> list[Any]:
-        """Return a validation for each input."""
-        wrong = validate(self.arguments(values), self.painter)
-        return [gr.validate(name not in wrong, wrong.get(name, "")) for name in self.inputs]
-
-    def complain(self, *values: Any) -> dict[Any, Any]:
-        """Show all that is wrong in one place; Gradio reads out only what fields say."""
-        told = " ".join(dict.fromkeys(validate(self.arguments(values), self.painter).values()))
-        return self.updates({"status": told} if told else {})
-
-    def begin(self, *values: Any) -> dict[Any, Any]:
-        told = {"status": STARTING, "said": STARTING, "curves": no_curves()}
-        return self.updates({**told, **usable(False, False, False)})
-
-    def recover(self, go_on: str, status: str) -> dict[Any, Any]:
-        """Restore the buttons after an error."""
-        told = {"status": strings.NOT_BEGUN} if status == STARTING else {}
-        return self.updates({**told, **usable(True, False, bool(go_on))})
-
-    def paint(self, request: gr.Request, *values: Any) -> Iterator[dict[Any, Any]]:
-        given = self.arguments(values)
-        yield from self.run(request, {**given, "go_on": ""}, had_one=bool(given["go_on"]))
-
-    def go_on(self, request: gr.Request, *values: Any) -> Iterator[dict[Any, Any]]:
-        yield from self.run(request, {**self.arguments(values), "init_image": None})
-
-    def larger(self, request: gr.Request, *values: Any) -> Iterator[dict[Any, Any]]:
-        yield from self.run(request, {**self.arguments(values), "init_image": None, "size": None})
-
-    def run(
-        self, request: gr.Request, given: Given, had_one: bool = True
-    ) -> Iterator[dict[Any, Any]]:
-        shown = show(self.painter, given, had_one, request)
-        with closing(shown):  # who leaves stops the run
-            for told in shown:
-                yield self.updates(told)
-
-    def find_again(self, kept: object, latest: object) -> dict[Any, Any]:
-        return self.updates(restore_history(kept, latest))
-
-    def stop(self, run: HistoryEntry) -> bool:
-        return self.painter.stop(run.get("run_id", ""))
-
-    def remember(self, run: HistoryEntry, visits: History, content: Upload) -> dict[Any, Any]:
-        """Add the picture of an ended run to the history at once …"""
-        return self.updates(add_entry(run, visits, content))
-
-    def make_ready(self, finished: HistoryEntry) -> dict[Any, Any]:
-        """… and prepare its downloads and its comparison."""
-        return self.updates(finished_updates(finished) if finished else {})
-
-    def forget(self) -> dict[Any, Any]:
-        """Reset the masks and the picture to go on from, since the photo has changed."""
-        masks = dict.fromkeys(BRUSHES)
-        return self.updates({"go": gr.Button(strings.PAINT), **masks, **disable_resume()})
-
-    def bring_back(
-        self, run: HistoryEntry, visits: History, clicked: Sequence[str], selected: gr.SelectData
-    ) -> dict[Any, Any]:
-        return self.unless_busy(restore_entry)(run, visits, selected.index, clicked)
-
-    def compare(self, visits: History, clicked: Sequence[str]) -> dict[Any, Any]:
-        return self.updates(two_compared(visits, clicked))
-
-    def delete(self, visits: History, clicked: Sequence[str], go_on: str) -> dict[Any, Any]:
-        return self.updates(deleted(visits, clicked, go_on))
-
-    def unless_busy(self, work: Callable[..., Shown]) -> Callable[..., dict[Any, Any]]:
-        """Wrap `work` so that it does nothing while this visitor's run would overwrite its
-        result."""
-
-        def careful(run: HistoryEntry, *values: Any) -> dict[Any, Any]:
-            if run.get("run_id") in self.painter.runs:
-                gr.Info(strings.BUSY)
-                return self.updates({})
-            return self.updates(work(*values))
-
-        return careful
-
-    def connect(self, editor: gr.ImageEditor) -> None:
-        """Connect all buttons."""
-        parts, visits, clicked = self.parts, self.parts["visits"], self.parts["clicked"]
-        everything = self.all_components
-        self.let_paint(editor)
-        light = {**LIGHT_EVENT, **HIDDEN_EVENT}
-        quick = {"queue": False, **HIDDEN_EVENT}
-        on(parts["stop"], "click")(self.stop, parts["run"], gr.State(), api_name="keep", **quick)
-        on(self.inputs["content"], "input")(self.forget, None, everything, **quick)
-        on(parts["strip"], "select")(
-            self.bring_back, [parts["run"], visits, clicked], everything, **light
-        ).then(None, js=LOOK_UP)
-        on(parts["compare"], "click")(self.compare, [visits, clicked], everything, **light).then(
-            None, js=LOOK_UP
+def build_page(queue: JobQueue, for_agents: bool = False) -> gr.Blocks:
+    """Return the page and its API, which submit jobs to `queue`; `for_agents` adds a tool."""
+    gr.set_static_paths([ASSETS])
+    with gr.Blocks(title=strings.TITLE, analytics_enabled=False) as app:
+        icon = (ASSETS / "icon.svg").read_text()
+        gr.HTML(
+            f"{icon}<div><h1>{strings.TITLE}</h1><p>{strings.LINE}</p></div>", elem_id="heading"
         )
-        on(parts["delete"], "click")(
-            self.delete, [visits, clicked, self.inputs["go_on"]], everything, **light
-        )
-
-    def let_paint(self, editor: gr.ImageEditor) -> None:
-        """Chain the steps of a paint button: validate, make masks from the drawing, paint, keep.
-        Gradio continues after an error by `failure` alone."""
-        parts, content, go_on = self.parts, self.inputs["content"], self.inputs["go_on"]
-        changed = [*parts.values(), go_on, self.inputs["size"]]  # the fewer, the sooner shown
-        quick = {"queue": False, **HIDDEN_EVENT}
-        raw = {"inputs": list(self.inputs.values()), "outputs": changed, **HIDDEN_EVENT}
-        for name, work_of in (("go", self.paint), ("more", self.go_on), ("twice", self.larger)):
-            on(parts[name], "click")(self.complain, queue=False, preprocess=False, **raw)
-            begun = on(parts[name], "click")(
-                self.begin, validator=self.checked, concurrency_limit=None, preprocess=False, **raw
-            )
-            masks = [self.inputs[mask] for mask in BRUSHES]
-            brush = begun.success(masks_from_drawing, editor, masks, **BRUSHING, **HIDDEN_EVENT)
-            worked = brush.success(work_of, api_name=work_of.__name__, **{**raw, **PAINT_EVENT})
-            for failed in (brush.failure, worked.failure):
-                failed(self.recover, [go_on, parts["status"]], changed, **quick)
-            for ended in (worked.success, worked.failure):
-                kept = ended(
-                    self.remember,
-                    [parts["run"], parts["visits"], content],
-                    changed,
-                    preprocess=False,
-                    trigger_mode="multiple",
-                    **quick,
-                )
-                kept.success(
-                    self.make_ready, parts["finished"], changed, **{**LIGHT_EVENT, **HIDDEN_EVENT}
-                )
-
-
-def on(component: gr.components.Component, event: str) -> Callable[..., Any]:
-    """Return the listener of a component's event, which its general type does not declare."""
-    listener: Callable[..., Any] = getattr(component, event)
-    return listener
+        with gr.Row():
+            with gr.Column(scale=1, min_width=320):
+                photo, painting, buttons = build_inputs()
+            with gr.Column(scale=2, min_width=320):
+                parts = {**buttons, **build_results(), "run": gr.State({})}
+        tiles = build_examples()
+        parts |= build_history()
+        inputs: Components = {"content": photo, "style": painting, **build_paintings()}
+        editor, masks = build_masks(photo, queue)
+        largest = queue.limits.largest(queue.device)
+        inputs |= {**masks, **build_settings(largest), **build_init_image()}
+        painted = build_repeat()
+        build_code(inputs)
+        page = Page(queue, inputs, parts)
+        page.connect(editor)
+        kept = [parts["kept"], parts["latest"]]
+        app.load(page.find_again, kept, page.all_components, concurrency_limit=2, **HIDDEN_EVENT)
+        page.connect_uploads(painted)
+        connect_examples(tiles, page)
+        offer_endpoints(queue, inputs, parts["picture"])
+        if for_agents:
+            offer_tool(queue)
+    # Twice what the middleware lets wait, which refuses the rest in a sentence
+    app.queue(max_size=2 * queue.limits.calls, api_open=False)
+    return app  # type: ignore[no-any-return]

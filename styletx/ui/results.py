@@ -52,7 +52,7 @@ def nothing_compared() -> str:
     return f'<p class="empty">{strings.NOTHING_TO_COMPARE}</p>'
 
 
-def comparison_html(left: Path, right: Path, told: str = "") -> str:
+def comparison_html(left: Path, right: Path, caption: str = "") -> str:
     """Return two pictures, one over the other, with a range input that moves the border. The handle
     of `gr.ImageSlider` cannot be reached with a keyboard."""
     one, other = (f"gradio_api/file={quote(str(path))}" for path in (left, right))
@@ -61,7 +61,7 @@ def comparison_html(left: Path, right: Path, told: str = "") -> str:
         f'<div class="slider"><img src="{other}" alt="{strings.RIGHT}">'
         f'<img class="left" src="{one}" alt="{strings.LEFT}">'
         f'<input type="range" min="0" max="100" value="50" aria-label="{strings.COMPARED}" '
-        f'oninput="{slide}"></div><p>{escape(told)}</p>'
+        f'oninput="{slide}"></div><p>{escape(caption)}</p>'
     )
 
 
@@ -82,10 +82,12 @@ def download_updates(**paths: Path | str | None) -> dict[str, Any]:
     return {**asleep, **there}
 
 
-def finished_updates(run: Mapping[str, Any]) -> dict[str, Any]:
+def finished_updates(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return the comparison and the downloads of a finished picture."""
     with as_gradio_errors():
-        picture = picture_of(run["run_id"])
-        files = download_updates(**{kind: exported(run["run_id"], kind) for kind in EXPORT_FORMATS})
+        picture = picture_of(entry["run_id"])
+        files = download_updates(
+            **{kind: exported(entry["run_id"], kind) for kind in EXPORT_FORMATS}
+        )
     slider = comparison_html(private_of(picture) / BEFORE, picture, strings.PHOTO_LEFT)
     return {**files, "compared": slider}

@@ -57,7 +57,7 @@ CODE_HELP = (
     "What is chosen now, for a program. Files are called as you uploaded them; what was brushed "
     "over the photo lies only here, and so does a picture that you go on from."
 )
-CODES = {"python": "Python", "curl": "curl", "command-line": "Command line"}
+CODES = {"python": "Python", "command-line": "Command line"}
 
 
 def example_shown(name: str) -> str:
@@ -82,12 +82,12 @@ def repeated(name: str, version: str, others: Sequence[str]) -> str:
 
 def back(caption: str, gone: Sequence[str], masked: bool, went_on: bool) -> str:
     """Say that a picture is restored, and which of its inputs are gone."""
-    told = f"{caption}: its pictures and settings are back."
+    sentence = f"{caption}: its pictures and settings are back."
     if gone:
-        told = f"{caption}: its settings are back, but no longer here: {', '.join(gone)}."
+        sentence = f"{caption}: its settings are back, but no longer here: {', '.join(gone)}."
     if masked:
-        told += " What was painted over the photo is not."
-    return f"{told} It went on from an earlier picture." if went_on else told
+        sentence += " What was painted over the photo is not."
+    return f"{sentence} It went on from an earlier picture." if went_on else sentence
 
 
 def nth_painting(place: int) -> str:

@@ -5,12 +5,12 @@ import pytest
 from PIL import Image
 
 from styletx.api.mcp import ASKED
-from tests.helpers.page import both, build_app, handler
+from tests.helpers.page import both, build_page, handler
 
 
 @pytest.fixture
-def tool(painter):
-    return handler(build_app(painter, True), "paint_for_agents")
+def tool(queue):
+    return handler(build_page(queue, True), "paint_for_agents")
 
 
 def test_the_tool_gives_a_small_picture_and_says_where_it_is_in_full(tool, files):

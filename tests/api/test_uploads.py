@@ -111,9 +111,9 @@ def test_of_data_that_is_no_picture_nothing_stays(cache, content):
 
 
 def test_data_is_not_kept_where_there_is_no_room():
-    painter = JobQueue()
-    painter.is_disk_full = lambda: True
+    queue = JobQueue()
+    queue.is_disk_full = lambda: True
     file = io.BytesIO()
     Image.new("RGB", (64, 64)).save(file, "PNG")
     with pytest.raises(Busy, match="no room for more pictures"):
-        upload_path(data(file.getvalue()), "photo", painter)
+        upload_path(data(file.getvalue()), "photo", queue)

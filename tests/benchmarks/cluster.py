@@ -100,7 +100,7 @@ def cluster_of(nodes: int) -> Nodes:
 def many(runner: Cluster, number: int, steps: int = 48) -> list[Result]:
     """So many pictures, as many at a time as there are places."""
     settings = Settings(size=SIZE, steps=steps)
-    with ThreadPoolExecutor(runner.places()) as threads:
+    with ThreadPoolExecutor(runner.slots()) as threads:
         return list(threads.map(lambda _: paint(runner, settings), range(number)))
 
 
@@ -110,7 +110,7 @@ def second_node() -> str:
         cluster = cluster_of(nodes)
         with letting_go(Cluster(RayOptions(cpus=1), Local())) as runner:
             runner.warm_up()
-            assert runner.places() == nodes
+            assert runner.slots() == nodes
             many(runner, nodes, steps=2)  # which load the network
             took.append(seconds(lambda r=runner: many(r, BATCH)))
         cluster.shutdown()

@@ -44,7 +44,7 @@ class Scripted:
         self.closed = self.at_work = self.most_at_work = 0
         self.meanwhile = lambda: None
 
-    def places(self):
+    def slots(self):
         return self.room
 
     def close(self):
@@ -635,7 +635,7 @@ def test_a_runner_that_is_gone_is_a_sentence(here, runner, capsys):
     def gone():
         raise work.StyletxError("The cluster is gone.")
 
-    runner.places = gone
+    runner.slots = gone
     runner.meanwhile = lambda: None
     assert batch("in/a.png", "in/b.png", "--style", "by/wave.png") == 1
     assert capsys.readouterr().err.endswith("The cluster is gone.\n")

@@ -121,29 +121,29 @@ def test_a_bug_is_no_sentence(runner, given):
 @contextmanager
 def watched(runner, given, number):
     """A painter's endless runs, each with somebody who watches it, and what they were told last."""
-    painter, ends = JobQueue(runner), []
-    runs = [painter.submit(ENDLESS, lambda over: given) for _ in range(number)]
+    queue, ends = JobQueue(runner), []
+    runs = [queue.submit(ENDLESS, lambda over: given) for _ in range(number)]
     watching = [
         threading.Thread(target=lambda run=run: ends.append(list(run.watch())[-1])) for run in runs
     ]
     try:
         for one in watching:
             one.start()
-        yield painter, runs, ends
+        yield queue, runs, ends
     finally:
-        painter.close()
+        queue.close()
         for one in watching:
             one.join()
 
 
 def test_a_painter_stops_its_runs_and_keeps_their_pictures(runner, given):
-    with watched(runner, given, 1) as (painter, runs, ends):
+    with watched(runner, given, 1) as (queue, runs, ends):
         until(lambda: painting(runs), AGES)
         runs[0].stop()
         until(lambda: ends)
         assert isinstance(ends[0], Result)
         assert ends[0].stopped
-        assert list(painter.submit(QUICK, lambda over: given).watch())[-1].step == 6
+        assert list(queue.submit(QUICK, lambda over: given).watch())[-1].step == 6
 
 
 def test_a_batch_is_painted_on_the_cluster(runner, tmp_path, monkeypatch):
@@ -157,19 +157,19 @@ def test_a_batch_is_painted_on_the_cluster(runner, tmp_path, monkeypatch):
 
 def test_as_many_runs_are_painted_at_once_as_there_are_places(runner, nodes, given):
     """… and no more, also where a node appears or goes."""
-    until(lambda: runner.places() == 1, AGES)
-    with watched(runner, given, 3) as (painter, runs, _):
+    until(lambda: runner.slots() == 1, AGES)
+    with watched(runner, given, 3) as (queue, runs, _):
         until(lambda: painting(runs) == 1, AGES)
-        assert [painter.ahead_of(run) for run in painter.line()] == [0, 1, 2]
+        assert [queue.ahead_of(run) for run in queue.line()] == [0, 1, 2]
         node = nodes.add_node(num_cpus=1)
         try:
             until(lambda: painting(runs) == 2, AGES)
-            assert [painter.ahead_of(run) for run in painter.line()] == [0, 0, 1]
-            painter.line()[0].stop()
+            assert [queue.ahead_of(run) for run in queue.line()] == [0, 0, 1]
+            queue.line()[0].stop()
             until(lambda: painting(runs) == 2, AGES)
         finally:
             nodes.remove_node(node)
-        until(lambda: runner.places() == 1, AGES)
+        until(lambda: runner.slots() == 1, AGES)
 
 
 def test_a_run_whose_worker_is_killed_is_finished_by_another(runner, nodes, given):
@@ -249,7 +249,7 @@ def test_where_the_cluster_is_gone_this_machine_goes_on_or_a_sentence_comes(monk
             with pytest.raises(ClusterUnavailable, match="cannot be used"):
                 paint_soon(runner, given)
             until(lambda: not runner.ready())
-            assert runner.places() == 1  # for a run that says so
+            assert runner.slots() == 1  # for a run that says so
 
 
 # What follows is the page: `python app.py`, whose runs are painted on the cluster

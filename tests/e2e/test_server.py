@@ -17,16 +17,15 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image, ImageChops, ImageStat
 
-from app import build_app
 from styletx import FIELDS, Settings
 from styletx.api.schema import DEFAULTS
 from styletx.runners.queue import JobQueue
 from styletx.server.request import OPEN, OPEN_BELOW
 from styletx.server.storage import folder_of
 from styletx.ui.code_snippets import LANGUAGES
+from styletx.ui.page import build_page
 from tests.helpers import attacks
 from tests.helpers.paths import ROOT
-from tests.helpers.programs import needs
 from tests.helpers.server import ENDLESS, PAINTING, PHOTO, QUICK, Server, first_report, paint
 from tests.helpers.waiting import until
 
@@ -141,11 +140,10 @@ def test_what_cannot_be_exported_or_read_is_a_sentence(client):
         assert sentence in str(refused.value)
 
 
-def test_a_run_as_code_gives_the_same_picture_from_python_curl_and_the_command_line(
+def test_a_run_as_code_gives_the_same_picture_from_python_and_the_command_line(
     client, server, tmp_path
 ):
     """On one thread less or more, the last bit of a number may differ: so all have the same."""
-    needs("curl")
     photo = tmp_path / 'it\'s, my [1] "temple".jpg'
     shutil.copy(PHOTO["path"], photo)
     shutil.copy(PAINTING["path"], tmp_path / "-wave.jpg")
@@ -155,7 +153,6 @@ def test_a_run_as_code_gives_the_same_picture_from_python_curl_and_the_command_l
     wanted, _ = client.predict(**given, **chosen, api_name="/stylize")
     shells = {
         "python": [sys.executable, "-c"],
-        "curl": ["bash", "-ec"],
         "command-line": ["bash", "-ec"],
     }
     for language, write in LANGUAGES.items():
@@ -306,7 +303,7 @@ def test_a_password_is_asked_for_where_one_was_set(locked, tmp_path):
 
 
 def test_with_a_password_no_route_answers_without_it_but_those_that_ask_for_it(locked):
-    known = gr.routes.App.create_app(build_app(JobQueue())).openapi()["paths"]
+    known = gr.routes.App.create_app(build_page(JobQueue())).openapi()["paths"]
     asked = 0
     for route, methods in known.items():
         path = route.replace("{", "x").replace("}", "x")

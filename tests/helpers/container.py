@@ -34,12 +34,12 @@ def instructions(text: str) -> list[tuple[str, str]]:
 def ignored(path: str, rules: list[str]) -> bool:
     """Whether a .dockerignore of these lines keeps a file out of an image: the last that fits it,
     or a folder that it is in, decides."""
-    places = [path, *(str(folder) for folder in Path(path).parents)]
+    slots = [path, *(str(folder) for folder in Path(path).parents)]
     out = False
     for rule in rules:
         pattern = re.escape(rule.lstrip("!").strip("/")).replace(r"\*\*/", "(.*/)?")
         pattern = pattern.replace(r"\*", "[^/]*")
-        if any(re.fullmatch(pattern, place) for place in places if place != "."):
+        if any(re.fullmatch(pattern, place) for place in slots if place != "."):
             out = not rule.startswith("!")
     return out
 
@@ -55,16 +55,16 @@ def context(project: Path) -> list[str]:
 def copied(sources: list[str], target: str, files: list[str]) -> dict[str, str]:
     """Where each file goes that COPY names: of a folder, what is in it. Raises `ValueError` where
     there is nothing of that name, as an engine does."""
-    places = {}
+    slots = {}
     for source in (source.strip("/") for source in sources):
         inside = [file for file in files if file.startswith(f"{source}/")]
         if source in files and target.endswith("/"):
-            places[source] = target + Path(source).name
+            slots[source] = target + Path(source).name
         elif inside:
-            places |= {file: str(Path(target, file.removeprefix(f"{source}/"))) for file in inside}
+            slots |= {file: str(Path(target, file.removeprefix(f"{source}/"))) for file in inside}
         else:
             raise ValueError(f"COPY finds no {source} for {target}")
-    return places
+    return slots
 
 
 def run(command: list[str], **options) -> str:

@@ -97,8 +97,8 @@ def strips(height):
     tags += [(273, height, data + 32), (277, 1, 1), (278, 1, 1)]
     tags += [(279, height, data + 32 + 4 * height)]
     table = b"".join(struct.pack("<HHII", tag, 4, many, value) for tag, many, value in tags)
-    places = struct.pack("<I", data) * height + struct.pack("<I", 32) * height
-    return b"II*\0" + struct.pack("<IH", 8, 9) + table + bytes(4 + 32) + places
+    slots = struct.pack("<I", data) * height + struct.pack("<I", 32) * height
+    return b"II*\0" + struct.pack("<IH", 8, 9) + table + bytes(4 + 32) + slots
 
 
 def scanned(width, height, times):

@@ -5,11 +5,11 @@ from functools import cache
 
 import gradio as gr
 
-import app as page
 from styletx.api.schema import DEFAULTS
+from styletx.ui import page
 from tests.helpers.scripted import progress, result
 
-build_app = cache(page.build_app)
+build_page = cache(page.build_page)
 
 
 def scripted(content, styles, settings):

@@ -20,11 +20,11 @@ AGES = 120  # seconds: ten times what anything here takes, and half of an endles
 
 
 @contextmanager
-def cluster(places=1):
+def cluster(slots=1):
     """A cluster of one node, the head, with so many processors; more nodes can be added."""
     from ray.cluster_utils import Cluster as Nodes
 
-    nodes = Nodes(head_node_args={"num_cpus": places, **LEAN}, initialize_head=True)
+    nodes = Nodes(head_node_args={"num_cpus": slots, **LEAN}, initialize_head=True)
     try:
         yield nodes
     finally:

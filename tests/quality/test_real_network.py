@@ -9,7 +9,6 @@ from PIL import Image, ImageChops, ImageStat
 from torch import nn
 from torchvision.models import vgg19 as torchvisions_vgg19
 
-from app import EXAMPLES, files_of, painted_of
 from styletx import Progress, Result, Settings, Style, stylize
 from styletx.core import vgg
 from styletx.core.color import to_oklab
@@ -20,6 +19,7 @@ from styletx.core.weights import load, read_embedded
 from styletx.imaging.files import read_image
 from styletx.layers import LAYERS
 from styletx.recipe import read_recipe
+from styletx.ui.examples import EXAMPLES, files_of, painted_of
 from tests.benchmarks.quality import Judge
 from tests.helpers.paths import ASSETS
 

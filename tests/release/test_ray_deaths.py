@@ -65,11 +65,11 @@ def test_a_run_whose_workers_are_killed_again_and_again_is_a_sentence(runner, no
 
 
 def test_a_node_that_dies_under_load_loses_no_run(runner, nodes, given):
-    painter, settings, ends = JobQueue(runner), Settings(size=256, steps=150), []
+    queue, settings, ends = JobQueue(runner), Settings(size=256, steps=150), []
     _, node = (nodes.add_node(num_cpus=1) for _ in range(2))
     try:
-        until(lambda: painter.places() == 3)
-        runs = [painter.submit(settings, lambda over: given) for _ in range(5)]
+        until(lambda: queue.slots() == 3)
+        runs = [queue.submit(settings, lambda over: given) for _ in range(5)]
         watching = [
             threading.Thread(target=lambda run=run: ends.append(list(run.watch())[-1]))
             for run in runs
@@ -83,7 +83,7 @@ def test_a_node_that_dies_under_load_loses_no_run(runner, nodes, given):
         assert [(end.step, end.stopped) for end in ends] == [(150, False)] * 5
         assert sum(end.moved for end in ends) == 1
     finally:
-        painter.close()
+        queue.close()
 
 
 def test_where_there_is_one_place_the_next_run_has_it_as_soon_as_one_is_stopped(
@@ -120,7 +120,7 @@ def test_where_the_cluster_is_gone_this_machine_goes_on_or_a_sentence_comes(node
         with pytest.raises(ClusterUnavailable, match="cannot be used"):
             next(runner(**given, settings=QUICK))
         until(lambda: not runner.ready())
-        assert runner.places() == 1  # for a run that says so
+        assert runner.slots() == 1  # for a run that says so
 
 
 def test_a_batch_of_many_photos_is_painted_on_the_cluster(nodes, tmp_path):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-import styletx.runners.queue as painters
+import styletx.runners.queue as queues
 from styletx import metrics
 from styletx.config import ServerLimits
 from styletx.errors import Busy, StyletxError
@@ -27,60 +27,60 @@ def clock():
 
 @pytest.fixture
 def opened(clock):
-    """Make painters that go by the `clock`, and let nothing of them outlive the test."""
-    painters = []
+    """Make queues that go by the `clock`, and let nothing of them outlive the test."""
+    queues = []
 
-    def make(runner=None, **allowance):
-        painters.append(JobQueue(runner, ServerLimits(**allowance), clock))
-        return painters[-1]
+    def make(runner=None, **limits):
+        queues.append(JobQueue(runner, ServerLimits(**limits), clock))
+        return queues[-1]
 
     yield make
-    for painter in painters:
-        painter.close()
-        until(lambda painter=painter: Script.let_go() or not painter.runs)
-        painter.threads.shutdown()
+    for queue in queues:
+        queue.close()
+        until(lambda queue=queue: Script.let_go() or not queue.jobs)
+        queue.threads.shutdown()
 
 
 @pytest.fixture
-def painter(opened):
+def queue(opened):
     return opened()
 
 
-def start(painter, script, visitor=ANONYMOUS, settings=SETTINGS):
-    painter.stylize = script
+def start(queue, script, visitor=ANONYMOUS, settings=SETTINGS):
+    queue.stylize = script
     pictures = {"content": PICTURE, "styles": [Style(PICTURE)]}
-    return painter.submit(settings, lambda over: pictures, visitor)
+    return queue.submit(settings, lambda over: pictures, visitor)
 
 
-def test_a_run_is_watched_to_its_result(painter):
+def test_a_run_is_watched_to_its_result(queue):
     script = Script(progress(1), progress(2), result()).go_on()
-    run = start(painter, script)
+    run = start(queue, script)
     *_, last = run.watch()
     assert last == result()
     assert not last.stopped
     assert script.ended.is_set()
 
 
-def test_only_the_latest_state_is_shown_and_the_result_once(painter):
+def test_only_the_latest_state_is_shown_and_the_result_once(queue):
     script = Script(progress(1), progress(2), result()).go_on()
-    run = start(painter, script)
+    run = start(queue, script)
     until(script.ended.is_set)
     assert [event for event in run.watch() if isinstance(event, Result)] == [result()]
 
 
-def test_watching_goes_on_by_the_clock_while_nothing_happens(painter):
+def test_watching_goes_on_by_the_clock_while_nothing_happens(queue):
     script = Script(progress(1), result())
-    run = start(painter, script)
+    run = start(queue, script)
     script.rest()
     watching = run.watch(every=0.001)
     assert [next(watching) for _ in range(5)] == [progress(1)] * 5
 
 
-def test_stop_keeps_the_picture_so_far_at_once(painter):
+def test_stop_keeps_the_picture_so_far_at_once(queue):
     script = Script(progress(1), progress(2), result())
-    run = start(painter, script)
+    run = start(queue, script)
     script.rest()
-    assert painter.stop(run.id)
+    assert queue.stop(run.id)
     *_, last = run.watch()
     assert not script.ended.is_set()  # nobody waited for that
     assert last == result(step=1)
@@ -89,9 +89,9 @@ def test_stop_keeps_the_picture_so_far_at_once(painter):
     until(script.ended.is_set)  # the thread follows at its next event
 
 
-def test_a_stopped_run_takes_no_more_than_one_event_more(painter):
+def test_a_stopped_run_takes_no_more_than_one_event_more(queue):
     script = Script(*AT_WORK)
-    run = start(painter, script)
+    run = start(queue, script)
     script.rest()
     run.stop()
     script.go_on()
@@ -99,23 +99,23 @@ def test_a_stopped_run_takes_no_more_than_one_event_more(painter):
     assert script.told == 2
 
 
-def test_pictures_are_read_only_when_their_turn_comes(painter):
+def test_pictures_are_read_only_when_their_turn_comes(queue):
     busy, before = Script(progress(1), result()), []
-    start(painter, busy)
+    start(queue, busy)
     busy.rest()
 
     def pictures(over):
         before.append(busy.ended.is_set())
         return {"content": PICTURE, "styles": [Style(PICTURE)]}
 
-    run = painter.submit(SETTINGS, pictures)
-    assert painter.next_job() is None
+    run = queue.submit(SETTINGS, pictures)
+    assert queue.next_job() is None
     busy.go_on()
     assert list(run.watch())[-1] == result()
     assert before == [True]
 
 
-def test_a_run_that_is_stopped_while_its_pictures_are_read_is_none(painter):
+def test_a_run_that_is_stopped_while_its_pictures_are_read_is_none(queue):
     reading = threading.Event()
 
     def pictures(over):
@@ -123,33 +123,33 @@ def test_a_run_that_is_stopped_while_its_pictures_are_read_is_none(painter):
         until(over)
         raise Busy("This run was stopped before it began.")
 
-    run = painter.submit(SETTINGS, pictures)
+    run = queue.submit(SETTINGS, pictures)
     told = run.watch()
     assert next(told) is None
     until(reading.is_set)
     run.stop()
     assert list(told) == [None]
-    assert list(start(painter, Script(result())).watch())[-1] == result()
+    assert list(start(queue, Script(result())).watch())[-1] == result()
     assert run.outcome == "left"
 
 
-def test_a_run_stopped_in_line_never_begins(painter):
+def test_a_run_stopped_in_line_never_begins(queue):
     busy, waiting = Script(progress(1), result()), Script(progress(1), result())
-    first = start(painter, busy)
+    first = start(queue, busy)
     busy.rest()
-    second = start(painter, waiting)
-    assert (painter.ahead_of(first), painter.ahead_of(second)) == (0, 1)
+    second = start(queue, waiting)
+    assert (queue.ahead_of(first), queue.ahead_of(second)) == (0, 1)
     second.stop()
     assert list(second.watch()) == [None]
     busy.go_on()
     assert list(first.watch())[-1] == result()
-    assert list(start(painter, Script(result())).watch())[-1] == result()  # after its turn
+    assert list(start(queue, Script(result())).watch())[-1] == result()  # after its turn
     assert not waiting.begun.is_set()
 
 
-def test_runs_wait_their_turn_and_never_share_the_device(painter):
+def test_runs_wait_their_turn_and_never_share_the_device(queue):
     script = Script(progress(1), result()).go_on()
-    runs = [start(painter, script) for _ in range(5)]
+    runs = [start(queue, script) for _ in range(5)]
     assert [list(run.watch())[-1] for run in runs] == [result()] * 5
     assert script.most_at_work == 1
 
@@ -157,26 +157,26 @@ def test_runs_wait_their_turn_and_never_share_the_device(painter):
 class Places(Local):
     """A runner with room for several runs at a time, which may become more or fewer."""
 
-    most = 8
+    max_slots = 8
 
     def __init__(self, room):
         self.room, self.device = room, "cpu"
 
-    def places(self):
+    def slots(self):
         return self.room
 
 
 @pytest.fixture
 def spacious(opened, monkeypatch):
-    monkeypatch.setattr(painters, "POLL_S", 0.01)
-    painter = opened(Places(2))
-    painter.stylize = Script(progress(1), result())
-    return painter
+    monkeypatch.setattr(queues, "POLL_S", 0.01)
+    queue = opened(Places(2))
+    queue.stylize = Script(progress(1), result())
+    return queue
 
 
-def watched(painter, number):
+def watched(queue, number):
     """So many runs that are watched to their end."""
-    runs = [start(painter, painter.stylize) for _ in range(number)]
+    runs = [start(queue, queue.stylize) for _ in range(number)]
     ends = [[] for _ in runs]
     watching = [
         threading.Thread(target=lambda run=run, end=end: end.extend(run.watch()))
@@ -198,15 +198,15 @@ def test_as_many_runs_are_at_work_as_there_are_places(spacious):
     runs, watching, ends = watched(spacious, 5)
     until(lambda: script.at_work == 2)
     assert sorted(spacious.ahead_of(run) for run in runs) == [0, 0, 1, 2, 3]
-    spacious.places.__self__.room = 3
+    spacious.slots.__self__.room = 3
     until(lambda: script.at_work == 3)
-    spacious.places.__self__.room = 1  # who is at work is not disturbed
+    spacious.slots.__self__.room = 1  # who is at work is not disturbed
     runs[-1].stop()
     script.go_on()
     finish(watching)
     assert script.most_at_work == 3
     assert [end[-1] for end in ends] == [result()] * 4 + [None]
-    until(lambda: not spacious.runs)
+    until(lambda: not spacious.jobs)
 
 
 def test_who_waits_for_one_of_several_places_is_told_how_long(spacious):
@@ -223,16 +223,16 @@ def test_who_waits_for_one_of_several_places_is_told_how_long(spacious):
 
 def test_a_run_that_has_just_ended_is_none_to_begin_with(opened, monkeypatch):
     """However late it is forgotten: all of many short ones begin."""
-    monkeypatch.setattr(painters, "POLL_S", 0.01)
-    painter = opened(Places(4), queue=40, runs_per_address=40)
-    forget, ended = painter.forget, []
-    monkeypatch.setattr(painter, "forget", ended.append)
-    runs = [start(painter, Script(result())) for _ in range(40)]
+    monkeypatch.setattr(queues, "POLL_S", 0.01)
+    queue = opened(Places(4), queue=40, runs_per_address=40)
+    forget, ended = queue.forget, []
+    monkeypatch.setattr(queue, "forget", ended.append)
+    runs = [start(queue, Script(result())) for _ in range(40)]
     until(lambda: len(ended) == 40)
     assert all(run.result == result() for run in runs)
     for run in ended:
         forget(run)
-    assert not painter.runs
+    assert not queue.jobs
 
 
 def test_closing_ends_those_who_wait_for_a_place(spacious):
@@ -241,11 +241,11 @@ def test_closing_ends_those_who_wait_for_a_place(spacious):
     assert not spacious.close()
     spacious.stylize.go_on()
     finish(watching)
-    until(lambda: not spacious.runs)
+    until(lambda: not spacious.jobs)
 
 
-def test_an_error_reaches_who_watches(painter):
-    run = start(painter, Script(StyletxError("Too large.")))
+def test_an_error_reaches_who_watches(queue):
+    run = start(queue, Script(StyletxError("Too large.")))
     seen = []
     with pytest.raises(StyletxError, match="Too large"):
         for event in run.watch():
@@ -253,54 +253,54 @@ def test_an_error_reaches_who_watches(painter):
     assert set(seen) <= {(None, False)}  # nothing that could be taken for a result
 
 
-def test_the_last_good_picture_comes_before_the_error(painter):
+def test_the_last_good_picture_comes_before_the_error(queue):
     script = Script(progress(1), result(step=1), StyletxError("It broke.")).go_on()
-    run, seen = start(painter, script), []
+    run, seen = start(queue, script), []
     with pytest.raises(StyletxError, match="It broke"):
         for event in run.watch():
             seen.append(event)
     assert seen[-1] == result(step=1)
 
 
-def test_a_broken_run_does_not_stop_the_next(painter):
+def test_a_broken_run_does_not_stop_the_next(queue):
     with pytest.raises(ZeroDivisionError):
-        list(start(painter, Script(ZeroDivisionError())).watch())
-    assert list(start(painter, Script(result())).watch())[-1] == result()
+        list(start(queue, Script(ZeroDivisionError())).watch())
+    assert list(start(queue, Script(result())).watch())[-1] == result()
 
 
-def test_nobody_can_stop_what_they_do_not_know(painter):
-    assert not painter.stop("")
-    run = start(painter, Script(progress(1)))
-    assert not painter.stop(run.id[:-1])
+def test_nobody_can_stop_what_they_do_not_know(queue):
+    assert not queue.stop("")
+    run = start(queue, Script(progress(1)))
+    assert not queue.stop(run.id[:-1])
     assert len(run.id) == 32
 
 
-def test_closing_stops_everything(painter):
+def test_closing_stops_everything(queue):
     script = Script(*AT_WORK)
-    runs = [start(painter, script) for _ in range(3)]
+    runs = [start(queue, script) for _ in range(3)]
     script.rest()
-    painter.close()
+    queue.close()
     assert all(run.over for run in runs)
     script.go_on()
-    until(lambda: not painter.runs)
+    until(lambda: not queue.jobs)
     assert script.told == 2
 
 
-def test_who_waits_is_told_how_long_as_far_as_that_is_known(painter):
+def test_who_waits_is_told_how_long_as_far_as_that_is_known(queue):
     script = Script(replace(progress(1), seconds=10.0, seconds_left=6.0), result())
-    first, *others = (start(painter, script) for _ in range(3))
-    assert painter.estimated_wait(first) is None  # it waits for nobody
+    first, *others = (start(queue, script) for _ in range(3))
+    assert queue.estimated_wait(first) is None  # it waits for nobody
     script.rest()
-    assert painter.estimated_wait(others[0]) == 6
-    assert painter.estimated_wait(others[1]) == pytest.approx(
+    assert queue.estimated_wait(others[0]) == 6
+    assert queue.estimated_wait(others[1]) == pytest.approx(
         6 + 16
     )  # as long again as the first, in all
-    smaller = start(painter, script, settings=replace(SETTINGS, size=256))
-    larger = start(painter, script)
+    smaller = start(queue, script, settings=replace(SETTINGS, size=256))
+    larger = start(queue, script)
     for run in others:
         run.stop()
-    assert painter.estimated_wait(smaller) == 6
-    assert 6 + 3 < painter.estimated_wait(larger) < 6 + 12  # a quarter of the pixels, more or less
+    assert queue.estimated_wait(smaller) == 6
+    assert 6 + 3 < queue.estimated_wait(larger) < 6 + 12  # a quarter of the pixels, more or less
 
 
 ANN, ANNS_PHONE, BOB = (
@@ -344,7 +344,7 @@ def test_where_the_disk_is_full_no_run_is_taken_and_nobody_waits_for_the_look(st
     strict.is_disk_full = lambda: ThreadPoolExecutor(1).submit(full).result(60)
     with pytest.raises(Busy, match="no room for more pictures"):
         start(strict, Script(result()))
-    assert not strict.runs
+    assert not strict.jobs
 
 
 def test_a_full_line_is_refused_at_once_with_the_wait_and_counts_only_the_living(strict):
@@ -378,8 +378,8 @@ def test_fifty_at_once_are_served_or_refused_and_none_is_lost(strict):
 
 
 def test_a_run_ends_when_its_time_is_over_with_the_picture_so_far(opened, clock):
-    painter, script = opened(max_seconds=20), Script(*AT_WORK)
-    run = start(painter, script)
+    queue, script = opened(max_seconds=20), Script(*AT_WORK)
+    run = start(queue, script)
     script.rest()
     clock.pass_(20)
     script.go_on(1)
@@ -390,18 +390,18 @@ def test_a_run_ends_when_its_time_is_over_with_the_picture_so_far(opened, clock)
     *_, last = run.watch()
     assert last == result(step=1)
     assert (last.stopped, run.timed_out) == (True, True)
-    until(lambda: not painter.runs)
+    until(lambda: not queue.jobs)
     assert run.outcome == "late"
 
 
-def test_addresses_take_turns_and_nobody_who_asks_for_one_picture_is_overtaken(painter):
+def test_addresses_take_turns_and_nobody_who_asks_for_one_picture_is_overtaken(queue):
     script = Script(progress(1), result())
-    many = [start(painter, script, Client(str(place), "1.1.1.1")) for place in range(4)]
+    many = [start(queue, script, Client(str(place), "1.1.1.1")) for place in range(4)]
     script.rest()
-    few = [start(painter, script, Client(name, name)) for name in ("ann", "bob")]
-    late = start(painter, script, Client("late", "1.1.1.2"))
-    assert painter.line() == [many[0], *few, late, *many[1:]]
-    assert [painter.ahead_of(run) for run in (many[1], few[0])] == [4, 1]
+    few = [start(queue, script, Client(name, name)) for name in ("ann", "bob")]
+    late = start(queue, script, Client("late", "1.1.1.2"))
+    assert queue.line() == [many[0], *few, late, *many[1:]]
+    assert [queue.ahead_of(run) for run in (many[1], few[0])] == [4, 1]
     ends = []
     for run in (*many, *few, late):
         run.future.add_done_callback(lambda _, run=run: ends.append(run))
@@ -412,21 +412,21 @@ def test_addresses_take_turns_and_nobody_who_asks_for_one_picture_is_overtaken(p
     assert ends == [many[0], *few, late, *many[1:]]
 
 
-def test_who_waits_behind_many_and_comes_again_is_served_in_between(painter):
+def test_who_waits_behind_many_and_comes_again_is_served_in_between(queue):
     script, order = Script(result()), []
     hold = Script(progress(1), result())
-    first = start(painter, hold, Client("0", "1.1.1.1"))
+    first = start(queue, hold, Client("0", "1.1.1.1"))
     hold.rest()
-    many = [start(painter, script, Client(str(place), "1.1.1.1")) for place in (1, 2, 3)]
+    many = [start(queue, script, Client(str(place), "1.1.1.1")) for place in (1, 2, 3)]
     ann = Client("ann", "2.2.2.2")
 
     def ended(run):
-        order.append(run.visitor.address)
-        if run.visitor == ann and len(order) < 5:
+        order.append(run.client.address)
+        if run.client == ann and len(order) < 5:
             again()
 
     def again():
-        run = start(painter, script, ann)
+        run = start(queue, script, ann)
         run.future.add_done_callback(lambda _: ended(run))
 
     for run in many:
@@ -434,13 +434,13 @@ def test_who_waits_behind_many_and_comes_again_is_served_in_between(painter):
     again()
     hold.go_on()
     list(first.watch())
-    until(lambda: not painter.runs and len(order) >= 5)
+    until(lambda: not queue.jobs and len(order) >= 5)
     assert order[:5] == [ann.address, "1.1.1.1", ann.address, "1.1.1.1", ann.address]
 
 
-def test_a_run_that_nobody_watches_any_more_is_given_up_and_nothing_of_it_kept(painter, clock):
+def test_a_run_that_nobody_watches_any_more_is_given_up_and_nothing_of_it_kept(queue, clock):
     script = Script(*AT_WORK)
-    run = start(painter, script)
+    run = start(queue, script)
     watching = run.watch()
     next(watching)
     script.rest()
@@ -450,121 +450,121 @@ def test_a_run_that_nobody_watches_any_more_is_given_up_and_nothing_of_it_kept(p
     assert not run.abandoned
     clock.pass_(1)
     script.go_on(1)
-    until(lambda: not painter.runs)
+    until(lambda: not queue.jobs)
     assert run.abandoned
     assert list(watching) == []
     assert run.outcome == "left"
 
 
-def begins(painter):
+def begins(queue):
     """Whether a run is begun with, if one could be now."""
-    with painter.lock:
-        return painter.next_job() is not None
+    with queue.lock:
+        return queue.next_job() is not None
 
 
-def test_a_run_is_begun_once_somebody_listens_and_whoever_listens_first_is_first(painter):
-    painter.listeners = Counter()
+def test_a_run_is_begun_once_somebody_listens_and_whoever_listens_first_is_first(queue):
+    queue.listeners = Counter()
     script = Script(progress(1), result()).go_on()
-    deaf = start(painter, script, Client("deaf", "1.1.1.1"))
-    ann = start(painter, script, Client("ann", "2.2.2.2"))
-    assert not begins(painter)
-    with painter.lock:
-        painter.listeners["ann"] = 1
-        assert painter.line() == [ann, deaf]
+    deaf = start(queue, script, Client("deaf", "1.1.1.1"))
+    ann = start(queue, script, Client("ann", "2.2.2.2"))
+    assert not begins(queue)
+    with queue.lock:
+        queue.listeners["ann"] = 1
+        assert queue.line() == [ann, deaf]
     assert isinstance(list(ann.watch())[-1], Result)
-    assert not begins(painter)
+    assert not begins(queue)
     assert deaf.latest is None
-    painter.listeners["deaf"] = 1
+    queue.listeners["deaf"] = 1
     assert isinstance(list(deaf.watch())[-1], Result)
 
 
-def test_a_run_to_which_nobody_has_listened_for_long_is_given_up_unbegun(painter, clock):
-    painter.listeners = Counter()
+def test_a_run_to_which_nobody_has_listened_for_long_is_given_up_unbegun(queue, clock):
+    queue.listeners = Counter()
     script = Script(progress(1), result())
-    run = start(painter, script, Client("deaf", "1.1.1.1"))
+    run = start(queue, script, Client("deaf", "1.1.1.1"))
     clock.pass_(ABANDON_AFTER_S)
-    assert not begins(painter)
+    assert not begins(queue)
     assert not run.over
     clock.pass_(1)
-    until(lambda: not painter.runs)
+    until(lambda: not queue.jobs)
     assert run.abandoned
     assert not script.begun.is_set()
 
 
-def test_a_run_to_which_nobody_listens_any_more_gives_way_to_one_with_a_listener(painter, clock):
-    painter.listeners = Counter({"gone": 1, "ann": 1})
+def test_a_run_to_which_nobody_listens_any_more_gives_way_to_one_with_a_listener(queue, clock):
+    queue.listeners = Counter({"gone": 1, "ann": 1})
     script, quick = Script(*AT_WORK), Script(progress(1), result()).go_on()
-    gone = start(painter, script, Client("gone", "1.1.1.1"))
+    gone = start(queue, script, Client("gone", "1.1.1.1"))
     script.rest()
-    unheard = start(painter, quick, Client("unheard", "1.1.1.2"))
+    unheard = start(queue, quick, Client("unheard", "1.1.1.2"))
     # Gradio asks for news of them, although nobody wants to know
     news = [run.watch(every=0) for run in (gone, unheard)]
     assert [next(one) for one in news] == [progress(1), None]
-    del painter.listeners["gone"]
+    del queue.listeners["gone"]
     clock.pass_(YIELD_AFTER_S + 1)
     assert [next(one) for one in news] == [progress(1), None]
     script.go_on(2)
     script.rest()
     assert not gone.over  # as long as nobody else is waiting who listens
-    ann = start(painter, quick, ANN._replace(session="ann"))
-    assert painter.line() == [gone, ann, unheard]
+    ann = start(queue, quick, ANN._replace(session="ann"))
+    assert queue.line() == [gone, ann, unheard]
     script.go_on(1)
     assert isinstance(list(ann.watch())[-1], Result)
     assert gone.abandoned
-    assert not begins(painter)
+    assert not begins(queue)
     assert not unheard.over
 
 
-def test_a_run_to_which_nobody_listens_goes_on_where_there_is_another_place(painter, clock):
-    painter.listeners = Counter({"gone": 1})
+def test_a_run_to_which_nobody_listens_goes_on_where_there_is_another_place(queue, clock):
+    queue.listeners = Counter({"gone": 1})
     script = Script(*AT_WORK)
-    gone = start(painter, script, Client("gone", "1.1.1.1"))
+    gone = start(queue, script, Client("gone", "1.1.1.1"))
     script.rest()
-    painter.places = lambda: 2
-    del painter.listeners["gone"]
-    painter.listeners["ann"] = 1
-    start(painter, script, ANN._replace(session="ann"))  # whose thread is still to begin
+    queue.slots = lambda: 2
+    del queue.listeners["gone"]
+    queue.listeners["ann"] = 1
+    start(queue, script, ANN._replace(session="ann"))  # whose thread is still to begin
     clock.pass_(YIELD_AFTER_S + 1)
-    assert not painter.should_yield(gone)
-    painter.places = lambda: 1
-    assert painter.should_yield(gone)
+    assert not queue.should_yield(gone)
+    queue.slots = lambda: 1
+    assert queue.should_yield(gone)
 
 
 def test_where_the_line_is_full_who_has_not_been_listened_to_for_longest_makes_room(opened, clock):
-    painter = opened(queue=3)
-    painter.listeners, script = Counter({"ann": 1}), Script(progress(1), result()).go_on()
+    queue = opened(queue=3)
+    queue.listeners, script = Counter({"ann": 1}), Script(progress(1), result()).go_on()
     parked = []
     for name in ("a", "b", "c"):
-        parked.append(start(painter, script, Client(name, name)))
+        parked.append(start(queue, script, Client(name, name)))
         clock.pass_(0.1)
     with pytest.raises(Busy, match="3 pictures are in line"):
-        start(painter, script, ANN._replace(session="ann"))  # they may be about to listen
+        start(queue, script, ANN._replace(session="ann"))  # they may be about to listen
     clock.pass_(YIELD_AFTER_S)
-    ann = start(painter, script, ANN._replace(session="ann"))
+    ann = start(queue, script, ANN._replace(session="ann"))
     assert [run.abandoned for run in parked] == [True, False, False]
     assert isinstance(list(ann.watch())[-1], Result)
 
 
-def test_who_was_parked_in_line_and_then_begins_does_not_let_others_overtake(painter):
-    painter.listeners = Counter(dict.fromkeys("abcvx", 1))
+def test_who_was_parked_in_line_and_then_begins_does_not_let_others_overtake(queue):
+    queue.listeners = Counter(dict.fromkeys("abcvx", 1))
     hold, quick = Script(progress(1), result()), Script(result())
-    parked = start(painter, quick, Client("parked", "parked"))
+    parked = start(queue, quick, Client("parked", "parked"))
     for name in "abc":
-        list(start(painter, quick, Client(name, name)).watch())
-    painter.stylize = hold
-    painter.listeners["parked"] = 1
+        list(start(queue, quick, Client(name, name)).watch())
+    queue.stylize = hold
+    queue.listeners["parked"] = 1
     hold.rest()
-    waits = start(painter, hold, Client("v", "v"))
-    comes = start(painter, hold, Client("x", "x"))
-    assert painter.line() == [parked, waits, comes]
+    waits = start(queue, hold, Client("v", "v"))
+    comes = start(queue, hold, Client("x", "x"))
+    assert queue.line() == [parked, waits, comes]
 
 
-def test_who_listens_is_not_given_up_for_being_told_late(painter, clock):
-    painter.listeners = Counter({"slow": 1, "ann": 1})
+def test_who_listens_is_not_given_up_for_being_told_late(queue, clock):
+    queue.listeners = Counter({"slow": 1, "ann": 1})
     script = Script(progress(1), progress(2), result())
-    slow = start(painter, script, Client("slow", "1.1.1.1"))
+    slow = start(queue, script, Client("slow", "1.1.1.1"))
     script.rest()
-    ann = start(painter, Script(result()), ANN._replace(session="ann"))
+    ann = start(queue, Script(result()), ANN._replace(session="ann"))
     clock.pass_(YIELD_AFTER_S + 1)  # in which nobody asks for news of it
     script.go_on(1)
     script.rest()
@@ -584,7 +584,7 @@ def test_nobody_is_kept_in_line_for_whom_nobody_is_there(strict, clock):
 
 
 def test_what_becomes_of_each_run_is_counted_and_logged_in_a_line_that_tells_of_nobody(
-    painter, caplog
+    queue, caplog
 ):
     caplog.set_level(logging.INFO, "styletx.runners.job")
     ends = {
@@ -594,7 +594,7 @@ def test_what_becomes_of_each_run_is_counted_and_logged_in_a_line_that_tells_of_
     }
     for told, events in ends.items():
         before = runs_ended(told)
-        run = start(painter, Script(*events).go_on(), ANN)
+        run = start(queue, Script(*events).go_on(), ANN)
         until(lambda: caplog.records)
         (record,) = caplog.records
         assert f"run {run.id[:8]} {told}: 512 pixels, " in record.getMessage()
@@ -607,23 +607,23 @@ def runs_ended(outcome):
     return metrics.REGISTRY.get_sample_value("styletx_runs_total", {"outcome": outcome}) or 0
 
 
-def test_closing_waits_for_those_who_are_told_and_says_whether_all_were(painter, clock):
+def test_closing_waits_for_those_who_are_told_and_says_whether_all_were(queue, clock):
     script = Script(*AT_WORK)
-    run = start(painter, script)
+    run = start(queue, script)
     script.rest()
     run.delivered.wait = clock.pass_  # nobody tells of it
     began = clock()
-    assert not painter.close(patience=20)
+    assert not queue.close(patience=20)
     assert clock() - began == 20
     del run.delivered.wait
     run.delivered.set()
-    assert not painter.close()  # something is still at work
+    assert not queue.close()  # something is still at work
     script.go_on()
-    assert painter.close(patience=30)
+    assert queue.close(patience=30)
 
 
-def test_who_comes_when_it_is_closing_is_told_so(painter):
-    painter.close()
+def test_who_comes_when_it_is_closing_is_told_so(queue):
+    queue.close()
     with pytest.raises(Busy, match="is being shut down"):
-        start(painter, Script(result()))
-    assert not painter.runs
+        start(queue, Script(result()))
+    assert not queue.jobs

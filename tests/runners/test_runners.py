@@ -72,9 +72,9 @@ def test_a_bug_is_no_sentence(given):
 
 @pytest.mark.slow
 def test_a_painter_stops_its_runs_and_keeps_their_pictures(given):
-    painter = JobQueue(Local())
+    queue = JobQueue(Local())
     try:
-        run = painter.submit(ENDLESS, lambda over: given)
+        run = queue.submit(ENDLESS, lambda over: given)
         watching = run.watch()
         while not isinstance(event := next(watching), Progress) or event.step < 5:
             pass
@@ -83,9 +83,9 @@ def test_a_painter_stops_its_runs_and_keeps_their_pictures(given):
         assert isinstance(last, Result)
         assert last.stopped
         run.future.exception(60)
-        assert list(painter.submit(QUICK, lambda over: given).watch())[-1].step == 6
+        assert list(queue.submit(QUICK, lambda over: given).watch())[-1].step == 6
     finally:
-        painter.close()
+        queue.close()
 
 
 def test_a_runner_that_there_is_not_or_that_needs_a_package_is_a_sentence(monkeypatch):
@@ -108,9 +108,9 @@ def test_this_process_paints_unless_something_else_is_said():
 
 
 @pytest.mark.parametrize(("gpus", "places"), [(0.1, 10), (0.2, 5), (0.25, 4), (0.3, 3), (2, 0)])
-def test_parts_of_a_card_add_up(gpus, places):
+def test_parts_of_a_card_add_up(gpus, slots):
     dispatcher = WorkerPool(b"", cpus=0.1, gpus=gpus)
-    assert dispatcher.places_of({"CPU": 4.0, "GPU": 1.0}) == places
+    assert dispatcher.places_of({"CPU": 4.0, "GPU": 1.0}) == slots
     assert dispatcher.places_of({"CPU": 4.0}) == 0
     assert WorkerPool(b"", cpus=0.1, gpus=0).places_of({"CPU": 4.0}) == 40
 
@@ -194,13 +194,13 @@ def test_what_the_hub_refuses_is_said_in_its_words_and_it_knows_who_asks(monkeyp
         return lambda work: lent
 
     monkeypatch.setattr(spaces, "GPU", refusing)
-    painter = JobQueue(get_runner({"STYLETX_RUNNER": "zerogpu"}))
+    queue = JobQueue(get_runner({"STYLETX_RUNNER": "zerogpu"}))
     asking.set("ann")
-    run = painter.submit(QUICK, lambda over: given)
+    run = queue.submit(QUICK, lambda over: given)
     with pytest.raises(StyletxError, match="used up your quota"):
         list(run.watch())
     assert asked == ["ann"]
-    painter.close()
+    queue.close()
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ def test_room_is_full_when_it_is_said_to_be_or_the_disk_is(cache, monkeypatch):
     (cache / "a" / "b" / "much").write_bytes(bytes(2 * MEGA))
     assert DiskBudget(1).is_full()
     assert not DiskBudget(3).is_full()
-    assert DiskBudget(1).look() == 2 * MEGA
+    assert DiskBudget(1).used() == 2 * MEGA
     usage = type("Usage", (), {"free": 0})
     monkeypatch.setattr(storage.shutil, "disk_usage", lambda _: usage)
     assert DiskBudget(3).is_full()

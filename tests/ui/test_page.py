@@ -8,7 +8,6 @@ import gradio as gr
 import pytest
 from PIL import Image
 
-import app as page
 from styletx import FIELDS, PRESETS, Settings, StyletxError
 from styletx.api import job_files
 from styletx.api.job_files import EXPORT_FORMATS
@@ -21,18 +20,19 @@ from styletx.recipe import input_fingerprints, to_json
 from styletx.runners.queue import JobQueue
 from styletx.server.errors import as_gradio_errors
 from styletx.server.storage import runs
+from styletx.ui import examples, page
 from styletx.ui.history import add_entry
 from styletx.ui.inputs import doubled_settings, repeated, upload_message
 from styletx.ui.mask_editor import BRUSHES, SOFT, masks_from_drawing, to_paint_over
 from styletx.ui.results import finished_updates
-from tests.helpers.page import ask, both, build_app, by_name, handler, upload
+from tests.helpers.page import ask, both, build_page, by_name, handler, upload
 from tests.helpers.scripted import FACTS, PICTURE, progress, result
 from tests.helpers.settings import OTHER
 from tests.helpers.waiting import until
 
 
-def test_the_page_shows_a_run_from_first_to_last(painter, files):
-    *_, last = ask(build_app(painter), "paint", **both(files))
+def test_the_page_shows_a_run_from_first_to_last(queue, files):
+    *_, last = ask(build_page(queue), "paint", **both(files))
     assert last["status"] == last["said"] == "Done: 3 steps in 0 s."
     assert last["picture"].endswith("photo-painting.png")
     assert last["png"].value["path"] == last["picture"]
@@ -54,14 +54,14 @@ def pressable(shown):
 @pytest.mark.parametrize(
     "begun", [[], [progress(1), result(step=1)]], ids=["at once", "with a picture begun"]
 )
-def test_a_run_that_fails_says_so_and_is_never_called_done(painter, files, begun):
+def test_a_run_that_fails_says_so_and_is_never_called_done(queue, files, begun):
     def failing(content, styles, settings):
         yield from begun
         raise StyletxError("It broke.")
 
-    painter.stylize, told = failing, []
+    queue.stylize, told = failing, []
     with pytest.raises(gr.Error, match="It broke"):
-        for shown in ask(build_app(painter), "paint", **both(files)):
+        for shown in ask(build_page(queue), "paint", **both(files)):
             told.append(shown)
     assert told[-1]["status"] == told[-1]["said"] == "It broke."
     assert pressable(told[-1])[:1] == ["go"]
@@ -72,31 +72,31 @@ def test_a_run_that_fails_says_so_and_is_never_called_done(painter, files, begun
     assert bool(kept) == bool(begun)
 
 
-def test_a_run_stopped_in_line_leaves_the_last_picture(painter, files, monkeypatch):
-    monkeypatch.setattr(painter, "next_job", lambda: None)  # it waits
-    watching = ask(build_app(painter), "paint", **both(files))
-    painter.stop(next(watching)["run"]["run_id"])
+def test_a_run_stopped_in_line_leaves_the_last_picture(queue, files, monkeypatch):
+    monkeypatch.setattr(queue, "next_job", lambda: None)  # it waits
+    watching = ask(build_page(queue), "paint", **both(files))
+    queue.stop(next(watching)["run"]["run_id"])
     *_, last = watching
     assert last["status"] == "Stopped before it began."
     assert not {"picture", "go_on"} & set(last)
 
 
-def test_long_names_do_not_cost_the_picture(painter, files):
+def test_long_names_do_not_cost_the_picture(queue, files):
     for name in ("photo", "painting"):
         (files / f"{name}.png").rename(files / f"{'ü' * 100}{name}.png")
     photo, painting = (upload(files, f"{'ü' * 100}{name}") for name in ("photo", "painting"))
-    *_, last = ask(build_app(painter), "paint", content=photo, style=painting)
+    *_, last = ask(build_page(queue), "paint", content=photo, style=painting)
     assert Path(last["picture"]).is_file()
 
 
-def test_an_upload_that_is_gone_is_asked_for_again(painter, files):
+def test_an_upload_that_is_gone_is_asked_for_again(queue, files):
     given = {**both(files), "content": upload(files, "gone")}
     with pytest.raises(gr.Error, match="The photo is no longer here; please upload it again"):
-        list(ask(build_app(painter), "paint", **given))
+        list(ask(build_page(queue), "paint", **given))
 
 
 @pytest.fixture
-def arrived(painter):
+def arrived(queue):
     """The arguments that arrive at the engine."""
     arrived = {}
 
@@ -104,13 +104,13 @@ def arrived(painter):
         arrived.update(given)
         yield result()
 
-    painter.stylize = recording
+    queue.stylize = recording
     return arrived
 
 
 @pytest.mark.parametrize("name", ["paint", "stylize"])
-def test_every_setting_arrives_at_the_engine(painter, files, arrived, name):
-    list(ask(build_app(painter), name, **both(files), **OTHER))
+def test_every_setting_arrives_at_the_engine(queue, files, arrived, name):
+    list(ask(build_page(queue), name, **both(files), **OTHER))
     assert arrived["settings"] == Settings(**OTHER)
     assert arrived["content"].size == (96, 64)
     assert [style.picture.size for style in arrived["styles"]] == [(64, 64)]
@@ -118,31 +118,31 @@ def test_every_setting_arrives_at_the_engine(painter, files, arrived, name):
 
 
 @pytest.mark.parametrize("name", ["paint", "stylize"])
-def test_every_picture_arrives_at_the_engine(painter, files, arrived, name):
+def test_every_picture_arrives_at_the_engine(queue, files, arrived, name):
     Image.new("L", (96, 64), 200).save(files / "mask.png")
     photo, mask = upload(files, "photo"), upload(files, "mask")
     more = {"style_3": photo, "share": 0.25, "share_3": 0.5, "mask_3": mask, "keep_mask": mask}
-    list(ask(build_app(painter), name, **both(files), **more, init_image=photo))
+    list(ask(build_page(queue), name, **both(files), **more, init_image=photo))
     first, third = arrived["styles"]
     assert (first.picture.size, first.share, first.mask) == ((64, 64), 0.25, None)
     assert (third.picture.size, third.share, third.mask.size) == ((96, 64), 0.5, (96, 64))
     assert arrived["keep_mask"].size == arrived["init_image"].size == (96, 64)
 
 
-def test_a_preset_fills_in_what_is_left_at_its_default(painter, files, arrived):
+def test_a_preset_fills_in_what_is_left_at_its_default(queue, files, arrived):
     given = {**both(files), "preset": "Pure texture", "size": 300}
-    list(ask(build_app(painter), "stylize", **given))
+    list(ask(build_page(queue), "stylize", **given))
     assert arrived["settings"] == replace(PRESETS["Pure texture"], size=300)
 
 
-def test_a_run_goes_on_from_what_came_of_another(painter, files, arrived):
-    app = build_app(painter)
+def test_a_run_goes_on_from_what_came_of_another(queue, files, arrived):
+    app = build_page(queue)
     *_, (path, report) = ask(app, "stylize", **both(files))
     assert "init_image" not in arrived
     list(ask(app, "stylize", **both(files), go_on=report["run_id"]))
     assert arrived["init_image"].tobytes() == Image.open(path).tobytes()
     asked = {**DEFAULTS, "go_on": report["run_id"]}
-    assert doubled_settings(asked, painter) == {"size": 80, "steps": 48}
+    assert doubled_settings(asked, queue) == {"size": 80, "steps": 48}
     arrived.clear()
     list(ask(app, "paint", **both(files), go_on=report["run_id"]))
     assert "init_image" not in arrived  # Paint begins anew
@@ -152,27 +152,27 @@ def test_a_run_goes_on_from_what_came_of_another(painter, files, arrived):
     assert (arrived["settings"].size, first["size"]) == (80, 80)
 
 
-def test_doubling_takes_the_steps_that_the_size_would_have_had(painter, files, arrived):
-    *_, (path, report) = ask(build_app(painter), "stylize", **both(files))
+def test_doubling_takes_the_steps_that_the_size_would_have_had(queue, files, arrived):
+    *_, (path, report) = ask(build_page(queue), "stylize", **both(files))
     Image.new("RGB", (512, 341)).save(path)
     asked = {**DEFAULTS, "go_on": report["run_id"]}
-    assert doubled_settings(asked, painter) == {"size": 1024, "steps": 12}
-    assert doubled_settings({**asked, "method": "gatys"}, painter)["steps"] == 48
+    assert doubled_settings(asked, queue) == {"size": 1024, "steps": 12}
+    assert doubled_settings({**asked, "method": "gatys"}, queue)["steps"] == 48
 
 
-def test_a_picture_that_is_as_large_as_can_be_is_not_doubled(painter, files, arrived, monkeypatch):
-    *_, (path, report) = ask(build_app(painter), "stylize", **both(files))
+def test_a_picture_that_is_as_large_as_can_be_is_not_doubled(queue, files, arrived, monkeypatch):
+    *_, (path, report) = ask(build_page(queue), "stylize", **both(files))
     Image.new("RGB", (4096, 64)).save(path)
     with pytest.raises(gr.Error, match="4096 pixels large, and 4096 are the most here"):
-        doubled_settings({**DEFAULTS, "go_on": report["run_id"]}, painter)
+        doubled_settings({**DEFAULTS, "go_on": report["run_id"]}, queue)
     Image.new("RGB", (100, 64)).save(path)
-    monkeypatch.setattr(painter, "allowance", ServerLimits(max_size=128))
+    monkeypatch.setattr(queue, "limits", ServerLimits(max_size=128))
     with pytest.raises(gr.Error, match="100 pixels large, and 128 are the most here"):
-        doubled_settings({**DEFAULTS, "go_on": report["run_id"]}, painter)
+        doubled_settings({**DEFAULTS, "go_on": report["run_id"]}, queue)
 
 
 def test_the_page_offers_no_size_that_would_be_refused():
-    app = page.build_app(JobQueue(allowance=ServerLimits(max_size=256)))
+    app = page.build_page(JobQueue(limits=ServerLimits(max_size=256)))
     (size,) = [c for c in app.blocks.values() if isinstance(c, gr.Slider) and c.label == "Size"]
     assert size.maximum == 256
 
@@ -201,22 +201,22 @@ def test_a_photo_that_nothing_is_brushed_over_has_no_masks():
     )
 
 
-def test_what_is_no_picture_is_said_as_soon_as_it_is_uploaded(files, painter):
+def test_what_is_no_picture_is_said_as_soon_as_it_is_uploaded(files, queue):
     (files / "page.png").write_text("<html>")
-    assert "page.png is not a picture" in upload_message(upload(files, "page"), painter)
-    assert upload_message(upload(files, "photo"), painter) == "The picture is here."
+    assert "page.png is not a picture" in upload_message(upload(files, "page"), queue)
+    assert upload_message(upload(files, "photo"), queue) == "The picture is here."
 
 
-def test_strokes_stay_until_there_is_another_photo(files, painter):
+def test_strokes_stay_until_there_is_another_photo(files, queue):
     photo, painting = upload(files, "photo"), upload(files, "painting")
-    shown, loaded = to_paint_over(painter, photo, True, "")
+    shown, loaded = to_paint_over(queue, photo, True, "")
     assert (shown.size, loaded) == ((96, 64), photo["path"])
-    assert to_paint_over(painter, photo, True, loaded) == (gr.skip(), gr.skip())  # opened again
-    assert to_paint_over(painter, photo, False, loaded) == (gr.skip(), gr.skip())  # closed
-    assert to_paint_over(painter, painting, True, loaded)[1] == painting["path"]
-    assert to_paint_over(painter, painting, False, loaded) == (None, "")
-    assert to_paint_over(painter, painting, False, "") == (gr.skip(), gr.skip())  # never opened
-    assert to_paint_over(painter, None, True, loaded) == (None, "")
+    assert to_paint_over(queue, photo, True, loaded) == (gr.skip(), gr.skip())  # opened again
+    assert to_paint_over(queue, photo, False, loaded) == (gr.skip(), gr.skip())  # closed
+    assert to_paint_over(queue, painting, True, loaded)[1] == painting["path"]
+    assert to_paint_over(queue, painting, False, loaded) == (None, "")
+    assert to_paint_over(queue, painting, False, "") == (gr.skip(), gr.skip())  # never opened
+    assert to_paint_over(queue, None, True, loaded) == (None, "")
 
 
 @pytest.mark.parametrize("sizes", [[(1025, 10)], [(40, 40), (40, 41)]])
@@ -225,8 +225,8 @@ def test_what_was_not_brushed_here_is_refused(sizes):
         masks_from_drawing({"layers": [Image.new("RGBA", size) for size in sizes]})
 
 
-def test_a_refusal_leaves_the_last_picture_to_go_on_from(painter, files):
-    app = build_app(painter)
+def test_a_refusal_leaves_the_last_picture_to_go_on_from(queue, files):
+    app = build_page(queue)
     *_, last = ask(app, "paint", **both(files))
     assert pressable(last) == ["go", "more", "twice"]
     with pytest.raises(gr.Error, match="at least one painting"):
@@ -235,9 +235,9 @@ def test_a_refusal_leaves_the_last_picture_to_go_on_from(painter, files):
     assert pressable(last) == ["go", "more", "twice"]
 
 
-def test_a_run_without_a_picture_yet_is_waited_for(painter, files):
-    painter.stylize = lambda **_: (progress(step) for step in range(10**9))
-    app = build_app(painter)
+def test_a_run_without_a_picture_yet_is_waited_for(queue, files):
+    queue.stylize = lambda **_: (progress(step) for step in range(10**9))
+    app = build_page(queue)
     watching = ask(app, "stylize", **both(files))
     _, report = next(watching)
     with pytest.raises(gr.Error, match="has not come to a picture yet"):
@@ -245,17 +245,17 @@ def test_a_run_without_a_picture_yet_is_waited_for(painter, files):
     watching.close()
 
 
-def test_choosing_a_preset_turns_every_control(painter):
-    app = build_app(painter)
+def test_choosing_a_preset_turns_every_control(queue):
+    app = build_page(queue)
     turn = handler(app, "turn")
     assert turn("Oil") == list(asdict(PRESETS["Oil"]).values())
     assert turn("Standard") == list(asdict(Settings()).values())
 
 
 @pytest.mark.parametrize("name", ["paint", "stylize"])
-def test_page_and_api_refuse_in_the_same_words(painter, files, name):
+def test_page_and_api_refuse_in_the_same_words(queue, files, name):
     (files / "page.png").write_text("<html>")
-    photo, no_picture, app = upload(files, "photo"), upload(files, "page"), build_app(painter)
+    photo, no_picture, app = upload(files, "photo"), upload(files, "page"), build_page(queue)
     for given, sentence in [
         ({"content": None}, "Please choose a photo."),
         ({"style": None}, "Please choose at least one painting."),
@@ -288,9 +288,9 @@ def test_page_and_api_refuse_in_the_same_words(painter, files, name):
         ({"go_on": 7}, "The picture of that run is no longer here"),
     ],
 )
-def test_what_only_the_api_can_ask_for_is_refused_in_a_sentence(painter, files, given, sentence):
+def test_what_only_the_api_can_ask_for_is_refused_in_a_sentence(queue, files, given, sentence):
     with pytest.raises(gr.Error, match=sentence):
-        list(ask(build_app(painter), "stylize", **both(files), **given))
+        list(ask(build_page(queue), "stylize", **both(files), **given))
 
 
 def test_bugs_are_logged_whole_and_not_shown_to_people(caplog):
@@ -308,17 +308,17 @@ def test_errors_for_people_reach_them_word_for_word():
     assert shown.value.message == "Too large. Try a size of 512."
 
 
-def test_leaving_the_page_stops_the_run(painter, files):
-    painter.stylize = lambda **_: (progress(step) for step in range(10**9))
-    watching = ask(build_app(painter), "paint", **both(files))
+def test_leaving_the_page_stops_the_run(queue, files):
+    queue.stylize = lambda **_: (progress(step) for step in range(10**9))
+    watching = ask(build_page(queue), "paint", **both(files))
     next(watching)
-    (run,) = painter.runs.values()
+    (run,) = queue.jobs.values()
     watching.close()
     assert run.stopping
 
 
-def test_every_setting_has_a_control_with_its_default_and_limits(painter):
-    app = build_app(painter)
+def test_every_setting_has_a_control_with_its_default_and_limits(queue):
+    app = build_page(queue)
     controls = {block.label: block for block in app.blocks.values() if hasattr(block, "info")}
     for name, allowed in FIELDS.items():
         control = controls[allowed.label]
@@ -330,8 +330,8 @@ def test_every_setting_has_a_control_with_its_default_and_limits(painter):
             assert [value for _, value in control.choices] == list(allowed.choices)
 
 
-def test_the_api_names_its_arguments_as_the_settings(painter):
-    app = build_app(painter)
+def test_the_api_names_its_arguments_as_the_settings(queue):
+    app = build_page(queue)
     endpoints = app.get_api_info()["named_endpoints"]
     assert set(endpoints) == {"/stylize", "/stop", "/export", "/recipe"}
     parameters = endpoints["/stylize"]["parameters"]
@@ -341,33 +341,33 @@ def test_the_api_names_its_arguments_as_the_settings(painter):
     assert [p["parameter_default"] for p in parameters] == list(DEFAULTS.values())
 
 
-def test_reports_are_plain_json(painter, files):
-    for _, report in ask(build_app(painter), "stylize", **both(files)):
+def test_reports_are_plain_json(queue, files):
+    for _, report in ask(build_page(queue), "stylize", **both(files)):
         json.dumps(report)
     assert report["done"]
     assert report["steps"] == FACTS["steps"]
 
 
 def test_every_example_has_its_three_pictures():
-    for photo, painting in page.EXAMPLES.values():
+    for photo, painting in examples.EXAMPLES.values():
         for path in (
-            page.ASSETS / "photos" / f"{photo}.jpg",
-            page.ASSETS / "paintings" / f"{painting}.jpg",
-            page.ASSETS / "painted" / f"{photo}-{painting}.jpg",
+            examples.ASSETS / "photos" / f"{photo}.jpg",
+            examples.ASSETS / "paintings" / f"{painting}.jpg",
+            examples.ASSETS / "painted" / f"{photo}-{painting}.jpg",
         ):
             with Image.open(path) as picture:
                 assert min(picture.size) >= 300 or max(picture.size) == 512
 
 
-def test_a_run_whose_picture_is_small_is_shown_as_it_is(painter, files):
+def test_a_run_whose_picture_is_small_is_shown_as_it_is(queue, files):
     assert PICTURE.size == (40, 40)
-    *_, last = ask(build_app(painter), "paint", **both(files))
+    *_, last = ask(build_page(queue), "paint", **both(files))
     with Image.open(last["picture"]) as picture:
         assert picture.size == (40, 40)
 
 
-def test_what_is_wrong_is_said_at_the_field_that_it_is_in(painter, files):
-    app = build_app(painter)
+def test_what_is_wrong_is_said_at_the_field_that_it_is_in(queue, files):
+    app = build_page(queue)
     (page,) = {fn.fn.__self__ for fn in app.fns.values() if fn.api_name == "paint"}
     (files / "page.png").write_text("<html>")
 
@@ -389,7 +389,7 @@ def test_what_is_wrong_is_said_at_the_field_that_it_is_in(painter, files):
     assert "did you mean relu4_2?" in told(style_layers="conv4_2")["style_layers"]
 
 
-def test_a_painted_picture_brings_its_settings_back(files, painter):
+def test_a_painted_picture_brings_its_settings_back(files, queue):
     wanted = Settings(**{**OTHER, "size": 300})
     kept = files / "painted.png"
     inputs = input_fingerprints(
@@ -397,31 +397,31 @@ def test_a_painted_picture_brings_its_settings_back(files, painter):
     )
     save(PICTURE, kept, note=to_json(replace(result(), settings=wanted), inputs))
     now = {**DEFAULTS, **both(files)}
-    told = repeated({"path": str(kept)}, now, painter)
+    told = repeated({"path": str(kept)}, now, queue)
     assert {name: told[name] for name in FIELDS} == asdict(wanted)
     assert told["status"].endswith("The pictures are those it was painted from: press Paint.")
     now |= {"style": None, "style_3": upload(files, "photo"), "keep_mask": upload(files, "photo")}
-    told = repeated({"path": str(kept)}, now, painter)["status"]
+    told = repeated({"path": str(kept)}, now, queue)["status"]
     assert told.endswith("differs in: painting, painting 3, what is to stay the photo.")
     with pytest.raises(gr.Error, match=r"photo.png holds no recipe"):
-        repeated(upload(files, "photo"), dict(DEFAULTS), painter)
+        repeated(upload(files, "photo"), dict(DEFAULTS), queue)
 
 
-def test_a_painted_picture_brings_its_shares_back(files, painter):
+def test_a_painted_picture_brings_its_shares_back(files, queue):
     kept = files / "painted.png"
     save(PICTURE, kept, note=to_json(result(), {"share_2": 0.25}))
-    told = repeated({"path": str(kept)}, dict(DEFAULTS), painter)
+    told = repeated({"path": str(kept)}, dict(DEFAULTS), queue)
     assert [told[name] for name in ("share", "share_2", "share_3")] == [1, 0.25, 1]
 
 
-def test_a_failure_after_a_good_picture_leaves_it_for_the_strip(painter, files):
+def test_a_failure_after_a_good_picture_leaves_it_for_the_strip(queue, files):
     def failing(content, styles, settings):
         yield from (progress(1), result(step=1))
         raise StyletxError("It broke.")
 
-    painter.stylize, last = failing, {}
+    queue.stylize, last = failing, {}
     with pytest.raises(gr.Error):
-        for shown in ask(build_app(painter), "paint", **both(files)):
+        for shown in ask(build_page(queue), "paint", **both(files)):
             last |= shown
     told = add_entry(last["run"], [], both(files)["content"])
     assert len(told["strip"].value) == 1
@@ -429,47 +429,47 @@ def test_a_failure_after_a_good_picture_leaves_it_for_the_strip(painter, files):
 
 
 def test_a_disk_that_takes_nothing_is_a_sentence_without_paths_and_nothing_of_the_run_stays(
-    painter, files, monkeypatch
+    queue, files, monkeypatch
 ):
     def full(*_, **__):
         raise Unwritable("/secret/folder cannot be written: full.") from OSError(28, "It is full")
 
     monkeypatch.setattr(job_files, "save", full)
     with pytest.raises(gr.Error) as refused:
-        list(ask(build_app(painter), "paint", **both(files)))
+        list(ask(build_page(queue), "paint", **both(files)))
     assert refused.value.message == "The server cannot keep files now: It is full."
     assert not list(runs().glob("*"))
 
 
-def test_the_photo_may_be_gone_when_the_picture_is_finished(painter, files):
+def test_the_photo_may_be_gone_when_the_picture_is_finished(queue, files):
     def slow(content, styles, settings):
         yield progress(1)
         until(lambda: list(runs().glob("*/private-*/before.jpg")))  # that was seen
         (files / "photo.png").unlink()
         yield result()
 
-    painter.stylize = slow
-    *_, last = ask(build_app(painter), "paint", **both(files))
+    queue.stylize = slow
+    *_, last = ask(build_page(queue), "paint", **both(files))
     assert Path(last["picture"]).is_file()
     assert set(finished_updates(last["run"])) >= {"film", "compared"}
 
 
-def test_nothing_is_brought_while_a_run_would_paint_over_it(painter, files):
-    app = build_app(painter)
+def test_nothing_is_brought_while_a_run_would_paint_over_it(queue, files):
+    app = build_page(queue)
     (page,) = {fn.fn.__self__ for fn in app.fns.values() if fn.api_name == "paint"}
     bring = page.unless_busy(lambda: {"status": "brought"})
-    painter.stylize = lambda **_: (progress(step) for step in range(10**9))
+    queue.stylize = lambda **_: (progress(step) for step in range(10**9))
     watching = ask(app, "paint", **both(files))
     run = next(watching)["run"]
     assert by_name(page, bring(run)) == {}
     watching.close()
-    until(lambda: not painter.runs)
+    until(lambda: not queue.jobs)
     assert by_name(page, bring(run)) == {"status": "brought"}
     assert by_name(page, bring({})) == {"status": "brought"}
 
 
-def test_what_breaks_off_before_there_is_a_run_leaves_paint_to_be_pressed(painter):
-    app = build_app(painter)
+def test_what_breaks_off_before_there_is_a_run_leaves_paint_to_be_pressed(queue):
+    app = build_page(queue)
     (page,) = {fn.fn.__self__ for fn in app.fns.values() if fn.api_name == "paint"}
     for go_on, wanted in (("", ["go"]), ("ab" * 16, ["go", "more", "twice"])):
         told = by_name(page, page.recover(go_on, "Starting …"))

@@ -8,11 +8,10 @@ import gradio as gr
 import pytest
 from PIL import Image
 
-import app as page
 from styletx.recipe import input_fingerprints, read_recipe
 from styletx.server.storage import folder_of
 from styletx.settings import FIELDS, Settings
-from styletx.ui import strings
+from styletx.ui import examples, strings
 from styletx.ui.history import (
     MAX_ENTRIES,
     add_entry,
@@ -23,13 +22,13 @@ from styletx.ui.history import (
     two_compared,
 )
 from styletx.ui.results import comparison_html, finished_updates
-from tests.helpers.page import ask, both, build_app, upload
+from tests.helpers.page import ask, both, build_page, upload
 from tests.helpers.scripted import progress, result
 from tests.helpers.settings import OTHER
 
 
 @pytest.fixture
-def visit(painter, files):
+def visit(queue, files):
     """Paint, and take the picture into the visit; `visit.visits` are those so far."""
 
     def paint(**given):
@@ -38,8 +37,8 @@ def visit(painter, files):
             yield progress(1)
             yield replace(result(), **facts)
 
-        painter.stylize = scripted
-        *_, last = ask(build_app(painter), "paint", **{**both(files), **given})
+        queue.stylize = scripted
+        *_, last = ask(build_page(queue), "paint", **{**both(files), **given})
         told = add_entry(last["run"], paint.visits, both(files)["content"])
         paint.visits = told["visits"]
         return last["run"], {**told, **finished_updates(told["finished"])}
@@ -192,18 +191,18 @@ def test_a_caption_tells_what_was_not_left_at_its_default():
 
 
 def test_the_examples_were_painted_of_their_pictures_with_todays_defaults():
-    for pair in page.EXAMPLES.values():
-        recipe = read_recipe(page.painted_of(pair))
+    for pair in examples.EXAMPLES.values():
+        recipe = read_recipe(examples.painted_of(pair))
         assert recipe.settings == Settings()
-        inputs = dict(zip(("content", "style"), page.files_of(pair), strict=True))
+        inputs = dict(zip(("content", "style"), examples.files_of(pair), strict=True))
         assert recipe.inputs == input_fingerprints(inputs, {})
 
 
 def test_an_example_is_there_at_once():
-    for name, pair in page.EXAMPLES.items():
-        told = page.example(name)
-        assert told["picture"] == str(page.painted_of(pair))
-        assert (told["content"], told["style"]) == tuple(map(str, page.files_of(pair)))
+    for name, pair in examples.EXAMPLES.items():
+        told = examples.example(name)
+        assert told["picture"] == str(examples.painted_of(pair))
+        assert (told["content"], told["style"]) == tuple(map(str, examples.files_of(pair)))
         assert told["jpeg"].interactive
         assert not told["png"].interactive
         assert told["go"].value == "Paint it again"
@@ -211,7 +210,7 @@ def test_an_example_is_there_at_once():
 
 
 def test_a_surprise_is_a_pair_that_exists():
-    pairs = {tuple(page.surprise()[name] for name in ("content", "style")) for _ in range(30)}
+    pairs = {tuple(examples.surprise()[name] for name in ("content", "style")) for _ in range(30)}
     assert len(pairs) > 5
     assert all(Path(path).is_file() for pair in pairs for path in pair)
 

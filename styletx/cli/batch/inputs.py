@@ -53,13 +53,13 @@ def find_images(words: Sequence[str], out: Path) -> InputFiles:
     Pictures in `out` that this program painted are outputs of an earlier start, not photos. Raises
     `StyletxError` if a folder or pattern has no picture.
     """
-    found, seen = InputFiles(), set()
+    found, known = InputFiles(), set()
     candidates = {path for word in words for path in expand(word, found)}
     for path in sorted(candidates):
         place = real_path(path)
-        if place in seen:
+        if place in known:
             continue
-        seen.add(place)
+        known.add(place)
         ours = place.parent == real_path(out) and was_painted(place)
         (found.painted if ours else found.pictures).append(path)
     found.others = sorted(set(found.others))

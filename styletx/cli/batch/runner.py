@@ -113,7 +113,7 @@ class Batch:
         going = 0
         try:
             for job in jobs:
-                while going >= max(1, self.runner.places()) and not self.stopping:
+                while going >= max(1, self.runner.slots()) and not self.stopping:
                     going -= self.ends()
                 if self.stopping:
                     break
@@ -174,8 +174,8 @@ class Batch:
         check_overwritable(job.picture)
         save_atomically(last, job.picture, inputs)
         width, height = last.picture.size
-        told = f"{width}x{height} pixels in {last.seconds:.0f} s"
-        self.bar.write(f"{display_name(str(job.picture), 160)}: {told}", sys.stdout)
+        size = f"{width}x{height} pixels in {last.seconds:.0f} s"
+        self.bar.write(f"{display_name(str(job.picture), 160)}: {size}", sys.stdout)
         return "painted", {"steps": last.steps}
 
     def run(self, job: Job, photo: Image.Image, style: Style) -> Event:

@@ -65,8 +65,8 @@ def row_of(path: Path) -> tuple[Path, dict[str, Any]]:
     """Return a picture's path and its row, with the same columns for each. Raises `StyletxError` if
     it carries no recipe."""
     recipe = read_recipe(path)
-    told = parse_note(read_metadata(path), path.name)
-    step, last = (told.get(name) for name in ("step", "steps"))
+    note = parse_note(read_metadata(path), path.name)
+    step, last = (note.get(name) for name in ("step", "steps"))
     with open_checked(path) as picture:
         ending = str(picture.format).lower()
     row = {

@@ -25,29 +25,29 @@ class Worker:
     def paint(self, run: int, given: bytes) -> Iterator[bytes]:
         """Yield the pickled events of a run; its error, if any, as the last one. A thread paints
         meanwhile, since sending an event takes a while."""
-        told: SimpleQueue[bytes | None] = SimpleQueue()
+        messages: SimpleQueue[bytes | None] = SimpleQueue()
         with self.busy:
-            painting = Thread(target=self.work, args=(run, given, told))
+            painting = Thread(target=self.work, args=(run, given, messages))
             painting.start()
-            while (event := told.get()) is not None:
+            while (event := messages.get()) is not None:
                 yield event
             painting.join()
         self.over.discard(run)
 
-    def work(self, run: int, given: bytes, told: "SimpleQueue[bytes | None]") -> None:
+    def work(self, run: int, given: bytes, messages: "SimpleQueue[bytes | None]") -> None:
         """Paint, and put every message into the queue; None at the end."""
         try:
             with closing(stylize(**pickle.loads(given), style_cache=self.style_cache)) as events:
                 for event in events:
                     if run in self.over:
                         break
-                    told.put(pickle.dumps((EVENT, event)))
+                    messages.put(pickle.dumps((EVENT, event)))
         except StyletxError as error:
-            told.put(pickle.dumps((ERROR, error)))
+            messages.put(pickle.dumps((ERROR, error)))
         except Exception:  # noqa: BLE001  which is told where there is a log
-            told.put(pickle.dumps((BUG, traceback.format_exc())))
+            messages.put(pickle.dumps((BUG, traceback.format_exc())))
         finally:
-            told.put(None)
+            messages.put(None)
 
     def stop(self, run: int) -> None:
         """Stop at the next event."""

@@ -90,10 +90,10 @@ class DriverProcess:
         process.stdin.flush()
         with process.stdout as said:
             ready, _, _ = select([said], [], [], START_TIMEOUT_S)
-            told = said.readline() if ready else b""
+            line = said.readline() if ready else b""
         where = os.environ.get("RAY_ADDRESS")
         where = f"{where}, which RAY_ADDRESS names" if where else "this machine"
-        answer = json.loads(told) if told else {"error": f"there is no answer from {where}"}
+        answer = json.loads(line) if line else {"error": f"there is no answer from {where}"}
         if "error" in answer:
             process.kill()
             process.wait()

@@ -50,14 +50,14 @@ class WorkerPool:
         self.turn = Condition()
         self.numbers = count()
 
-    def places(self) -> int:
+    def slots(self) -> int:
         """Return how many runs the cluster can paint at once, now."""
         import ray
 
         nodes = ray.nodes()  # type: ignore[no-untyped-call]
-        return sum(self.places_of(node["Resources"]) for node in nodes if node["Alive"])
+        return sum(self.slots_of(node["Resources"]) for node in nodes if node["Alive"])
 
-    def places_of(self, resources: Mapping[str, float]) -> int:
+    def slots_of(self, resources: Mapping[str, float]) -> int:
         return int(
             min(
                 resources.get(kind, 0) / much + PLACE_TOLERANCE
@@ -74,7 +74,7 @@ class WorkerPool:
             answer_challenge(page, self.key)
             given = page.recv_bytes()
             if not given:
-                page.send(self.places())
+                page.send(self.slots())
                 return
             try:
                 while not self.run_on(self.worker_for(page), given, page):
@@ -104,11 +104,11 @@ class WorkerPool:
 
         if self.free:
             return self.free.pop()
-        places = self.places()
-        if not places:
+        slots = self.slots()
+        if not slots:
             cards = f" and {self.gpus:g} graphics cards" if self.gpus else ""
             raise NoCapacity(f"none of its nodes has {self.cpus:g} processors{cards}")
-        if self.workers >= places:
+        if self.workers >= slots:
             return None
         self.workers += 1
         how = {"num_cpus": self.cpus, "num_gpus": self.gpus, "max_concurrency": 2}
@@ -136,8 +136,8 @@ class WorkerPool:
         run, begun = next(self.numbers), False
         events = worker.paint.options(num_returns="streaming").remote(run, given)
         try:
-            for told in self.stream(events, page, new=worker not in self.proven):
-                page.send_bytes(told)
+            for message in self.stream(events, page, new=worker not in self.proven):
+                page.send_bytes(message)
                 self.proven.add(worker)
                 begun = True
             page.send((END, None))
@@ -167,10 +167,10 @@ class WorkerPool:
                 raise OSError
             if ready:
                 try:
-                    told: bytes = ray.get(next(events))
+                    message: bytes = ray.get(next(events))
                 except StopIteration:
                     return
-                yield told
+                yield message
                 waited = -float("inf")
             elif (waited := waited + POLL_S) > SETTLED_S and new and self.free:
                 raise WorkerStartTimeout  # its node is dead, which Ray will know in a while
@@ -199,7 +199,7 @@ def main(arguments: Sequence[str]) -> None:
     """Print the port to connect to, or the error, as a line of JSON; then serve until the
     parent, which has written a key to standard input, closes it."""
     key, over = sys.stdin.buffer.readline().strip(), Event()
-    dispatcher = WorkerPool(key, *map(float, arguments))
+    pool = WorkerPool(key, *map(float, arguments))
     try:
         connect()
         listener = Listener(("127.0.0.1", 0))  # `answer` asks for the key, so that nobody waits
@@ -210,7 +210,7 @@ def main(arguments: Sequence[str]) -> None:
     def accept() -> None:
         while not over.is_set():
             with suppress(OSError):  # somebody who is gone already
-                Thread(target=dispatcher.answer, args=(listener.accept(),), daemon=True).start()
+                Thread(target=pool.answer, args=(listener.accept(),), daemon=True).start()
 
     Thread(target=accept, daemon=True).start()
     print(json.dumps({"port": listener.address[1]}), flush=True)  # noqa: T201

@@ -30,16 +30,16 @@ class Cluster:
     """Paints on as many workers as the cluster has room for, each with the network in memory. It
     has the signature of `stylize`."""
 
-    most = 64  # runs at a time, however large the cluster
+    max_slots = 64  # runs at a time, however large the cluster
 
-    def __init__(self, share: RayOptions, here: Callable[..., Events]) -> None:
+    def __init__(self, options: RayOptions, here: Callable[..., Events]) -> None:
         """Use `here`, with the signature of `stylize`, one run at a time, when the cluster is gone
         and the options allow it."""
-        self.link = DriverProcess(str(share.cpus), str(share.gpus))
-        self.instead, self.here = here if share.fallback else None, Lock()
-        self.device = "cuda" if share.gpus else "cpu"
+        self.driver = DriverProcess(str(options.cpus), str(options.gpus))
+        self.instead, self.here = here if options.fallback else None, Lock()
+        self.device = "cuda" if options.gpus else "cpu"
         self.counted, self.count_at = 1, 0.0  # places, and when they are to be counted again
-        self.told = False  # in the log
+        self.logged = False  # in the log
 
     def __call__(
         self,
@@ -78,30 +78,30 @@ class Cluster:
     def painted(self, given: dict[str, Any]) -> Events:
         """Yield the events of a run on one worker. Raises `WorkerLost`, `ClusterUnavailable`, and
         what the work raised."""
-        with self.link.connect() as connection:
+        with self.driver.connect() as connection:
             try:
                 connection.send_bytes(pickle.dumps(given))
                 while True:
-                    kind, told = pickle.loads(connection.recv_bytes())
+                    kind, message = pickle.loads(connection.recv_bytes())
                     if kind == END:
                         return
-                    check(kind, told)
-                    yield told
+                    check(kind, message)
+                    yield message
             except (OSError, EOFError) as error:
                 raise WorkerLost("the connection broke") from error
 
-    def places(self) -> int:
+    def slots(self) -> int:
         """Return how many runs can be painted at once, as counted a moment ago; at least one, whose
         run will say what is wrong. A thread counts again meanwhile."""
         if time.monotonic() > self.count_at:
             self.count_at = float("inf")
             Thread(target=self.count, name="places", daemon=True).start()
-        return min(self.most, max(1, self.counted))
+        return min(self.max_slots, max(1, self.counted))
 
     def count(self) -> None:
         """Count the places now; without a cluster, look for one again after a while."""
         try:
-            with self.link.connect() as connection:
+            with self.driver.connect() as connection:
                 connection.send_bytes(b"")
                 self.tell(int(connection.recv()), "no node has room for a run")
             self.count_at = time.monotonic() + COUNT_INTERVAL_S
@@ -109,23 +109,23 @@ class Cluster:
             self.tell(0, str(error))
             self.count_at = time.monotonic() + RETRY_AFTER_S
 
-    def tell(self, places: int, why_none: str) -> None:
+    def tell(self, slots: int, why_none: str) -> None:
         """Log a change of the cluster, for the operator."""
-        if places != self.counted or not self.told:
-            more = "; this machine paints instead" if self.instead and not places else ""
-            logger.info("cluster: %d places%s", places, "" if places else f" ({why_none}){more}")
-        self.counted, self.told = places, True
+        if slots != self.counted or not self.logged:
+            more = "; this machine paints instead" if self.instead and not slots else ""
+            logger.info("cluster: %d places%s", slots, "" if slots else f" ({why_none}){more}")
+        self.counted, self.logged = slots, True
 
     def ready(self) -> bool:
         """Return whether any place, or this machine, can paint."""
-        self.places()  # which has it counted
+        self.slots()  # which has it counted
         return self.counted > 0 or self.instead is not None
 
     def warm_up(self) -> None:
         """Connect to the cluster. Raises `ClusterUnavailable` if this machine may not paint
         instead."""
         try:
-            self.link.connect().close()
+            self.driver.connect().close()
         except ClusterUnavailable:
             if self.instead is None:
                 raise
@@ -133,16 +133,16 @@ class Cluster:
 
     def close(self) -> None:
         """Disconnect; a cluster of this machine's own ends."""
-        self.link.close()
+        self.driver.close()
 
 
-def check(kind: str, told: Any) -> None:
+def check(kind: str, message: Any) -> None:
     """Raise the error that a worker's message carries, if it carries one."""
     if kind == LOST:
-        raise WorkerLost(told)
+        raise WorkerLost(message)
     if kind == GONE:
-        raise ClusterUnavailable.because(told)
+        raise ClusterUnavailable.because(message)
     if kind == ERROR:
-        raise told
+        raise message
     if kind == BUG:
-        raise RuntimeError(f"on a worker:\n{told}")
+        raise RuntimeError(f"on a worker:\n{message}")

@@ -1,0 +1,257 @@
+"""Event handlers of the page: upload, paint, stop, go on, compare, restore, delete."""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from styletx.api.job_report import STARTING, announced, described
+from styletx.api.painting import (
+    HIDDEN_EVENT,
+    LIGHT_EVENT,
+    PAINT_EVENT,
+    Components,
+    paint_stream,
+    validate,
+)
+from styletx.api.schema import DEFAULTS, Arguments
+from styletx.api.uploads import Upload
+from styletx.runners.queue import JobQueue
+from styletx.ui import strings
+
+from .history import (
+    History,
+    HistoryEntry,
+    add_entry,
+    caption_of,
+    deleted,
+    restore_entry,
+    restore_history,
+    two_compared,
+)
+from .inputs import doubled_settings, repeated, upload_message
+from .loss_chart import LossChart
+from .mask_editor import BRUSHES, BRUSHING, masks_from_drawing
+from .results import disable_resume, download_updates, finished_updates, no_curves
+
+Shown = dict[str, Any]  # what the page's parts become, by name
+LOOK_UP = "() => document.querySelector('#given').scrollIntoView()"  # where the picture is
+
+
+def show(
+    queue: JobQueue, arguments: Arguments, had_one: bool = True, request: gr.Request | None = None
+) -> Generator[Shown, None, None]:
+    """Yield the updates of a job. `had_one` says whether a picture is there already, to go on
+    from."""
+    curves, latest = LossChart(), ""
+    try:
+        if arguments["size"] is None:
+            doubled = doubled_settings(arguments, queue)
+            arguments = {**arguments, **doubled}
+            yield {"size": doubled["size"]}
+        for path, report in paint_stream(queue, arguments, request):
+            done = report["done"]
+            had_one = had_one or bool(done and path)
+            shown = {
+                "status": described(report),
+                "said": announced(report),
+                "run": {"run_id": report["run_id"]},
+                **usable(done, not done, done and had_one),
+            }
+            if report["run_id"] != latest:
+                shown["latest"] = latest = report["run_id"]
+            if path:  # until there is a new picture, the last one stays
+                shown |= {"picture": path, **download_updates(png=path if done else None)}
+            if drawn := curves.see(report):
+                shown["curves"] = drawn
+            if done and path:
+                caption = caption_of(Path(path).stem, report["settings"])
+                shown["run"] = {**shown["run"], "caption": caption, "given": dict(arguments)}
+                shown["go_on"] = report["run_id"]
+            yield shown
+    except gr.Error as error:
+        message = {"status": error.message, "said": error.message}
+        yield {**message, **usable(True, False, had_one)}
+        raise
+
+
+def usable(idle: bool, at_work: bool, can_go_on: bool) -> Shown:
+    """Return which buttons are enabled."""
+    now = {"go": idle, "stop": at_work, "more": can_go_on, "twice": can_go_on}
+    return {name: gr.Button(interactive=can) for name, can in now.items()}
+
+
+class Page:
+    """Components and event handlers. `inputs` are named like the API arguments; `parts` are the
+    other components that change."""
+
+    def __init__(self, queue: JobQueue, inputs: Components, parts: Components) -> None:
+        self.queue, self.inputs, self.parts = queue, inputs, parts
+
+    @property
+    def all_components(self) -> list[gr.components.Component]:
+        return [*self.inputs.values(), *self.parts.values()]
+
+    def updates(self, changes: Shown) -> dict[Any, Any]:
+        """Return updates by component, and one skipped: Gradio would take {} for a value."""
+        every = {**self.inputs, **self.parts}
+        return {self.parts["said"]: gr.skip(), **{every[name]: changes[name] for name in changes}}
+
+    def arguments(self, values: Sequence[Any]) -> dict[str, Any]:
+        """Return the values by API argument, with defaults for those without a component."""
+        return {**DEFAULTS, **dict(zip(self.inputs, values, strict=True))}
+
+    def checked(self, *values: Any) -> list[Any]:
+        """Return a validation for each input."""
+        wrong = validate(self.arguments(values), self.queue)
+        return [gr.validate(name not in wrong, wrong.get(name, "")) for name in self.inputs]
+
+    def complain(self, *values: Any) -> dict[Any, Any]:
+        """Show all that is wrong in one place; Gradio reads out only what fields say."""
+        changes = " ".join(dict.fromkeys(validate(self.arguments(values), self.queue).values()))
+        return self.updates({"status": changes} if changes else {})
+
+    def begin(self, *values: Any) -> dict[Any, Any]:
+        changes = {"status": STARTING, "said": STARTING, "curves": no_curves()}
+        return self.updates({**changes, **usable(False, False, False)})
+
+    def recover(self, go_on: str, status: str) -> dict[Any, Any]:
+        """Restore the buttons after an error."""
+        changes = {"status": strings.NOT_BEGUN} if status == STARTING else {}
+        return self.updates({**changes, **usable(True, False, bool(go_on))})
+
+    def paint(self, request: gr.Request, *values: Any) -> Iterator[dict[Any, Any]]:
+        arguments = self.arguments(values)
+        yield from self.run(request, {**arguments, "go_on": ""}, had_one=bool(arguments["go_on"]))
+
+    def go_on(self, request: gr.Request, *values: Any) -> Iterator[dict[Any, Any]]:
+        yield from self.run(request, {**self.arguments(values), "init_image": None})
+
+    def larger(self, request: gr.Request, *values: Any) -> Iterator[dict[Any, Any]]:
+        yield from self.run(request, {**self.arguments(values), "init_image": None, "size": None})
+
+    def run(
+        self, request: gr.Request, arguments: Arguments, had_one: bool = True
+    ) -> Iterator[dict[Any, Any]]:
+        shown = show(self.queue, arguments, had_one, request)
+        with closing(shown):  # who leaves stops the run
+            for changes in shown:
+                yield self.updates(changes)
+
+    def find_again(self, kept: object, latest: object) -> dict[Any, Any]:
+        return self.updates(restore_history(kept, latest))
+
+    def stop(self, entry: HistoryEntry) -> bool:
+        return self.queue.stop(entry.get("run_id", ""))
+
+    def remember(self, entry: HistoryEntry, visits: History, content: Upload) -> dict[Any, Any]:
+        """Add the picture of an ended run to the history at once …"""
+        return self.updates(add_entry(entry, visits, content))
+
+    def make_ready(self, finished: HistoryEntry) -> dict[Any, Any]:
+        """… and prepare its downloads and its comparison."""
+        return self.updates(finished_updates(finished) if finished else {})
+
+    def forget(self) -> dict[Any, Any]:
+        """Reset the masks and the picture to go on from, since the photo has changed."""
+        masks = dict.fromkeys(BRUSHES)
+        return self.updates({"go": gr.Button(strings.PAINT), **masks, **disable_resume()})
+
+    def bring_back(
+        self, entry: HistoryEntry, visits: History, clicked: Sequence[str], selected: gr.SelectData
+    ) -> dict[Any, Any]:
+        return self.unless_busy(restore_entry)(entry, visits, selected.index, clicked)
+
+    def compare(self, visits: History, clicked: Sequence[str]) -> dict[Any, Any]:
+        return self.updates(two_compared(visits, clicked))
+
+    def delete(self, visits: History, clicked: Sequence[str], go_on: str) -> dict[Any, Any]:
+        return self.updates(deleted(visits, clicked, go_on))
+
+    def unless_busy(self, work: Callable[..., Shown]) -> Callable[..., dict[Any, Any]]:
+        """Wrap `work` so that it does nothing while this visitor's run would overwrite its
+        result."""
+
+        def careful(entry: HistoryEntry, *values: Any) -> dict[Any, Any]:
+            if entry.get("run_id") in self.queue.jobs:
+                gr.Info(strings.BUSY)
+                return self.updates({})
+            return self.updates(work(*values))
+
+        return careful
+
+    def connect(self, editor: gr.ImageEditor) -> None:
+        """Connect all buttons."""
+        parts, visits, clicked = self.parts, self.parts["visits"], self.parts["clicked"]
+        everything = self.all_components
+        self.let_paint(editor)
+        light = {**LIGHT_EVENT, **HIDDEN_EVENT}
+        quick = {"queue": False, **HIDDEN_EVENT}
+        on(parts["stop"], "click")(self.stop, parts["run"], gr.State(), api_name="keep", **quick)
+        on(self.inputs["content"], "input")(self.forget, None, everything, **quick)
+        on(parts["strip"], "select")(
+            self.bring_back, [parts["run"], visits, clicked], everything, **light
+        ).then(None, js=LOOK_UP)
+        on(parts["compare"], "click")(self.compare, [visits, clicked], everything, **light).then(
+            None, js=LOOK_UP
+        )
+        on(parts["delete"], "click")(
+            self.delete, [visits, clicked, self.inputs["go_on"]], everything, **light
+        )
+
+    def let_paint(self, editor: gr.ImageEditor) -> None:
+        """Chain the steps of a paint button: validate, make masks from the drawing, paint, keep.
+        Gradio continues after an error by `failure` alone."""
+        parts, content, go_on = self.parts, self.inputs["content"], self.inputs["go_on"]
+        changed = [*parts.values(), go_on, self.inputs["size"]]  # the fewer, the sooner shown
+        quick = {"queue": False, **HIDDEN_EVENT}
+        raw = {"inputs": list(self.inputs.values()), "outputs": changed, **HIDDEN_EVENT}
+        for name, work_of in (("go", self.paint), ("more", self.go_on), ("twice", self.larger)):
+            on(parts[name], "click")(self.complain, queue=False, preprocess=False, **raw)
+            begun = on(parts[name], "click")(
+                self.begin, validator=self.checked, concurrency_limit=None, preprocess=False, **raw
+            )
+            masks = [self.inputs[mask] for mask in BRUSHES]
+            brush = begun.success(masks_from_drawing, editor, masks, **BRUSHING, **HIDDEN_EVENT)
+            worked = brush.success(work_of, api_name=work_of.__name__, **{**raw, **PAINT_EVENT})
+            for failed in (brush.failure, worked.failure):
+                failed(self.recover, [go_on, parts["status"]], changed, **quick)
+            for ended in (worked.success, worked.failure):
+                kept = ended(
+                    self.remember,
+                    [parts["run"], parts["visits"], content],
+                    changed,
+                    preprocess=False,
+                    trigger_mode="multiple",
+                    **quick,
+                )
+                kept.success(
+                    self.make_ready, parts["finished"], changed, **{**LIGHT_EVENT, **HIDDEN_EVENT}
+                )
+
+    def connect_uploads(self, painted: gr.Image) -> None:
+        """Check every upload as soon as it is there; restore the recipe of a painted picture."""
+        quick: dict[str, Any] = {"concurrency_limit": None, "preprocess": False, **HIDDEN_EVENT}
+        for name in ("content", "style"):
+            field = self.inputs[name]
+            on(field, "upload")(
+                partial(upload_message, queue=self.queue), field, self.parts["status"], **quick
+            )
+
+        def repeat(file: Any, *values: Any) -> Any:
+            try:
+                return self.updates(repeated(file, self.arguments(values), self.queue))
+            except gr.Error as error:  # which would mark everything that could have changed
+                gr.Warning(error.message)
+                return self.updates({"status": error.message, "said": error.message})
+
+        painted.upload(repeat, [painted, *self.inputs.values()], self.all_components, **quick)
+
+
+def on(component: gr.components.Component, event: str) -> Callable[..., Any]:
+    """Return the listener of a component's event, which its general type does not declare."""
+    listener: Callable[..., Any] = getattr(component, event)
+    return listener
