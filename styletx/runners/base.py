@@ -8,7 +8,7 @@ from styletx.events import Events
 class Runner(Protocol):
     """A callable with the signature of `stylize`, for several runs at a time."""
 
-    max_slots: int  # places that there can ever be
+    max_slots: int  # slots that there can ever be
     device: str  # the kind of it that paints
 
     def __call__(self, *given: Any, **more: Any) -> Events: ...

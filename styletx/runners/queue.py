@@ -22,9 +22,9 @@ from .local import Local
 # "content", "styles", … as `stylize` names them, for who says whether that is over meanwhile
 ImageLoader = Callable[[Callable[[], bool]], Mapping[str, Any]]
 ABANDON_AFTER_S = 30  # seconds without anybody there for it after which a run is given up
-YIELD_AFTER_S = 1  # the same for one to which nobody listens, where others want its place
+YIELD_AFTER_S = 1  # the same for one to which nobody listens, where others want its slot
 NO_ROOM = "There is no room for more pictures now; try again in a while."
-POLL_S = 1  # between two looks at how many places there are
+POLL_S = 1  # between two looks at how many slots there are
 POLL_FAST_S = 0.05  # the same while there is a free one: who listens
 
 
@@ -171,7 +171,7 @@ class JobQueue:
 
     def should_yield(self, job: Job) -> bool:
         """Return whether a job should stop: its client is gone, or it has no listener and holds the
-        place of one that has."""
+        slot of one that has."""
         if job.idle_seconds > ABANDON_AFTER_S:
             return True
         if job.idle_seconds < YIELD_AFTER_S or self.has_listener(job.client):
@@ -220,7 +220,7 @@ class JobQueue:
         at_work = [job.latest for job in line if job.future.running()]
         known = [one for one in at_work if isinstance(one, Progress)]
         left = sorted(one.seconds_left for one in known if one.seconds_left is not None)
-        if len(left) < max(len(at_work), self.slots()):  # or there is a free place
+        if len(left) < max(len(at_work), self.slots()):  # or there is a free slot
             return None
         whole = sum(one.seconds for one in known) + sum(left)
         pace = whole / sum(estimated_cost(one.settings) for one in known)

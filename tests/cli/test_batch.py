@@ -589,10 +589,10 @@ def test_ctrl_c_before_anything_is_painted_is_told(here, runner, capsys, monkeyp
     assert capsys.readouterr().err == "Stopped before anything was painted.\n"
 
 
-# Several places
+# Several slots
 
 
-def test_as_many_are_painted_at_a_time_as_there_are_places(here, runner):
+def test_as_many_are_painted_at_a_time_as_there_are_slots(here, runner):
     together = threading.Barrier(3, timeout=30)
     runner.room, runner.meanwhile = 3, together.wait
     assert batch() == 0

@@ -207,7 +207,7 @@ def test_more_than_any_node_has_is_a_sentence_at_once(nodes, given, caplog):
     with running(cpus=3) as runner:
         with caplog.at_level("INFO"):
             runner.warm_up()
-        assert "cluster: 0 places (no node has room for a run)" in caplog.messages
+        assert "cluster: 0 slots (no node has room for a run)" in caplog.messages
         with pytest.raises(ClusterUnavailable, match="none of its nodes has 3 processors"):
             paint_soon(runner, given)
         assert not runner.ready()

@@ -107,12 +107,12 @@ def test_this_process_paints_unless_something_else_is_said():
 # What follows is a cluster without Ray: what its workers tell is made up
 
 
-@pytest.mark.parametrize(("gpus", "places"), [(0.1, 10), (0.2, 5), (0.25, 4), (0.3, 3), (2, 0)])
+@pytest.mark.parametrize(("gpus", "slots"), [(0.1, 10), (0.2, 5), (0.25, 4), (0.3, 3), (2, 0)])
 def test_parts_of_a_card_add_up(gpus, slots):
-    dispatcher = WorkerPool(b"", cpus=0.1, gpus=gpus)
-    assert dispatcher.places_of({"CPU": 4.0, "GPU": 1.0}) == slots
-    assert dispatcher.places_of({"CPU": 4.0}) == 0
-    assert WorkerPool(b"", cpus=0.1, gpus=0).places_of({"CPU": 4.0}) == 40
+    pool = WorkerPool(b"", cpus=0.1, gpus=gpus)
+    assert pool.slots_of({"CPU": 4.0, "GPU": 1.0}) == slots
+    assert pool.slots_of({"CPU": 4.0}) == 0
+    assert WorkerPool(b"", cpus=0.1, gpus=0).slots_of({"CPU": 4.0}) == 40
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Batch runner: as many pictures at a time as the runner has places."""
+"""Batch runner: as many pictures at a time as the runner has slots."""
 
 import logging
 import sys
@@ -29,7 +29,7 @@ from .outputs import ERRORS, Manifest, check_overwritable, is_done, save_atomica
 from .progress import BatchProgress
 
 logger = logging.getLogger(__name__)
-POLL_S = 0.5  # seconds between two looks at whether there are more places, or all is to stop
+POLL_S = 0.5  # seconds between two looks at whether there are more slots, or all is to stop
 FATAL = (  # every other picture would meet these as well
     WeightsError,
     Unwritable,

@@ -26,7 +26,7 @@ START_TIMEOUT_S = (
     120  # seconds in which a run must have begun: a new worker imports and loads first
 )
 SETTLED_S = 15  # … of these, after which it is no longer waited for where another one is free
-PLACE_TOLERANCE = 1e-6  # of a place, by which fractions that add up to one may miss it
+SLOT_TOLERANCE = 1e-6  # of a slot, by which fractions that add up to one may miss it
 
 
 class NoCapacity(Exception):
@@ -60,14 +60,14 @@ class WorkerPool:
     def slots_of(self, resources: Mapping[str, float]) -> int:
         return int(
             min(
-                resources.get(kind, 0) / much + PLACE_TOLERANCE
+                resources.get(kind, 0) / much + SLOT_TOLERANCE
                 for kind, much in (("CPU", self.cpus), ("GPU", self.gpus))
                 if much
             )
         )
 
     def answer(self, page: Connection) -> None:
-        """Answer one authenticated connection: with the number of places, or with a run, which ends
+        """Answer one authenticated connection: with the number of slots, or with a run, which ends
         with it."""
         with suppress(OSError, EOFError, AuthenticationError), page:
             deliver_challenge(page, self.key)
@@ -175,7 +175,7 @@ class WorkerPool:
             elif (waited := waited + POLL_S) > SETTLED_S and new and self.free:
                 raise WorkerStartTimeout  # its node is dead, which Ray will know in a while
             elif waited > START_TIMEOUT_S:
-                raise NoCapacity(f"no place of the cluster was free for {START_TIMEOUT_S} s")
+                raise NoCapacity(f"no slot of the cluster was free for {START_TIMEOUT_S} s")
 
 
 def connect() -> None:

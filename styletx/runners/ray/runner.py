@@ -19,7 +19,7 @@ from .client import RETRY_AFTER_S, ClusterUnavailable, DriverProcess
 
 logger = logging.getLogger(__name__)
 MAX_RESUMES = 2  # times that a run is taken up by another worker
-COUNT_INTERVAL_S = 1  # seconds for which a count of places counts
+COUNT_INTERVAL_S = 1  # seconds for which a count of slots counts
 
 
 class WorkerLost(Exception):
@@ -38,7 +38,7 @@ class Cluster:
         self.driver = DriverProcess(str(options.cpus), str(options.gpus))
         self.instead, self.here = here if options.fallback else None, Lock()
         self.device = "cuda" if options.gpus else "cpu"
-        self.counted, self.count_at = 1, 0.0  # places, and when they are to be counted again
+        self.counted, self.count_at = 1, 0.0  # slots, and when they are to be counted again
         self.logged = False  # in the log
 
     def __call__(
@@ -95,11 +95,11 @@ class Cluster:
         run will say what is wrong. A thread counts again meanwhile."""
         if time.monotonic() > self.count_at:
             self.count_at = float("inf")
-            Thread(target=self.count, name="places", daemon=True).start()
+            Thread(target=self.count, name="slots", daemon=True).start()
         return min(self.max_slots, max(1, self.counted))
 
     def count(self) -> None:
-        """Count the places now; without a cluster, look for one again after a while."""
+        """Count the slots now; without a cluster, look for one again after a while."""
         try:
             with self.driver.connect() as connection:
                 connection.send_bytes(b"")
@@ -113,11 +113,11 @@ class Cluster:
         """Log a change of the cluster, for the operator."""
         if slots != self.counted or not self.logged:
             more = "; this machine paints instead" if self.instead and not slots else ""
-            logger.info("cluster: %d places%s", slots, "" if slots else f" ({why_none}){more}")
+            logger.info("cluster: %d slots%s", slots, "" if slots else f" ({why_none}){more}")
         self.counted, self.logged = slots, True
 
     def ready(self) -> bool:
-        """Return whether any place, or this machine, can paint."""
+        """Return whether any slot, or this machine, can paint."""
         self.slots()  # which has it counted
         return self.counted > 0 or self.instead is not None
 
