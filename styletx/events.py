@@ -8,7 +8,7 @@ from PIL import Image
 from .fields import NumberField
 from .settings import Settings
 
-MOST_PAINTINGS = 4
+MAX_PAINTINGS = 4
 SHARE = NumberField(0, 1000, 0.05, "Share", "How much of a painting there is beside the others")
 
 
@@ -28,7 +28,7 @@ class Report:
 
     `level` of `levels` counts from 1; `step` of `steps` from 0, where nothing is painted yet.
     `losses` are the weighted terms by name, with their "total". `weights` and `device` name the
-    weight source, and device and dtype. `moved` counts how often another worker had to resume.
+    weight source, and device and dtype. `restarts` counts how often another worker had to resume.
     """
 
     level: int
@@ -40,7 +40,7 @@ class Report:
     settings: Settings
     weights: str
     device: str
-    moved: int = 0
+    restarts: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,12 +12,12 @@ from styletx.imaging.files import read_metadata
 
 from ._version import VERSION
 from .errors import SettingsError, StyletxError
-from .events import MOST_PAINTINGS, SHARE, Report
+from .events import MAX_PAINTINGS, SHARE, Report
 from .settings import FIELDS, Settings
 
 # The names of the paintings, their shares and their masks, where arguments have names
 STYLES, SHARES, MASKS = (
-    tuple(name if place == 1 else f"{name}_{place}" for place in range(1, MOST_PAINTINGS + 1))
+    tuple(name if place == 1 else f"{name}_{place}" for place in range(1, MAX_PAINTINGS + 1))
     for name in ("style", "share", "mask")
 )
 

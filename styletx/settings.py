@@ -9,7 +9,8 @@ from .errors import SettingsError
 from .fields import ChoiceField, Field, LayersField, NumberField, setting
 from .text import quote
 
-MIN_SIZE, MAX_SIZE = 64, 4096  # pixels on the longest side of a result
+MIN_SIZE = 64  # pixels on the longest side of a result
+MAX_SIZE = 4096
 MAX_STYLE_WEIGHT = 10  # style_weight: nothing is left of the content
 INITS = {
     "colors": "the photo in the painting's colours",

@@ -39,7 +39,7 @@ def offer_endpoints(
         return {"stopped": queue.stop(run_id)}
 
     def recipe(painted: Upload) -> dict[str, Any]:
-        """The settings in the recipe of a picture that was painted here, as /stylize takes them."""
+        """Return the settings in the recipe of a picture painted here, as /stylize takes them."""
         with as_gradio_errors():
             path = upload_path(painted, "picture", queue)
             if path is None:
@@ -86,7 +86,7 @@ def stylize_of(queue: JobQueue) -> Callable[..., Iterator[StreamItem]]:
 
 
 def export(run_id: str, kind: str) -> str:
-    """The finished picture of a run as a PNG, JPEG or WebP, or the film of its making."""
+    """Return the finished picture of a run as a PNG, JPEG or WebP, or the film of its making."""
     with as_gradio_errors():
         return str(exported(run_id, kind))
 

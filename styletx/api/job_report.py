@@ -50,7 +50,7 @@ def report(
         "done": isinstance(event, Result) or (event is None and job.stopping),
         "stopped": event.stopped if isinstance(event, Result) else job.stopping,
         "late": job.timed_out,
-        "moved": getattr(event, "moved", 0),
+        "restarts": getattr(event, "restarts", 0),
         "settings": asdict(job.settings),
     }
 
@@ -71,7 +71,7 @@ def described(report: Mapping[str, Any]) -> str:
     return (
         f"Size {report['level']} of {report['levels']} · step {step} of {steps} · {seconds:.0f} s"
         + ("" if left is None else f" · about {left:.0f} s left")
-        + (" · moved to another worker" if report["moved"] else "")
+        + (" · moved to another worker" if report["restarts"] else "")
     )
 
 

@@ -22,8 +22,9 @@ OPPONENTS = torch.tensor(
 
 
 def mean_and_covariance(image: Tensor, where: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """(1, 3, H, W) -> the mean colour (3, 1) and how the channels vary together (3, 3); of a
-    region only, if `where` (1, 1, H, W) says how much each pixel belongs to it, not negative."""
+    """Return the mean colour (3, 1) and the channels' covariance (3, 3) of `image` (1, 3, H, W);
+    of a region only, if `where` (1, 1, H, W) says how much each pixel belongs to it, not
+    negative."""
     colors = in_double(image)
     if where is None:
         mean = colors.mean(dim=1, keepdim=True)
@@ -41,8 +42,9 @@ def recolor(
     where: Tensor | None = None,
     where_like: Tensor | None = None,
 ) -> Tensor:
-    """`image` (1, 3, H, W) with its colours moved to the mean and covariance of `like`; or so that
-    those of the region `where` (1, 1, H, W) get those of the region `where_like`.
+    """Return `image` (1, 3, H, W) with its colours moved to the mean and covariance of `like`.
+
+    With `where` and `where_like` (1, 1, H, W), the statistics are those of these regions.
 
     The map is the optimal transport between the two Gaussians, the linear one that changes colours
     least: T = A^-½ (A^½ B A^½)^½ A^-½. Values may leave [0, 1].
@@ -69,14 +71,17 @@ def matrix_power(symmetric: Tensor, exponent: float) -> Tensor:
 
 
 def to_oklab(image: Tensor) -> Tensor:
-    """sRGB (1, 3, H, W) in [0, 1] -> lightness in [0, 1], green to red, blue to yellow: Ottosson's
-    Oklab (2020), in which equal distances look equal, and the lightness alone looks right."""
+    """Return sRGB (1, 3, H, W) in [0, 1] as lightness in [0, 1], green to red, blue to yellow.
+
+    This is Ottosson's Oklab (2020): equal distances look equal, and the lightness alone looks
+    right.
+    """
     linear = torch.where(image <= 0.04045, image / 12.92, ((image + 0.055) / 1.055) ** 2.4)
     return apply_matrix(apply_matrix(linear, CONES).clamp(min=0) ** (1 / 3), OPPONENTS)
 
 
 def from_oklab(lab: Tensor) -> Tensor:
-    """The inverse of `to_oklab`; colours that no screen can show are clamped."""
+    """Return Oklab (1, 3, H, W) as sRGB; colours that no screen can show are clamped."""
     linear = apply_matrix(apply_matrix(lab, OPPONENTS.inverse()) ** 3, CONES.inverse()).clamp(0, 1)
     return torch.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
 

@@ -8,12 +8,14 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import avg_pool2d
 
-AT_A_TIME = 256  # positions summed in the features' own precision; their sums are added in float32
+BLOCK_POSITIONS = (
+    256  # positions summed in the features' own precision; their sums are added in float32
+)
 EPSILON = 1e-8  # a target of zeros, such as the variance of a flat colour, divides by this
 
 
 def relative_error(found: Tensor, target: Tensor) -> Tensor:
-    """‖found − target‖² / ‖target‖²: 1 where nothing is right, whatever the layer's own scale.
+    """Return ‖found − target‖² / ‖target‖²: 1 for zeros, whatever the layer's own scale.
 
     Gatys et al. (2016) take the plain squared error, so that every layer and every painting needs
     its own weight.
@@ -22,7 +24,7 @@ def relative_error(found: Tensor, target: Tensor) -> Tensor:
 
 
 def gram(features: Tensor, where: Tensor | None = None) -> Tensor:
-    """(1, C, H, W) -> (C, C): which channels fire together, wherever in the picture they do.
+    """Return the Gram matrix (C, C) of features (1, C, H, W): which channels fire together.
 
     Divided by the number of positions, unlike Gatys et al. (2016), so that pictures of different
     sizes can be compared. `where` as in `moments`.
@@ -32,8 +34,9 @@ def gram(features: Tensor, where: Tensor | None = None) -> Tensor:
 
 
 def moments(features: Tensor, where: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """(1, C, H, W) -> the channels' mean (C, 1) and covariance (C, C), in float32 at least; of a
-    region only, if `where` (1, 1, H, W) says how much each position belongs to it, not negative.
+    """Return the channels' mean (C, 1) and covariance (C, C) of features (1, C, H, W), in float32
+    at least; of a region only, if `where` (1, 1, H, W) says how much each position belongs to it,
+    not negative.
 
     Halves are multiplied as halves, a block of positions at a time, and added up in float32: the
     blocks' roundings, of one part in 500 each, cancel out.
@@ -56,17 +59,17 @@ class Moments(Function):
 
     @staticmethod
     def forward(ctx: Any, positions: Tensor, counts: Tensor | None) -> tuple[Tensor, Tensor]:
-        """(N, C) -> (C, 1) and (C, C). `counts` (N, 1) say what each position counts for, if not
-        for the same."""
+        """Return (C, 1) and (C, C) of `positions` (N, C), each weighted by `counts` (N, 1) if
+        given."""
         number, channels = positions.shape
         precise = torch.promote_types(positions.dtype, torch.float32)
         counted = positions if counts is None else positions * counts
-        whole = 0 if positions.dtype == precise else number // AT_A_TIME * AT_A_TIME
+        whole = 0 if positions.dtype == precise else number // BLOCK_POSITIONS * BLOCK_POSITIONS
         blocks, counted_blocks = (
-            part[:whole].view(-1, AT_A_TIME, channels) for part in (positions, counted)
+            part[:whole].view(-1, BLOCK_POSITIONS, channels) for part in (positions, counted)
         )
         rest, counted_rest = (part[whole:].to(precise) for part in (positions, counted))
-        ones = torch.ones(1, AT_A_TIME, dtype=positions.dtype, device=positions.device)
+        ones = torch.ones(1, BLOCK_POSITIONS, dtype=positions.dtype, device=positions.device)
         total = (ones @ counted_blocks).sum(dim=0, dtype=precise).mT
         total += counted_rest.sum(dim=0)[:, None]
         products = torch.addmm(
@@ -80,7 +83,7 @@ class Moments(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, of_mean: Tensor, of_covariance: Tensor) -> tuple[Tensor, None]:
-        """d/dF = ((F − μ) S + d/dμ) / N, with S = d/dΣ + (d/dΣ)ᵀ, times what it counts for."""
+        """Return d/dF = ((F − μ) S + d/dμ) / N, with S = d/dΣ + (d/dΣ)ᵀ, times `counts`."""
         positions, mean, counts, count = ctx.saved_tensors
         symmetric = of_covariance + of_covariance.mT
         constant = (of_mean - symmetric @ mean).mT / count

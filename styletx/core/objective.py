@@ -63,8 +63,8 @@ class StyleStatisticsCache:
 
     def __init__(self, most: int = 32) -> None:
         """Hold at most `most` entries, of up to 3 MB each."""
-        self.most = most
-        self.seen_by: FeatureExtractor | None = None
+        self.max_entries = most
+        self.extractor: FeatureExtractor | None = None
         self.statistics: dict[tuple[bytes, tuple[str, ...], Comparison], Statistics] = {}
 
     def get(
@@ -76,14 +76,14 @@ class StyleStatisticsCache:
     ) -> Statistics:
         """Return the statistics of a painting (1, 3, H, W), from the cache if its pixels were seen
         before."""
-        if extractor is not self.seen_by:
-            self.seen_by, self.statistics = extractor, {}
-        numbers = blake2b(str(painting.shape).encode())
-        numbers.update(painting.cpu().numpy().tobytes())
-        key = numbers.digest(), layers, compared
+        if extractor is not self.extractor:
+            self.extractor, self.statistics = extractor, {}
+        digest = blake2b(str(painting.shape).encode())
+        digest.update(painting.cpu().numpy().tobytes())
+        key = digest.digest(), layers, compared
         found = self.statistics.pop(key, None) or compared.per_layer(extractor(painting, layers))
         self.statistics[key] = found  # the latest last
-        if len(self.statistics) > self.most:
+        if len(self.statistics) > self.max_entries:
             del self.statistics[next(iter(self.statistics))]
         return found
 

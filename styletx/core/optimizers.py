@@ -7,10 +7,10 @@ from torch import Tensor
 
 from styletx.settings import Settings
 
-REMEMBERED = 5  # steps whose curvature is known; twenty are no better
-FARTHEST = 4  # times the learning rate that a single number may move
-SOUND = 1e-4  # the least cosine between a step and the change of slope that it brought
-TINY = 1e-12
+HISTORY_STEPS = 5  # steps whose curvature is known; twenty are no better
+MAX_MOVE = 4  # times the learning rate that a single number may move
+MIN_COSINE = 1e-4  # the least cosine between a step and the change of slope that it brought
+EPSILON = 1e-12
 
 
 class Optimizer(Protocol):
@@ -56,25 +56,25 @@ class LBFGS:
     def step(self, gradient: Tensor) -> None:
         """Move the canvas against `gradient`, both (1, 3, H, W), and clamp it to [0, 1]."""
         if self.last is None:
-            self.scale = self.learning_rate / 2 / (rms(gradient) + TINY)
+            self.scale = self.learning_rate / 2 / (rms(gradient) + EPSILON)
         else:
             canvas, slope = self.last
-            self.remember(self.canvas - canvas, gradient - slope)
+            self.update_curvature(self.canvas - canvas, gradient - slope)
         self.last = self.canvas.clone(), gradient
-        move = self.newton(gradient)
-        move *= (self.learning_rate / (rms(move) + TINY)).clamp(max=1)
-        farthest = FARTHEST * self.learning_rate
+        move = self.inverse_hessian_product(gradient)
+        move *= (self.learning_rate / (rms(move) + EPSILON)).clamp(max=1)
+        farthest = MAX_MOVE * self.learning_rate
         self.canvas.sub_(move.clamp_(-farthest, farthest)).clamp_(0, 1)
 
-    def remember(self, move: Tensor, change: Tensor) -> None:
+    def update_curvature(self, move: Tensor, change: Tensor) -> None:
         """Record that `move` of the canvas made this `change` of the gradient."""
         bend = dot(move, change)
-        sound = bend > SOUND * move.norm() * change.norm()
+        sound = bend > MIN_COSINE * move.norm() * change.norm()
         weight = torch.where(sound, 1 / bend, 0)
         self.scale = torch.where(sound, bend / dot(change, change), self.scale)
-        self.curvature = [*self.curvature, (move, change, weight)][-REMEMBERED:]
+        self.curvature = [*self.curvature, (move, change, weight)][-HISTORY_STEPS:]
 
-    def newton(self, gradient: Tensor) -> Tensor:
+    def inverse_hessian_product(self, gradient: Tensor) -> Tensor:
         """Return the inverse Hessian, as far as it is known, times the gradient."""
         move, shares = gradient.clone(), []
         for moved, change, weight in reversed(self.curvature):

@@ -25,16 +25,16 @@ class ProgressTracker:
         levels: Sequence[Level],
         settings: Settings,
         report_every: float,
-        show: Callable[[Tensor], Image.Image],
+        render: Callable[[Tensor], Image.Image],
     ) -> None:
         """Use `show` to render a canvas of any level as a picture of the final size."""
         self.levels, self.settings, self.report_every = levels, settings, report_every
-        self.show = show
+        self.render = render
         self.timer = StepTimer(levels, settings.seconds)
         self.provenance: dict[str, str] = {}  # which weights paint, and on what device
         self.step = 0  # of this level
         self.done = self.first = 0  # levels, and steps of the next one, that were painted elsewhere
-        self.moved = 0  # times
+        self.restarts = 0  # times
         self.losses: dict[str, Tensor] = {}
         self.started, self.reported = monotonic(), -math.inf
         self.report_interval = report_every  # until the next report
@@ -57,7 +57,7 @@ class ProgressTracker:
     def resume(self, after: Progress) -> None:
         """Continue from the last report of this run, which was interrupted elsewhere."""
         self.started -= after.seconds
-        self.done, self.moved = after.level - 1, after.moved + 1
+        self.done, self.restarts = after.level - 1, after.restarts + 1
         self.first = self.timer.resume(self.done, after.step)
 
     def start_level(self, level: Level) -> None:
@@ -71,7 +71,7 @@ class ProgressTracker:
 
     def progress(self, canvas: Tensor) -> Progress:
         facts, begun = self.snapshot(), self.seconds
-        preview = self.show(canvas)
+        preview = self.render(canvas)
         self.reported = self.seconds
         if self.report_every:  # a preview of a large print takes a while itself
             self.report_interval = max(
@@ -80,7 +80,7 @@ class ProgressTracker:
         return Progress(**facts, preview=preview, seconds_left=self.timer.seconds_left(self.step))
 
     def result(self, canvas: Tensor) -> Result:
-        picture = self.show(canvas)
+        picture = self.render(canvas)
         return Result(**self.snapshot(), picture=picture)
 
     def snapshot(self) -> dict[str, Any]:
@@ -93,6 +93,6 @@ class ProgressTracker:
             "losses": {name: loss.item() for name, loss in self.losses.items()},
             "seconds": self.seconds,
             "settings": self.settings,
-            "moved": self.moved,
+            "restarts": self.restarts,
             **self.provenance,
         }

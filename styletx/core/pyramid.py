@@ -7,8 +7,10 @@ from styletx.layers import LayerWeights, block, deepest, layer_names, parse_laye
 from styletx.settings import MAX_SIZE, Settings
 
 COARSEST_SIDE = 128  # longest side of the first level, or up to twice that
-DEEPEST = 640  # longest side up to which levels are seen with all layers: beyond, they see no more
-SHAPELY = 2048  # longest side at which rounded sides are those of any shape
+MAX_DEEP_SIDE = (
+    640  # longest side up to which levels are seen with all layers: beyond, they see no more
+)
+MIN_READ_SIDE = 2048  # longest side at which rounded sides are those of any shape
 MIN_SIDE = 16  # four poolings leave one row, the least that relu5_1 can see
 # Time of a step per pixel, by the block of the deepest layer seen, and the pixels' worth of time
 # that a step takes however small it is: as measured on two cores
@@ -57,7 +59,7 @@ def plan(shape: tuple[int, int], settings: Settings, init_side: int = 0) -> tupl
             fit(shape, size),
             each + (place < more),
             settings,
-            stands=place > 0 or (init_side > 0 and size > min(init_side, DEEPEST)),
+            has_composition=place > 0 or (init_side > 0 and size > min(init_side, MAX_DEEP_SIDE)),
         )
         for place, size in enumerate(sizes)
     )
@@ -76,13 +78,14 @@ def sizes_for(shape: tuple[int, int], settings: Settings, init_side: int) -> lis
     return sizes
 
 
-def level_of(size: tuple[int, int], steps: int, settings: Settings, stands: bool) -> Level:
-    """Return a level of (width, height) `size`; `stands` says whether the composition is fixed."""
+def level_of(size: tuple[int, int], steps: int, settings: Settings, has_composition: bool) -> Level:
+    """Return a level of (width, height) `size`. If it `has_composition` already, and is large, it
+    only refines."""
     style, content = (
         parse_layers("", text) for text in (settings.style_layers, settings.content_layers)
     )
-    large = max(size) > DEEPEST or max(size) == settings.size
-    refines = stands and large and settings.method != "gatys"
+    large = max(size) > MAX_DEEP_SIDE or max(size) == settings.size
+    refines = has_composition and large and settings.method != "gatys"
     if refines:
         content = (
             shallow_layers(content) or shallow_layers(style)[-1:] or content
@@ -117,7 +120,7 @@ def max_useful_side(settings: Settings) -> int:
     """Return the longest side at which a picture need be read: twice what the network sees, and not
     so small that the shape would be rounded."""
     wanted = round(2 * settings.size * max(1, settings.style_scale))
-    return min(MAX_SIZE, max(SHAPELY, wanted))
+    return min(MAX_SIZE, max(MIN_READ_SIDE, wanted))
 
 
 def style_image_size(shape: tuple[int, int], level: Level, scale: float = 1) -> tuple[int, int]:

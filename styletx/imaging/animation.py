@@ -10,15 +10,18 @@ from styletx.errors import Unwritable
 from .files import flatten_alpha, read_image
 
 MAX_SIDE_PX = 512  # pixels on the longer side
-FRAME, FIRST, LAST = 150, 800, 2500  # milliseconds that each is to be seen
-QUALITY, EFFORT = 75, 0  # of WebP; more effort saves a sixth of the bytes and takes twice as long
+FRAME_MS = 150  # milliseconds that a frame is shown
+FIRST_MS = 800  # the first, which is the photo
+LAST_MS = 2500  # the last, which is the picture
+QUALITY = 75  # of WebP, of 100
+EFFORT = 0  # of WebP: more saves a sixth of the bytes and takes twice as long
 
 
 def save_animation(photo: Path, previews: Sequence[Path], picture: Path, film: Path) -> None:
     """Write an animated WebP of the result's shape. Raises `ImageError`."""
     last = frame(picture)
     frames = [frame(path).resize(last.size) for path in (photo, *previews)]
-    durations = [FIRST, *[FRAME] * len(previews), LAST]
+    durations = [FIRST_MS, *[FRAME_MS] * len(previews), LAST_MS]
     try:
         frames[0].save(
             film,

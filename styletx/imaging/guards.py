@@ -10,7 +10,8 @@ from typing import IO, Any, cast
 from PIL import Image, TiffImagePlugin
 
 MAX_SCANS = 50  # programs write 10 to 20; each passes over all pixels, however few bytes it has
-MAX_HEADER_READS, MAX_READS = 10_000, 100_000  # of a file up to its pixels, and with them
+MAX_HEADER_READS = 10_000  # reads of a file up to its pixels
+MAX_READS = 100_000  # reads of a file with its pixels
 MAX_STRIPS = 20_000
 OFFSET_TAGS = (273, 324)  # the entries of a TIFF that say where its strips and tiles are
 PILLOW_ERRORS = (  # what Pillow raises for a file that is not whole
@@ -32,7 +33,8 @@ TOO_MANY_PIECES = (
     "program, without comments and EXIF."
 )
 MARKER = re.compile(rb"\xff([\xc0-\xcf\xd9-\xfe])")  # the others mean nothing between scans
-SCAN, END = b"\xda", b"\xd9"
+SCAN = b"\xda"
+END = b"\xd9"
 SCAN_BEGINS = b"\xff" + SCAN
 
 

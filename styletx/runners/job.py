@@ -44,8 +44,8 @@ class Job:
         has_listener: Callable[[Client], bool] = lambda client: True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`events` begins the work, unless the job is over by then. `has_listener` says whether a
-        client still listens. `clock` tells the time in seconds."""
+        """Begin the work by `events`, unless the job is over by then. `has_listener` says whether a
+        client still listens; `clock` returns seconds."""
         self.id = uuid4().hex
         self.events, self.settings, self.client, self.has_listener = (
             events,

@@ -11,7 +11,8 @@ from styletx.settings import Settings
 
 from .local import Local
 
-MIN_S, MAX_S = 15, 120  # seconds of a card to ask for, at least and at most
+MIN_S = 15  # of a card to request, at least
+MAX_S = 120  # of a card to request, at most
 LOAD_S = 5  # seconds until the network is there
 COST_PER_S = 2e6  # of `estimated_cost` in a second: a tenth of what such a card should reach
 

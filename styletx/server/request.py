@@ -31,7 +31,8 @@ CLOSED = (  # of Gradio, for others than us
 )
 FETCHED = (f"{FILE}=http:", f"{FILE}=https:", f"{FILE}/")  # from the web, for anybody, as if ours
 CLOSED_BELOW = (*(f"/gradio_api/{name}" for name in CLOSED), *FETCHED)
-ICON, ICONS = "/pwa_icon/", ("192", "512")  # which Gradio draws as large as it is asked for
+ICON = "/pwa_icon/"  # which Gradio draws as large as it is asked for
+ICON_SIZES = ("192", "512")
 
 
 def path_of(scope: Message) -> str:
@@ -41,7 +42,7 @@ def path_of(scope: Message) -> str:
 
 def is_blocked(path: str) -> bool:
     """Return whether the path is open to nobody."""
-    icon = path.startswith(ICON) and path.removeprefix(ICON) not in ICONS
+    icon = path.startswith(ICON) and path.removeprefix(ICON) not in ICON_SIZES
     return icon or path.startswith(CLOSED_BELOW)
 
 

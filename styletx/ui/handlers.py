@@ -148,11 +148,11 @@ class Page:
         return self.queue.stop(entry.get("run_id", ""))
 
     def remember(self, entry: HistoryEntry, visits: History, content: Upload) -> dict[Any, Any]:
-        """Add the picture of an ended run to the history at once …"""
+        """Add the picture of an ended run to the history at once."""
         return self.updates(add_entry(entry, visits, content))
 
     def make_ready(self, finished: HistoryEntry) -> dict[Any, Any]:
-        """… and prepare its downloads and its comparison."""
+        """Prepare the downloads and the comparison of a picture, which takes a while."""
         return self.updates(finished_updates(finished) if finished else {})
 
     def forget(self) -> dict[Any, Any]:

@@ -21,7 +21,8 @@ from styletx.server.storage import folder_of
 from styletx.ui import strings
 
 BRUSHES = {"keep_mask": "#e11d48", MASKS[1]: "#2563eb", MASKS[2]: "#16a34a", MASKS[3]: "#f59e0b"}
-SEE_THROUGH, LEAST = 0.6, 48  # how dense a brush paints, and what alpha counts as painted
+BRUSH_OPACITY = 0.6
+MIN_ALPHA = 48  # of 255, that counts as painted
 SOFT = 0.01  # of the longest side: how far a brushed edge fades
 BRUSHING: dict[str, Any] = {"concurrency_id": "brush", "concurrency_limit": 2}
 
@@ -39,7 +40,7 @@ def build_masks(photo: gr.Image, queue: JobQueue) -> tuple[gr.ImageEditor, Compo
             layers=False,
             brush=gr.Brush(
                 default_size=40,
-                colors=[(color, SEE_THROUGH) for color in BRUSHES.values()],
+                colors=[(color, BRUSH_OPACITY) for color in BRUSHES.values()],
                 color_mode="fixed",
             ),
             height=480,
@@ -90,7 +91,7 @@ def masks_from_drawing(drawn: dict[str, Any] | None) -> list[str | None]:
             np.abs(pixels[..., :3].astype(np.int16) - ImageColor.getrgb(color)).sum(axis=2)
             for color in BRUSHES.values()
         ]
-        nearest, painted = np.argmin(apart, axis=0), pixels[..., 3] > LEAST
+        nearest, painted = np.argmin(apart, axis=0), pixels[..., 3] > MIN_ALPHA
         masks = [(nearest == place) & painted for place in range(len(BRUSHES))]
         named = zip(BRUSHES, masks, strict=True)
         return [kept(name, mask) if mask.any() else None for name, mask in named]

@@ -104,7 +104,7 @@ def test_reports_have_the_same_names_from_first_to_last():
         ),
         (facts(progress(2)), "Size 1 of 1 · step 2 of 3 · 0 s"),
         (
-            facts(replace(progress(2), moved=1)),
+            facts(replace(progress(2), restarts=1)),
             "Size 1 of 1 · step 2 of 3 · 0 s · moved to another worker",
         ),
         (facts(result()), "Done: 3 steps in 0 s."),

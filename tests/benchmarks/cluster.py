@@ -132,7 +132,7 @@ def dead_node() -> str:
         results = many(runner, BATCH)
         took = time.monotonic() - begun
     cluster.shutdown()
-    moved = sum(result.moved for result in results)
+    moved = sum(result.restarts for result in results)
     assert len(results) == BATCH
     return (
         f"one of two nodes killed after 5 s of such a batch | {len(results)} of {BATCH} pictures "

@@ -517,7 +517,7 @@ def test_a_run_that_broke_off_is_finished_from_its_last_report(
         (event.level, event.step) for event in progress[broke_off:]
     ]
     assert (result.step, result.steps, result.levels) == (6, 6, 2)
-    assert {event.moved for event in (*rest, result)} == {1}
+    assert {event.restarts for event in (*rest, result)} == {1}
     assert rest[0].seconds > last.seconds
     before, first = (
         to_tensor(event.preview, (256, 171), torch.device("cpu")) for event in (last, rest[0])

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from styletx.core.losses import (
-    AT_A_TIME,
+    BLOCK_POSITIONS,
     downsampled,
     gram,
     moments,
@@ -35,7 +35,7 @@ def test_gram_agrees_with_numpy():
     np.testing.assert_allclose(gram(features), channels @ channels.T / 30, rtol=1e-5)
 
 
-@pytest.mark.parametrize("side", [6, AT_A_TIME // 64])  # in one piece, and in several
+@pytest.mark.parametrize("side", [6, BLOCK_POSITIONS // 64])  # in one piece, and in several
 def test_moments_agree_with_numpy(side):
     features = noise(1, 4, side, 65)
     channels = features.numpy()[0].reshape(4, -1)

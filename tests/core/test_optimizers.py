@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from styletx.core.optimizers import FARTHEST, LBFGS, REMEMBERED
+from styletx.core.optimizers import HISTORY_STEPS, LBFGS, MAX_MOVE
 
 
 def bowl(seed=1, pixels=4):
@@ -20,7 +20,7 @@ def test_it_goes_where_the_dense_formula_of_bfgs_says():
     slope, _ = bowl()
     canvas = torch.full((1, 3, 1, 4), 0.5)
     descent, trail = LBFGS(canvas, learning_rate=0.01), []
-    for _ in range(REMEMBERED + 1):
+    for _ in range(HISTORY_STEPS + 1):
         trail.append((canvas.flatten().double().numpy(), slope(canvas).flatten().double().numpy()))
         descent.step(slope(canvas))
     gradient = slope(canvas).flatten().double().numpy()
@@ -29,7 +29,7 @@ def test_it_goes_where_the_dense_formula_of_bfgs_says():
     pairs = [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(trail)]
     move, change = pairs[-1]
     inverse = np.eye(12) * (move @ change) / (change @ change)
-    for move, change in pairs[-REMEMBERED:]:
+    for move, change in pairs[-HISTORY_STEPS:]:
         weight = 1 / (move @ change)
         keep = np.eye(12) - weight * np.outer(move, change)
         inverse = keep @ inverse @ keep.T + weight * np.outer(move, move)
@@ -71,7 +71,7 @@ def test_no_single_number_goes_much_further_than_the_others():
     canvas, gradient = torch.full((1, 3, 20, 20), 0.5), torch.full((1, 3, 20, 20), 1e-3)
     gradient[0, 0, 0, 0] = 1.0
     LBFGS(canvas, learning_rate=0.1).step(gradient)
-    assert (canvas - 0.5).abs().max() == pytest.approx(0.1 * FARTHEST)
+    assert (canvas - 0.5).abs().max() == pytest.approx(0.1 * MAX_MOVE)
 
 
 def test_the_canvas_never_leaves_what_a_picture_can_show():

@@ -88,7 +88,7 @@ def test_events_results_and_numbers_are_those_of_stylize(runner, given):
         assert type(event) is type(other)
         assert (event.level, event.step, event.losses) == (other.level, other.step, other.losses)
     assert there[-1].picture.tobytes() == here[-1].picture.tobytes()
-    assert (there[-1].stopped, there[-1].moved) == (False, 0)
+    assert (there[-1].stopped, there[-1].restarts) == (False, 0)
 
 
 def test_it_stops_when_it_is_closed_and_the_next_begins(runner, given):
@@ -96,7 +96,7 @@ def test_it_stops_when_it_is_closed_and_the_next_begins(runner, given):
     begin_and_stop(runner, given)
     other = threading.Thread(target=paint_soon, args=(runner, given))
     other.start()
-    assert paint_soon(runner, given).moved == 0
+    assert paint_soon(runner, given).restarts == 0
     other.join()
 
 
@@ -179,11 +179,11 @@ def test_a_run_whose_worker_is_killed_is_finished_by_another(runner, nodes, give
     told = []
     for event in runner(**given, **KILLED):
         told.append(event)
-        if event.step and not event.moved:
+        if event.step and not event.restarts:
             kill_workers(nodes)
-    before = [event.step for event in told if not event.moved]
-    after = [event.step for event in told if event.moved]
-    assert {event.moved for event in told} == {0, 1}
+    before = [event.step for event in told if not event.restarts]
+    after = [event.step for event in told if event.restarts]
+    assert {event.restarts for event in told} == {0, 1}
     assert after[0] == before[-1]  # from where it was last heard of
     assert isinstance(told[-1], Result)
     assert (told[-1].step, told[-1].stopped) == (150, False)
@@ -200,7 +200,7 @@ def test_a_process_between_that_is_killed_or_asked_by_strangers_loses_no_run(run
     told = [next(events), next(events)]
     runner.link.process.kill()
     told += events
-    assert (told[-1].step, told[-1].moved) == (150, 1)
+    assert (told[-1].step, told[-1].restarts) == (150, 1)
 
 
 def test_more_than_any_node_has_is_a_sentence_at_once(nodes, given, caplog):
@@ -242,7 +242,7 @@ def test_where_the_cluster_is_gone_this_machine_goes_on_or_a_sentence_comes(monk
             before = next(event for event in events if event.step)
             give_up_soon(monkeypatch)  # who is asked from now on
             nodes.head_node.kill_all_processes(check_alive=False, allow_graceful=False)
-            moved = next(event for event in events if event.moved)
+            moved = next(event for event in events if event.restarts)
             assert next(events).step > moved.step >= before.step
             assert runner.ready()
             runner.instead = None

@@ -11,7 +11,7 @@ from PIL import Image, ImageSequence
 from styletx import StyletxError
 from styletx.api import job_files
 from styletx.api.job_files import MAX_FRAMES, JobFiles, export
-from styletx.imaging.animation import FIRST, FRAME, LAST, save_animation
+from styletx.imaging.animation import FIRST_MS, FRAME_MS, LAST_MS, save_animation
 from styletx.imaging.files import read_metadata
 from tests.helpers.scripted import progress, result
 
@@ -47,7 +47,7 @@ def test_a_film_goes_from_the_photo_through_the_previews_to_the_picture(tmp_path
     ] == [True] * 4
     assert {size for _, _, size in shown} == {(512, 341)}
     times = [time for _, time, _ in shown]
-    assert times == [FIRST, FRAME, FRAME, LAST]
+    assert times == [FIRST_MS, FRAME_MS, FRAME_MS, LAST_MS]
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def test_a_run_whose_workers_are_killed_again_and_again_is_a_sentence(runner, no
     moved = []
     with pytest.raises(StyletxError, match=f"were lost {MAX_RESUMES + 1} times"):
         for event in runner(**given, settings=ENDLESS):
-            moved.append(event.moved)
+            moved.append(event.restarts)
             if event.step > 5:
                 kill_workers(nodes)
     assert set(moved) == set(range(MAX_RESUMES + 1))
@@ -81,7 +81,7 @@ def test_a_node_that_dies_under_load_loses_no_run(runner, nodes, given):
         for one in watching:
             one.join(300)
         assert [(end.step, end.stopped) for end in ends] == [(150, False)] * 5
-        assert sum(end.moved for end in ends) == 1
+        assert sum(end.restarts for end in ends) == 1
     finally:
         queue.close()
 
@@ -91,7 +91,7 @@ def test_where_there_is_one_place_the_next_run_has_it_as_soon_as_one_is_stopped(
 ):
     for _ in range(5):
         begin_and_stop(runner, given)
-        assert paint_soon(runner, given).moved == 0
+        assert paint_soon(runner, given).restarts == 0
     both(runner, given)  # of which one waits
     # a worker that dies while it is free is not waited for, even where another is free as well
     node = nodes.add_node(num_cpus=1)
@@ -111,7 +111,7 @@ def test_where_the_cluster_is_gone_this_machine_goes_on_or_a_sentence_comes(node
         before = next(event for event in events if event.step > 5)
         nodes.head_node.kill_all_processes(check_alive=False, allow_graceful=False)
         if fallback:
-            moved = next(event for event in events if event.moved)
+            moved = next(event for event in events if event.restarts)
             assert next(events).step > moved.step >= before.step
             assert runner.ready()
             return

@@ -34,7 +34,12 @@ def test_events_results_and_numbers_are_those_of_stylize(given):
     assert [event.level for event in progress] == [1, 1, 1, 2, 2, 2]
     assert all(isinstance(event, Progress) for event in progress)
     assert isinstance(result, Result)
-    assert (result.step, result.stopped, result.moved, result.picture.size) == (6, 0, 0, (256, 171))
+    assert (result.step, result.stopped, result.restarts, result.picture.size) == (
+        6,
+        0,
+        0,
+        (256, 171),
+    )
     here = list(stylize(**given, settings=QUICK, report_every=0))
     assert result.picture.tobytes() == here[-1].picture.tobytes()
     assert progress[-1].losses == here[-2].losses

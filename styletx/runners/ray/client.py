@@ -16,7 +16,8 @@ from threading import Lock
 from styletx.errors import StyletxError
 
 START_TIMEOUT_S = 60  # seconds until the cluster must have answered
-TRIES, END_TIMEOUT_S = 3, 0.5  # to connect, and seconds that the process has to end before the next
+MAX_TRIES = 3  # to connect
+END_TIMEOUT_S = 0.5  # that the process has to end before the next try
 RETRY_AFTER_S = 30  # seconds until a cluster that was gone is looked for again
 RAY_ENVIRONMENT = {  # or Ray reports its use, and takes a minute to see that its head is gone
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -51,7 +52,7 @@ class DriverProcess:
     def connect(self) -> Connection:
         """Return a connection. Raises `ClusterUnavailable` if there is no cluster, or was none a
         moment ago."""
-        for _ in range(TRIES):
+        for _ in range(MAX_TRIES):
             self.ensure_running()
             try:
                 return Client(("127.0.0.1", self.port), authkey=self.key)
