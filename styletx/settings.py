@@ -75,22 +75,12 @@ class Settings:
         0.0,
         NumberField(0, 10, 0.1, "Smoothness", "How strongly neighbouring pixels are evened out"),
     )
-    init: str = setting(
-        "colors",
-        ChoiceField(
-            INITS,
-            "Start",
-            "What the first canvas is",
-        ),
-    )
+    init: str = setting("colors", ChoiceField(INITS, "Start", "What the first canvas is"))
     seed: int = setting(0, NumberField(0, 2**31 - 1, 1, "Seed", "Which noise to begin with"))
     method: str = setting(
         "octaves",
         ChoiceField(
-            {
-                "octaves": "from coarse to fine",
-                "gatys": "as in Gatys et al. (2016)",
-            },
+            {"octaves": "from coarse to fine", "gatys": "as in Gatys et al. (2016)"},
             "Method",
             "The classic one knows one size and Gram matrices; α/β is 10⁻³ where both strengths "
             "are 1",

@@ -47,10 +47,7 @@ def test_a_recipe_holds_settings_fingerprints_and_what_painted_but_no_names_and_
     path = tmp_path / "secret photo.png"
     PICTURE.save(path)
     inputs = input_fingerprints({"content": path, "style": None}, {"share": 1.0, "share_2": 0.25})
-    assert inputs == {
-        "content": hashlib.sha256(path.read_bytes()).hexdigest(),
-        "share_2": 0.25,
-    }
+    assert inputs == {"content": hashlib.sha256(path.read_bytes()).hexdigest(), "share_2": 0.25}
     note = to_json(result(), inputs)
     assert set(json.loads(note)) == {
         "styletx",

@@ -37,10 +37,7 @@ def mean_and_covariance(image: Tensor, where: Tensor | None = None) -> tuple[Ten
 
 
 def recolor(
-    image: Tensor,
-    like: Tensor,
-    where: Tensor | None = None,
-    where_like: Tensor | None = None,
+    image: Tensor, like: Tensor, where: Tensor | None = None, where_like: Tensor | None = None
 ) -> Tensor:
     """Return `image` (1, 3, H, W) with its colours moved to the mean and covariance of `like`.
 

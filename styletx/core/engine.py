@@ -165,10 +165,8 @@ def optimize(
             if not torch.isfinite(losses["total"] + gradient.sum()):
                 canvas.copy_(good)
                 step = reached
-                failures, learning_rate = (
-                    failures + 1,
-                    reduced_learning_rate(learning_rate, failures),
-                )
+                learning_rate = reduced_learning_rate(learning_rate, failures)
+                failures += 1
                 optimizer = optimizer_for(canvas, settings, learning_rate)
                 continue
             yield step, losses

@@ -26,9 +26,7 @@ from .regions import (
 )
 from .tensors import resize_tensor, to_picture, to_tensor
 
-NOISE_GRAIN_PX = (
-    8  # pixels of noise: finer than that, it would stay as speckle where nothing is painted
-)
+NOISE_GRAIN_PX = 8  # finer noise would stay as speckle where nothing is painted
 WeightedImages = Sequence[tuple[Tensor, float]]  # paintings (1, 3, H, W), and their shares
 
 
@@ -67,9 +65,8 @@ class RunInputs:
             where = None if part is None else resized(part, level.size, device)
             paintings = [(self.style_image(s, level, photo, where), s.share) for s in region.styles]
             regions.append((where, paintings))
-        painted = (
-            None if self.painted_mask is None else resized(self.painted_mask, level.size, device)
-        )
+        mask = self.painted_mask
+        painted = None if mask is None else resized(mask, level.size, device)
         return LevelInputs(photo, painted, regions)
 
     def style_image(

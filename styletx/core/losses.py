@@ -8,9 +8,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import avg_pool2d
 
-BLOCK_POSITIONS = (
-    256  # positions summed in the features' own precision; their sums are added in float32
-)
+BLOCK_POSITIONS = 256  # summed in the features' own precision; the sums are added in float32
 EPSILON = 1e-8  # a target of zeros, such as the variance of a flat colour, divides by this
 
 

@@ -7,18 +7,14 @@ from styletx.layers import LayerWeights, block, deepest, layer_names, parse_laye
 from styletx.settings import MAX_SIZE, Settings
 
 COARSEST_SIDE = 128  # longest side of the first level, or up to twice that
-MAX_DEEP_SIDE = (
-    640  # longest side up to which levels are seen with all layers: beyond, they see no more
-)
+MAX_DEEP_SIDE = 640  # longest side up to which levels use all layers: beyond, these add nothing
 MIN_READ_SIDE = 2048  # longest side at which rounded sides are those of any shape
 MIN_SIDE = 16  # four poolings leave one row, the least that relu5_1 can see
 # Time of a step per pixel, by the block of the deepest layer seen, and the pixels' worth of time
 # that a step takes however small it is: as measured on two cores
 COST_PER_PIXEL = (0.25, 0.4, 0.4, 0.75, 1.0)
 LEAST_WORK = 4000
-MAX_UNTILED_PIXELS = (
-    3_000_000  # pixels of a picture; larger ones are looked at in bands of half as many
-)
+MAX_UNTILED_PIXELS = 3_000_000  # larger pictures are seen in bands of half as many pixels
 TILING_COST = 1.3  # times as long as at once: once for what is seen, once more for its gradient
 
 

@@ -44,12 +44,7 @@ def bands(height: int, width: int, layer: str) -> list[Band]:
     reach = -(-reach // side) * side
     rows = max(1, MAX_UNTILED_PIXELS // 2 // width // side) * side
     return [
-        Band(
-            top,
-            min(height, top + rows),
-            max(0, top - reach),
-            min(height, top + rows + reach),
-        )
+        Band(top, min(height, top + rows), max(0, top - reach), min(height, top + rows + reach))
         for top in range(0, height, rows)
     ]
 

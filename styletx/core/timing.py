@@ -11,9 +11,7 @@ from .pyramid import Level, plan
 BUDGET_SHARE = 0.7  # of a budget that a size must fit into before it is recommended
 TIMED_STEPS = 3  # steps that are timed before a run with a time to keep
 MIN_STEP_S = 1e-6  # seconds: what a clock that did not move is taken for
-STEPS_TO_BEGIN = (
-    2  # steps' worth of time for a level's targets, and for its first step being a slow one
-)
+STEPS_TO_BEGIN = 2  # steps' worth of time for a level's targets and its first, slow step
 
 
 class StepTimer:
@@ -73,10 +71,8 @@ class StepTimer:
         allows. This level has taken `step` of them; each later one needs time to begin."""
         if not self.budget or self.speed is None:
             return
-        cost, later = (
-            self.levels[self.level_index].cost,
-            sum(level.cost for level in self.levels_left),
-        )
+        cost = self.levels[self.level_index].cost
+        later = sum(level.cost for level in self.levels_left)
         affordable = (self.budget - now) / self.speed + step * cost - STEPS_TO_BEGIN * later
         steps = max(1, step, round(affordable / (cost + later)))
         self.steps[self.level_index :] = [steps] * (len(self.levels) - self.level_index)

@@ -120,9 +120,7 @@ _loading = Lock()  # `cache` alone would load twice when two threads ask at once
 
 
 def vgg19(
-    device: torch.device,
-    weights: str | Weights | None = None,
-    precision: torch.dtype | None = None,
+    device: torch.device, weights: str | Weights | None = None, precision: torch.dtype | None = None
 ) -> FeatureExtractor:
     """Return the network with these weights on this device, loaded once.
 

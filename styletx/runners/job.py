@@ -47,13 +47,8 @@ class Job:
         """Begin the work by `events`, unless the job is over by then. `has_listener` says whether a
         client still listens; `clock` returns seconds."""
         self.id = uuid4().hex
-        self.events, self.settings, self.client, self.has_listener = (
-            events,
-            settings,
-            client,
-            has_listener,
-        )
-        self.clock = clock
+        self.events, self.settings, self.clock = events, settings, clock
+        self.client, self.has_listener = client, has_listener
         self.context = copy_context()  # of the request, which ZeroGPU's package looks up
         self.latest: Event | None = None
         self.stopping = self.timed_out = self.abandoned = False

@@ -27,9 +27,7 @@ from .errors import as_gradio_errors
 from .storage import DiskBudget
 from .url_fetch import TIMEOUT_S, download
 
-MAX_PAGES = (
-    1000  # visitors, the latest, of whom is kept what is on their page: up to 150 kB of each
-)
+MAX_PAGES = 1000  # of the latest visitors whose state is kept: up to 150 kB each
 MAX_MESSAGE_QUEUES = 2000  # sessions, the latest, whose news are kept while nobody listens
 MAX_DOWNLOADS = 32  # at a time, which hold little; the others wait
 SHOWN_URL_LETTERS = 80  # of a URL in a sentence

@@ -229,10 +229,8 @@ class Body:
     def count_parts(self, body: bytes) -> None:
         """Raise `Refusal` for more files in one body than leave file handles to others."""
         window = self.tail + body.lower()
-        self.parts, self.tail = (
-            self.parts + window.count(PART_HEADER),
-            window[1 - len(PART_HEADER) :],
-        )
+        self.parts += window.count(PART_HEADER)
+        self.tail = window[1 - len(PART_HEADER) :]
         if self.parts > MAX_PARTS:
             raise Refusal(TOO_LARGE, "size", f"At most {MAX_PARTS} files are taken at once.")
 

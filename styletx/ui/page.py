@@ -12,13 +12,7 @@ from .code_snippets import build_code
 from .examples import ASSETS, build_examples, connect_examples
 from .handlers import Page
 from .history import build_history
-from .inputs import (
-    build_init_image,
-    build_inputs,
-    build_paintings,
-    build_repeat,
-    build_settings,
-)
+from .inputs import build_init_image, build_inputs, build_paintings, build_repeat, build_settings
 from .mask_editor import build_masks
 from .results import build_results
 

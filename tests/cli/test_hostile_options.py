@@ -76,8 +76,7 @@ def test_a_number_beyond_its_limits_is_explained_with_these(told, name):
 
 
 @pytest.mark.parametrize(
-    "name",
-    [*map(option, NAMES), "--preset", "--recipe", "--weights", "--shares", "--masks", "-o"],
+    "name", [*map(option, NAMES), "--preset", "--recipe", "--weights", "--shares", "--masks", "-o"]
 )
 def test_an_option_without_its_value_is_explained(told, name):
     assert "expected" in told(name, "--size", "64")

@@ -461,8 +461,7 @@ def test_between_reports_nothing_waits_for_the_device(sunset, weave, eye):
 
 
 @pytest.mark.parametrize(
-    ("cuda", "mps", "chosen"),
-    [(True, False, "cuda"), (False, True, "mps"), (False, False, "cpu")],
+    ("cuda", "mps", "chosen"), [(True, False, "cuda"), (False, True, "mps"), (False, False, "cpu")]
 )
 def test_the_best_device_there_is_is_asked_for_when_work_starts(monkeypatch, cuda, mps, chosen):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)

@@ -151,10 +151,7 @@ def test_a_run_as_code_gives_the_same_picture_from_python_and_the_command_line(
     given = {"content": content, "style": style, "style_2": content, "share_2": 0.25}
     chosen = {**QUICK, "detail": 0.5, "colors": "luminance"}
     wanted, _ = client.predict(**given, **chosen, api_name="/stylize")
-    shells = {
-        "python": [sys.executable, "-c"],
-        "command-line": ["bash", "-ec"],
-    }
+    shells = {"python": [sys.executable, "-c"], "command-line": ["bash", "-ec"]}
     for language, write in LANGUAGES.items():
         code = write({**DEFAULTS, **given, **chosen}, server.url)
         done = subprocess.run(

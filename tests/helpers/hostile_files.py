@@ -333,10 +333,7 @@ LARGE = {  # what is honest, or nearly, and as large as is allowed: how it is ma
     "wide.jpg": (lambda: wide("JPEG", progressive=True), (4096, 2560)),
     "wide.tiff": (lambda: wide("TIFF", compression="tiff_lzw"), (4096, 2560)),
     "wide.gif": (lambda: stored(Image.new("L", (8000, 5000)), "GIF"), (4096, 2560)),
-    "inks.jpg": (
-        lambda: stored(Image.new("CMYK", (7900, 5000)), "JPEG", progressive=True),
-        None,
-    ),
+    "inks.jpg": (lambda: stored(Image.new("CMYK", (7900, 5000)), "JPEG", progressive=True), None),
     "depth.tiff": (lambda: stored(Image.new("F", (8000, 5000)), "TIFF"), (4096, 2560)),
     "fits.webp": (lambda: fitting("WEBP", method=0), (4096, 3413)),
     "fits.avif": (lambda: fitting("AVIF", speed=10), (4096, 3413)),

@@ -104,10 +104,7 @@ def test_where_there_is_one_place_the_next_run_has_it_as_soon_as_one_is_stopped(
 @pytest.mark.parametrize("fallback", [0, 1])
 def test_where_the_cluster_is_gone_this_machine_goes_on_or_a_sentence_comes(nodes, given, fallback):
     """With the patience that Ray has on its own."""
-    with (
-        running(fallback=fallback) as runner,
-        closing(runner(**given, settings=ENDLESS)) as events,
-    ):
+    with running(fallback=fallback) as runner, closing(runner(**given, settings=ENDLESS)) as events:
         before = next(event for event in events if event.step > 5)
         nodes.head_node.kill_all_processes(check_alive=False, allow_graceful=False)
         if fallback:

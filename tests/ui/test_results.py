@@ -55,10 +55,7 @@ def test_a_finished_picture_joins_those_of_the_visit_once(visit):
     assert not told["delete"].interactive  # none is chosen
     assert add_entry(run, visit.visits, None) == {}
     _, told = visit()
-    assert captions(told) == [
-        "photo-painting",
-        "photo-painting · size 300",
-    ]
+    assert captions(told) == ["photo-painting", "photo-painting · size 300"]
 
 
 def captions(told):

@@ -16,9 +16,7 @@ from styletx.imaging.files import FORMATS, read_metadata
 from styletx.text import count, display_name
 
 LISTED_NAMES = 5  # of the files that are skipped, to be told by name
-MAX_NAME_BYTES = (
-    180  # bytes of a picture's name; what a file system allows, less what is added to it
-)
+MAX_NAME_BYTES = 180  # of a picture's name: what file systems allow, less what is added to it
 FINGERPRINT_DIGITS = 12  # of a fingerprint that tells two pictures of one name apart
 Pair = tuple[Path, Path]  # a photo and a painting
 

@@ -30,11 +30,7 @@ from .progress import BatchProgress
 
 logger = logging.getLogger(__name__)
 POLL_S = 0.5  # seconds between two looks at whether there are more slots, or all is to stop
-FATAL = (  # every other picture would meet these as well
-    WeightsError,
-    Unwritable,
-    ClusterUnavailable,
-)
+FATAL = (WeightsError, Unwritable, ClusterUnavailable)  # every other picture would meet these too
 
 
 class Unreadable(ImageError):
@@ -67,10 +63,8 @@ class Painting:
             if self.found is None and not self.error_message:
                 try:
                     with reading(self.path):
-                        self.found = (
-                            Style(read_image(self.path, self.longest)),
-                            fingerprint(self.path),
-                        )
+                        picture = read_image(self.path, self.longest)
+                        self.found = Style(picture), fingerprint(self.path)
                 except Unreadable as error:
                     self.error_message = str(error)
         if self.found is None:

@@ -67,10 +67,8 @@ def parser() -> argparse.ArgumentParser:
 def deploy_space(given: argparse.Namespace) -> None:
     """Set the variables, upload the app, print its link. Raises `StyletxError`."""
     check_name(given.space, "Space")
-    secrets, variables = (
-        parse_assignments(given.secret, "secret"),
-        parse_assignments(given.variable, "variable"),
-    )
+    secrets = parse_assignments(given.secret, "secret")
+    variables = parse_assignments(given.variable, "variable")
     sent = files_to_upload(given.space)
     if given.dry_run:
         show(sent, {"secret": secrets, "variable": variables})
