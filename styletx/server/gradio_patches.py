@@ -12,10 +12,11 @@ from typing import Any
 
 import gradio as gr
 import httpx
-from gradio import processing_utils
+from gradio import processing_utils, queueing
 from gradio.blocks import BlocksConfig
 from gradio.components.image_editor import AcceptBlobs, EditorData, EditorDataBlobs
 from gradio.state_holder import StateHolder
+from gradio.utils import error_payload
 from PIL import Image
 
 from styletx import metrics
@@ -23,6 +24,7 @@ from styletx.config import MEGA, ServerLimits
 from styletx.errors import StyletxError
 from styletx.text import shorten
 
+from .call_validation import UNCLEAR
 from .errors import as_gradio_errors
 from .storage import DiskBudget
 from .url_fetch import TIMEOUT_S, download
@@ -38,6 +40,17 @@ MAX_DRAWINGS = 200  # photos that are being painted over
 MAX_DRAWING_BYTES = 100 * MEGA  # of all these drawings
 EDITOR_SIDE_PX = 1024  # pixels on the longest side of the photo that is painted over
 BRUSH_GONE = "What you painted over the photo is no longer here; please paint it over again."
+
+
+def patch_error_payload() -> None:
+    """Send a sentence when the arguments of a call cannot be parsed. Without it Gradio 6.31 sends
+    null."""
+
+    def with_sentence(error: BaseException | None, show_error: bool) -> dict[str, Any]:
+        payload = error_payload(error, show_error)
+        return payload if payload["error"] else {**payload, "error": UNCLEAR, "visible": True}
+
+    queueing.error_payload = with_sentence  # type: ignore[attr-defined]
 
 
 def patch_url_download(limits: ServerLimits, disk: DiskBudget) -> None:

@@ -26,6 +26,7 @@ from styletx.runners.queue import JobQueue
 
 from .gradio_patches import (
     MAX_PAGES,
+    patch_error_payload,
     patch_image_editor,
     patch_message_queues,
     patch_session_state,
@@ -101,6 +102,7 @@ def apply_patches(limits: ServerLimits, disk: DiskBudget) -> None:
     """Close what Gradio, Uvicorn and Pillow leave open."""
     install_pillow_guards()
     patch_url_download(limits, disk)
+    patch_error_payload()
     patch_image_editor()
     patch_session_state()
     os.environ.setdefault("FORWARDED_ALLOW_IPS", "")  # whom to believe is for `proxies` to say

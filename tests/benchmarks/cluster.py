@@ -82,8 +82,8 @@ def letting_go(runner: Cluster) -> Iterator[Cluster]:
         yield runner
     finally:
         runner.close()
-        if runner.link.process:
-            runner.link.process.wait(30)
+        if runner.driver.process:
+            runner.driver.process.wait(30)
 
 
 def cluster_of(nodes: int) -> Nodes:

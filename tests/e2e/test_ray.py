@@ -191,14 +191,14 @@ def test_a_run_whose_worker_is_killed_is_finished_by_another(runner, nodes, give
 
 def test_a_process_between_that_is_killed_or_asked_by_strangers_loses_no_run(runner, given):
     paint_soon(runner, given)
-    address = ("127.0.0.1", runner.link.port)
+    address = ("127.0.0.1", runner.driver.port)
     with socket.create_connection(address):  # says nothing
         with pytest.raises(AuthenticationError):
             Stranger(address, authkey=b"wrong")
         paint_soon(runner, given)
     events = runner(**given, **KILLED)
     told = [next(events), next(events)]
-    runner.link.process.kill()
+    runner.driver.process.kill()
     told += events
     assert (told[-1].step, told[-1].restarts) == (150, 1)
 
@@ -225,14 +225,14 @@ def test_an_address_where_nobody_is_is_a_sentence_and_the_next_time_at_once(monk
     with running(fallback=1) as runner:
         runner.warm_up()
         assert runner.ready()
-        asked = runner.link.process
+        asked = runner.driver.process
         assert paint_soon(runner, given).step == 6  # here
         runner.instead = None
         with pytest.raises(
             ClusterUnavailable, match="no answer from 127.0.0.1:1, which RAY_ADDRESS"
         ):
             paint_soon(runner, given)
-        assert runner.link.process is asked  # and no other one
+        assert runner.driver.process is asked  # and no other one
 
 
 def test_where_the_cluster_is_gone_this_machine_goes_on_or_a_sentence_comes(monkeypatch, given):

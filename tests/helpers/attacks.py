@@ -107,7 +107,8 @@ def given(url, **more):
 def figures(url):
     status, told = ask(f"{url}metrics")
     assert status == 200, (status, told)
-    return {k: float(v) for k, v in (line.rsplit(" ", 1) for line in told.splitlines())}
+    lines = (line.rsplit(" ", 1) for line in told.splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, value in lines}
 
 
 def until_idle(url, seconds=60):

@@ -44,8 +44,8 @@ def running(**share):
 def let_go(runner):
     """Wait until a runner has left its places to others."""
     runner.close()
-    if runner.link.process:
-        runner.link.process.wait(AGES)
+    if runner.driver.process:
+        runner.driver.process.wait(AGES)
 
 
 def paint_soon(runner, given):

@@ -14,6 +14,7 @@ from gradio import processing_utils
 from gradio.queueing import Event
 from gradio.server_messages import HeartbeatMessage
 from gradio.state_holder import SessionState
+from gradio.utils import error_payload
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from styletx.imaging.guards import load_directory
@@ -41,6 +42,10 @@ def test_gradio_still_forgets_the_messages_of_who_listens_and_then_breaks(page):
         messages[str(number)] = asyncio.Queue()
     with pytest.raises(KeyError):
         page._queue.send_message(event, HeartbeatMessage())
+
+
+def test_gradio_still_says_nothing_of_arguments_that_it_cannot_parse():
+    assert error_payload(ValueError("no picture"), show_error=False)["error"] is None
 
 
 def test_gradio_still_makes_as_many_layers_as_a_client_names():
