@@ -74,8 +74,8 @@ def read_recipe(path: Path) -> Recipe:
     note = read_metadata(path)
     if not note:
         raise StyletxError(
-            f"{path.name} holds no recipe. Pictures painted here have one, unless another program "
-            "saved them again, as many that send pictures do."
+            f"{path.name} holds no recipe. Only unmodified styletx pictures have one; messengers "
+            "often remove it."
         )
     parsed = parse_note(note, path.name)
     version, weights, device = (
@@ -90,7 +90,9 @@ def read_recipe(path: Path) -> Recipe:
     try:
         settings = Settings(**parsed["settings"])
     except SettingsError as error:  # which would quote what somebody wrote there
-        raise StyletxError(f"The recipe in {path.name} asks for what cannot be painted.") from error
+        raise StyletxError(
+            f"The recipe in {path.name} has settings that are not valid here."
+        ) from error
     inputs = {name: value for name, value in parsed["inputs"].items() if is_input(name, value)}
     step = parsed.get("step")
     finished = isinstance(step, int) and step == parsed.get("steps")

@@ -139,9 +139,9 @@ def settings_from(name: str | None, chosen: Mapping[str, Any]) -> Settings:
     known = {"": Settings(), **{key.lower(): settings for key, settings in PRESETS.items()}}
     asked = (name or "").lower().replace("-", " ") if isinstance(name, str | None) else None
     if asked not in known:
-        raise SettingsError(f"There is no preset {quote(name)}; there are {', '.join(PRESETS)}.")
+        raise SettingsError(f"Unknown preset {quote(name)}. Available: {', '.join(PRESETS)}.")
     for key in chosen:
         if key not in FIELDS:
             there_are = ", ".join(FIELDS)
-            raise SettingsError(f"There is no setting {quote(key)}; there are {there_are}.")
+            raise SettingsError(f"Unknown setting {quote(key)}. Available: {there_are}.")
     return replace(known[asked], **chosen)

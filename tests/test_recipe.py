@@ -72,7 +72,7 @@ def test_a_fingerprint_is_the_one_that_sha256sum_prints(tmp_path):
 
 def test_a_picture_without_a_recipe_says_so(tmp_path):
     PICTURE.save(tmp_path / "plain.png")
-    with pytest.raises(StyletxError, match="plain.png holds no recipe. Pictures painted here have"):
+    with pytest.raises(StyletxError, match="plain.png holds no recipe. Only unmodified"):
         read_recipe(tmp_path / "plain.png")
     (tmp_path / "page.png").write_text("<html>")
     with pytest.raises(ImageError, match="page.png is not a picture that can be read"):
@@ -101,7 +101,7 @@ def test_a_recipe_that_is_damaged_says_so(tmp_path, note, ending):
 def test_a_recipe_with_impossible_settings_is_refused(tmp_path):
     save(PICTURE, tmp_path / "odd.png", note='{"settings": {"size": 9}, "inputs": {}}')
     with pytest.raises(
-        StyletxError, match=r"The recipe in odd.png asks for what cannot be painted."
+        StyletxError, match=r"The recipe in odd.png has settings that are not valid here."
     ):
         read_recipe(tmp_path / "odd.png")
 

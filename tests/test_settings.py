@@ -72,7 +72,7 @@ def test_a_preset_fills_in_what_is_not_chosen_whatever_its_spelling():
     assert settings_from("Fine detail", {"steps": 7}) == replace(PRESETS["Fine detail"], steps=7)
     assert settings_from("fine-detail", {}) == PRESETS["Fine detail"]
     assert settings_from("", {"size": 300}) == Settings(size=300)
-    with pytest.raises(StyletxError, match="There is no preset 'Water'; there are Quick sketch"):
+    with pytest.raises(StyletxError, match="Unknown preset 'Water'. Available: Quick sketch"):
         settings_from("Water", {})
 
 

@@ -182,7 +182,7 @@ def reduced_learning_rate(learning_rate: float, failures: int) -> float:
     """Return the learning rate after so many failures; raise `Diverged` after a few."""
     if failures == MAX_RESTARTS:
         raise Diverged(
-            f"The numbers became infinite {failures + 1} times, the last time with a learning rate "
+            f"The losses became infinite {failures + 1} times, the last time with a learning rate "
             f"of {learning_rate:.2g}. Try a much smaller one; this is the last good picture."
         )
     logger.warning(

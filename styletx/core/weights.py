@@ -142,7 +142,7 @@ def check_size(path: Path) -> None:
     """Raise `WeightsError` for what is no regular file, as a pipe, or would fill the memory."""
     size = path.stat().st_size
     if not path.is_file() or not 0 < size <= MAX_BYTES:
-        raise WeightsError(f"it is no file, or not of 1 to {MAX_BYTES} bytes, but of {size}")
+        raise WeightsError(f"it must be a file of 1 to {MAX_BYTES} bytes, but has {size}")
 
 
 def from_oxford(state: State) -> Weights:

@@ -23,7 +23,7 @@ from .local import Local
 ImageLoader = Callable[[Callable[[], bool]], Mapping[str, Any]]
 ABANDON_AFTER_S = 30  # seconds without anybody there for it after which a run is given up
 YIELD_AFTER_S = 1  # the same for one to which nobody listens, where others want its slot
-NO_ROOM = "There is no room for more pictures now; try again in a while."
+NO_ROOM = "The server's storage is full; please try again later."
 POLL_S = 1  # between two looks at how many slots there are
 POLL_FAST_S = 0.05  # the same while there is a free one: who listens
 
@@ -141,12 +141,12 @@ class JobQueue:
         """Raise `Busy` if the queue or this client has no room for another job beside `live`, and
         say when there may be."""
         if self.closing:
-            raise Busy("This server is being shut down; please come back in a while.")
+            raise Busy("This server is shutting down; please come back later.")
         if len(live) >= self.limits.queue:
             wait = self.wait_after(live)
-            estimate = "" if wait is None else f"; they take about {wait:.0f} s"
+            estimate = "" if wait is None else f", about {wait:.0f} s"
             raise Busy(
-                f"{len(live)} pictures are in line already, the most there may be{estimate}."
+                f"The queue is full ({len(live)} pictures{estimate}). Please try again later."
             )
         own = [job for job in live if client.session and job.client.session == client.session]
         if len(own) >= self.limits.runs_per_visitor:
@@ -154,8 +154,8 @@ class JobQueue:
         near = [job for job in live if job.client.address == client.address]
         if client.address and len(near) >= self.limits.runs_per_address:
             raise Busy(
-                f"{len(near)} pictures are being painted for your address already, the most there "
-                "may be: wait for one of them, or stop it."
+                f"{len(near)} pictures from your address are being painted already: wait for one "
+                "of them, or stop it."
             )
 
     def jobs_from(self, client: Client) -> list[Job]:

@@ -16,8 +16,8 @@ MAX_URLS = 12  # files of a call that are fetched
 MAX_SESSION_LETTERS = 100
 MAX_FILES = 64  # of a call; those of the page are a dozen, and to look for each takes a while
 UNCLEAR = (
-    "This call could not be understood. What each endpoint takes is told by 'Use via API' at the "
-    "foot of the page."
+    "This call could not be parsed. 'Use via API' at the foot of the page lists the arguments of "
+    "each endpoint."
 )
 
 
@@ -28,19 +28,19 @@ def check_call(body: bytes, most_data: float) -> None:
     try:
         call = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise StyletxError("This call is not JSON that can be read.") from error
+        raise StyletxError("This call is not valid JSON.") from error
     if not isinstance(call, dict):
-        raise StyletxError("A call is a JSON object; this one is something else.")
+        raise StyletxError("A call must be a JSON object.")
     if not 1 <= len(str(call.get("session_hash"))) <= MAX_SESSION_LETTERS:
-        raise StyletxError(f"A session_hash has 1 to {MAX_SESSION_LETTERS} letters.")
+        raise StyletxError(f"session_hash must have 1 to {MAX_SESSION_LETTERS} letters.")
     fetched = 0
     for number, file in enumerate(files(call), 1):
         if number > MAX_FILES:
-            raise StyletxError(f"A call has at most {MAX_FILES} files; this one has more.")
+            raise StyletxError(f"A call may have at most {MAX_FILES} files.")
         check_file(file, most_data)
         fetched += str(file.get("path")).startswith(URL_SCHEMES)
     if fetched > MAX_URLS:
-        raise StyletxError(f"A call has {fetched} addresses to fetch from, but at most {MAX_URLS}.")
+        raise StyletxError(f"A call may name at most {MAX_URLS} URLs; this one names {fetched}.")
 
 
 def files(value: Any) -> Iterator[dict[str, Any]]:
@@ -62,7 +62,7 @@ def check_file(file: dict[str, Any], most_data: float) -> None:
     path, url = file.get("path"), file.get("url")
     for text in (path, url):
         if text is not None and not isinstance(text, str):
-            raise StyletxError("The path and the url of a file are texts.")
+            raise StyletxError("A file's path and url must be strings.")
     if url and url.startswith("data:") and len(url) * 3 / 4 > most_data * MEGA:
         raise StyletxError(
             f"This picture is {len(url) * 3 / 4 / MEGA:.1f} MB, and as data in a call at most "

@@ -62,7 +62,7 @@ def patch_url_download(limits: ServerLimits, disk: DiskBudget) -> None:
     async def in_turn(url: str, folder: Path) -> Path:
         async with gate:
             if await asyncio.to_thread(disk.is_full):
-                raise ValueError("there is no room for more pictures now")
+                raise ValueError("the server's storage is full")
             return await asyncio.wait_for(download(url, folder, limits), TIMEOUT_S)
 
     async def fetch(url: str, cache_dir: str) -> str:
@@ -201,4 +201,4 @@ def check_layer(place: object, file: Path | io.BytesIO) -> None:
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         fits = False
     if not fits or (str(place or 0) not in map(str, range(MAX_LAYERS)) and place != "null"):
-        raise StyletxError("What was painted over the photo is no layer of the brush.")
+        raise StyletxError("What was painted over the photo is not a layer of the brush.")

@@ -122,7 +122,9 @@ class RequestGuard:
         line = queued_addresses(scope, self.limits.proxies)
         if line.count(address) >= self.limits.calls_per_address:
             raise Refusal(
-                429, "line", f"{line.count(address)} calls from your address wait already."
+                429,
+                "line",
+                f"{line.count(address)} calls from your address are waiting already.",
             )
         if len(line) >= self.limits.calls:
             raise Refusal(503, "line", f"{len(line)} calls wait already; please try again soon.")
@@ -133,13 +135,15 @@ class RequestGuard:
         if is_blocked(path):
             raise Refusal(404, "closed", "There is nothing here.")
         if not is_authorized(scope):
-            raise Refusal(401, "password", "This page asks for a name and a password.")
+            raise Refusal(401, "password", "A name and a password are needed.")
         length = dict(scope["headers"]).get(b"content-length", b"0")
         if length.isdigit():  # if not, the server counts as it comes
             self.check_size(path, int(length))
         if len(scope["query_string"]) > MAX_QUERY_LETTERS:
             raise Refusal(
-                414, "size", f"At most {MAX_QUERY_LETTERS} letters may follow the question mark."
+                414,
+                "size",
+                f"At most {MAX_QUERY_LETTERS} letters may follow the question mark of a URL.",
             )
 
     @contextmanager
@@ -178,7 +182,9 @@ class RequestGuard:
         upload = path == UPLOAD
         most = self.limits.max_upload if upload else self.limits.max_body
         if size > (most + upload) * MEGA:  # with room for what surrounds the file
-            raise Refusal(TOO_LARGE, "size", f"That is too much at once: {most:g} MB are the most.")
+            raise Refusal(
+                TOO_LARGE, "size", f"This request is too large: at most {most:g} MB are accepted."
+            )
 
 
 class Body:
@@ -223,7 +229,9 @@ class Body:
         self.count_parts(body)
         self.count_signs(body)
         if part and not self.guard.sent.try_acquire(self.address, part / MEGA):
-            raise Refusal(429, "uploads", "Your address has sent as much as it may in an hour.")
+            raise Refusal(
+                429, "uploads", "Your address has reached its upload limit for this hour."
+            )
         return message
 
     def count_parts(self, body: bytes) -> None:

@@ -49,14 +49,14 @@ async def download(url: str, folder: Path, limits: ServerLimits) -> Path:
         if response.status_code != 200:
             raise ValueError(f"the answer was {response.status_code}")
         if response.headers.get("Content-Encoding", IDENTITY) != IDENTITY:
-            raise ValueError("it is sent in a form that was not asked for")
+            raise ValueError("it is compressed, which was not asked for")
         return await save_stream(response, place_for(str(response.url), folder), limits.max_upload)
 
 
 async def public_address(url: httpx.URL) -> str:
     """Return an address of the host if all its addresses are public. Raises `ValueError`."""
     if url.scheme not in ("http", "https") or not url.host:
-        raise ValueError("it is no address on the web")
+        raise ValueError("it is not a web address")
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(url.host, None, type=socket.SOCK_STREAM)
@@ -64,7 +64,7 @@ async def public_address(url: httpx.URL) -> str:
         raise ValueError("there is no such host") from None
     addresses = [str(sockaddr[0]) for *_, sockaddr in found]
     if not all(is_public(address) for address in addresses):
-        raise ValueError("it does not lie on the public web")
+        raise ValueError("it is not on the public web")
     return addresses[0]
 
 

@@ -115,5 +115,5 @@ def test_data_is_not_kept_where_there_is_no_room():
     queue.is_disk_full = lambda: True
     file = io.BytesIO()
     Image.new("RGB", (64, 64)).save(file, "PNG")
-    with pytest.raises(Busy, match="no room for more pictures"):
+    with pytest.raises(Busy, match="storage is full"):
         upload_path(data(file.getvalue()), "photo", queue)

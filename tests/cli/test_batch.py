@@ -270,7 +270,7 @@ def test_odd_files_are_sentences(here, runner, capsys):
     assert batch("in", "x" * 300, "--style", "by/wave.png") == 1
     assert "cannot be looked into: File name too long.\n" in capsys.readouterr().err
     assert batch("in", "\0", "--style", "by/wave.png") == 1
-    assert capsys.readouterr().err == "? is no name of a file.\n"
+    assert capsys.readouterr().err == "? is not a valid file name.\n"
     assert batch("in", "--style", "by/wave.png") == 1
     assert pictures() == ["a-wave.png", "b-wave.png", "c-wave.png"]
     assert outcomes() == {"painted": 3, "failed": 2}

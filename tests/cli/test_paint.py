@@ -74,7 +74,7 @@ def test_a_picture_to_go_on_with_takes_the_place_of_a_start(paint, files):
         (["--shares", "-1"], "The share of painting 1 is -1.0, but must lie between 0 and 1000."),
         (["--init", "nowhere.png"], "There is no file nowhere.png."),
         (["--init", "nois"], "init is 'nois', but must be colors, photo or noise."),
-        (["--preset", "Water"], "There is no preset 'Water'; there are Quick sketch, Oil"),
+        (["--preset", "Water"], "Unknown preset 'Water'. Available: Quick sketch, Oil"),
         (["--style-layers", "conv3_1"], "style_layers names 'conv3_1'; did you mean relu3_1?"),
         (["a.png", "b.png", "c.png", "d.png"], "There are 5 paintings, but at most 4"),
     ],

@@ -330,7 +330,7 @@ def test_an_address_has_so_many_runs_and_other_addresses_are_none_the_worse(stri
     script = Script(progress(1), result())
     start(strict, script, ANN)
     start(strict, script, ANNS_PHONE)
-    with pytest.raises(Busy, match="2 pictures are being painted for your address already"):
+    with pytest.raises(Busy, match="2 pictures from your address are"):
         start(strict, script, Client("tablet", "1.1.1.1"))
     start(strict, script, BOB)
 
@@ -342,7 +342,7 @@ def test_where_the_disk_is_full_no_run_is_taken_and_nobody_waits_for_the_look(st
         return True
 
     strict.is_disk_full = lambda: ThreadPoolExecutor(1).submit(full).result(60)
-    with pytest.raises(Busy, match="no room for more pictures"):
+    with pytest.raises(Busy, match="storage is full"):
         start(strict, Script(result()))
     assert not strict.jobs
 
@@ -351,7 +351,7 @@ def test_a_full_line_is_refused_at_once_with_the_wait_and_counts_only_the_living
     script = Script(replace(progress(1), seconds=4.0, seconds_left=6.0), result())
     waiting = [start(strict, script) for _ in range(4)]
     script.rest()
-    with pytest.raises(Busy, match="4 pictures are in line already, .*; they take about 36 s"):
+    with pytest.raises(Busy, match=r"The queue is full \(4 pictures, about 36 s\)"):
         start(strict, script)
     assert script.told == 1  # nothing had to move for that
     waiting[2].stop()
@@ -537,7 +537,7 @@ def test_where_the_line_is_full_who_has_not_been_listened_to_for_longest_makes_r
     for name in ("a", "b", "c"):
         parked.append(start(queue, script, Client(name, name)))
         clock.pass_(0.1)
-    with pytest.raises(Busy, match="3 pictures are in line"):
+    with pytest.raises(Busy, match=r"The queue is full \(3 pictures"):
         start(queue, script, ANN._replace(session="ann"))  # they may be about to listen
     clock.pass_(YIELD_AFTER_S)
     ann = start(queue, script, ANN._replace(session="ann"))
@@ -624,6 +624,6 @@ def test_closing_waits_for_those_who_are_told_and_says_whether_all_were(queue, c
 
 def test_who_comes_when_it_is_closing_is_told_so(queue):
     queue.close()
-    with pytest.raises(Busy, match="is being shut down"):
+    with pytest.raises(Busy, match="is shutting down"):
         start(queue, Script(result()))
     assert not queue.jobs

@@ -166,7 +166,7 @@ def test_where_the_cluster_is_gone_this_machine_goes_on_or_a_sentence_comes(scri
 
     script.workers += [[progress(1), ClusterUnavailable.because("it is gone.")]] * 2
     assert steps(Cluster(RayOptions(fallback=1), here)) == [1, 2]
-    sentence = r"The cluster that paints cannot be used: it is gone\. Try again in a while"
+    sentence = r"The Ray cluster is unavailable: it is gone\. Try again later"
     with pytest.raises(ClusterUnavailable, match=sentence):
         steps(Cluster(RayOptions(fallback=0), here))
 

@@ -137,7 +137,7 @@ def test_a_body_is_as_large_as_is_allowed_whatever_it_says_of_its_size(path, mos
         status, _, text = post(at, path, *halves, **headers)
         assert (status, sentence(text)) == (
             413,
-            f"That is too much at once: {3 if path == UPLOAD else 1} MB are the most.",
+            f"This request is too large: at most {3 if path == UPLOAD else 1} MB are accepted.",
         )
     begun = len(taking.begun)
     assert post(at, path, b"", content_length=str(9 * MEGA))[0] == 413
@@ -211,7 +211,10 @@ def test_who_sends_too_much_in_an_hour_is_refused(now):
     assert post(at, UPLOAD, bytes(MEGA))[0] == 200
     assert post(at, UPLOAD, bytes(MEGA - 1000))[0] == 200
     status, _, text = post(at, UPLOAD, bytes(MEGA))
-    assert (status, sentence(text)) == (429, "Your address has sent as much as it may in an hour.")
+    assert (status, sentence(text)) == (
+        429,
+        "Your address has reached its upload limit for this hour.",
+    )
     assert post(at, UPLOAD, bytes(MEGA), client="2.2.2.2")[0] == 200
 
 
@@ -250,7 +253,7 @@ def test_nothing_is_taken_where_there_is_no_room(cache):
     status, _, text = post(at, UPLOAD, b"x")
     assert (status, sentence(text)) == (
         507,
-        "There is no room for more pictures now; try again in a while.",
+        "The server's storage is full; please try again later.",
     )
     assert ask(at)[0] == 200
 
@@ -286,7 +289,10 @@ def test_what_follows_the_question_mark_is_short():
     at = guarded(Taking(), ServerLimits(), Counter())
     assert ask(at, query=b"x" * 2048)[0] == 200
     status, _, text = ask(at, query=b"x" * 2049)
-    assert (status, sentence(text)) == (414, "At most 2048 letters may follow the question mark.")
+    assert (status, sentence(text)) == (
+        414,
+        "At most 2048 letters may follow the question mark of a URL.",
+    )
 
 
 @pytest.mark.parametrize("piece", [7, 10**6])
@@ -337,8 +343,8 @@ def test_a_password_is_not_lent_to_other_pages():
 @pytest.mark.parametrize(
     ("error", "status", "told"),
     [
-        (KeyError("/x"), 400, "could not be understood"),
-        (TypeError("x"), 400, "could not be understood"),
+        (KeyError("/x"), 400, "could not be parsed"),
+        (TypeError("x"), 400, "could not be parsed"),
         (OSError(28, "No space left on device"), 507, "keep files now: No space left on device."),
         (OSError(30, "Read-only file system"), 507, "keep files now: Read-only file system."),
     ],
@@ -488,18 +494,18 @@ def test_a_call_that_was_told_its_end_leaves_no_state_behind():
 @pytest.mark.parametrize(
     ("call", "told"),
     [
-        ({"session_hash": "x" * 101}, "A session_hash has 1 to 100 letters."),
-        ({"session_hash": [[]] * 99}, "A session_hash has 1 to 100 letters."),
+        ({"session_hash": "x" * 101}, "session_hash must have 1 to 100 letters."),
+        ({"session_hash": [[]] * 99}, "session_hash must have 1 to 100 letters."),
         (
             {"data": [[{"path": "https://x/y.png"}] * 13]},
-            "A call has 13 addresses to fetch from, but at most 12.",
+            "A call may name at most 12 URLs; this one names 13.",
         ),
         (
             {"data": [{"path": "x"}] * 65},
             "A file of this call was not uploaded here; upload it first.",
         ),
-        ({"session_hash": ""}, "A session_hash has 1 to 100 letters."),
-        ({"data": [{"url": "x"}] * 65}, "A call has at most 64 files; this one has more."),
+        ({"session_hash": ""}, "session_hash must have 1 to 100 letters."),
+        ({"data": [{"url": "x"}] * 65}, "A call may have at most 64 files."),
     ],
 )
 def test_a_call_that_asks_for_much_at_once_is_refused(call, told):
@@ -514,7 +520,10 @@ def test_a_call_waits_in_no_endless_line_and_no_address_has_it_for_itself():
     few, many = gradio_with("1.1.1.1", "1.1.1.1"), gradio_with(*["1.1.1.1"] * 3, "2.2.2.2")
     assert ask(at, JOIN, [b"{}"], "POST", gradio=few)[0] == 200
     status, _, text = ask(at, JOIN, [b"{}"], "POST", gradio=many)
-    assert (status, sentence(text)) == (429, "3 calls from your address wait already.")
+    assert (status, sentence(text)) == (
+        429,
+        "3 calls from your address are waiting already.",
+    )
     assert ask(at, JOIN, [b"{}"], "POST", client="2.2.2.2", gradio=many)[0] == 200
     full = gradio_with(*"abcde")
     status, _, text = ask(at, JOIN, [b"{}"], "POST", gradio=full)

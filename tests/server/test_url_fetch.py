@@ -111,14 +111,14 @@ def test_too_much_is_not_fetched_and_leaves_nothing(web, tmp_path):
 
 
 def test_what_is_packed_is_not_unpacked(web, tmp_path):
-    with pytest.raises(ValueError, match="sent in a form that was not asked for"):
+    with pytest.raises(ValueError, match="compressed, which was not asked for"):
         fetch(f"{web.url}/packed", tmp_path)
 
 
 def test_where_it_leads_on_is_looked_at_again(web, tmp_path):
     assert fetch(f"{web.url}/to//picture.png", tmp_path).name == "picture.png"
     for elsewhere in ("http://[::1]:8080/x", "http://169.254.169.254/", "file:///etc/passwd"):
-        with pytest.raises(ValueError, match="public web|address on the web"):
+        with pytest.raises(ValueError, match="public web|web address"):
             fetch(f"{web.url}/to/{elsewhere}", tmp_path)
     with pytest.raises(httpx.TooManyRedirects):
         fetch(f"{web.url}/to/", tmp_path)
@@ -131,7 +131,7 @@ def test_every_address_of_a_host_must_be_public(monkeypatch, tmp_path):
 
     monkeypatch.setattr(url_fetch.asyncio, "get_running_loop", lambda: Loop())
     coroutine = url_fetch.public_address(httpx.URL("http://example.com/x.png"))
-    with pytest.raises(ValueError, match="does not lie on the public web"):
+    with pytest.raises(ValueError, match="is not on the public web"):
         coroutine.send(None)
 
 
@@ -166,7 +166,7 @@ def test_nothing_is_fetched_where_there_is_no_room(web, tmp_path, monkeypatch):
         processing_utils.async_ssrf_protected_download,
     )
     patch_url_download(ServerLimits(), DiskBudget(1))
-    with pytest.raises(gr.Error, match="could not be fetched: there is no room"):
+    with pytest.raises(gr.Error, match="could not be fetched: the server's storage"):
         processing_utils.save_url_to_cache(f"{web.url}/a.png", str(tmp_path))
     assert not web.asked
 

@@ -42,13 +42,13 @@ def test_what_was_painted_is_taken_and_had_once(editor):
 
 @pytest.mark.parametrize("index", ["8", "1000000000", "-1", "x", "1e9"])
 def test_there_are_only_so_many_layers(editor, index):
-    with pytest.raises(StyletxError, match="no layer of the brush"):
+    with pytest.raises(StyletxError, match="not a layer of the brush"):
         editor.accept_blobs(sent(layer(), index=index))
 
 
 @pytest.mark.parametrize("content", [b"", b"<svg/>", layer(EDITOR_SIDE_PX + 1), layer()[:20]])
 def test_a_layer_is_a_picture_no_larger_than_what_is_painted_over(editor, content):
-    with pytest.raises(StyletxError, match="no layer of the brush"):
+    with pytest.raises(StyletxError, match="not a layer of the brush"):
         editor.accept_blobs(sent(content))
 
 
@@ -91,5 +91,5 @@ def test_layers_that_come_as_files_are_looked_at_before_they_are_decoded(editor,
         {**empty, "background": files_of("large.png")},
         {**empty, "composite": files_of("gone.png")},
     ):
-        with pytest.raises(gr.Error, match="no layer of the brush"):
+        with pytest.raises(gr.Error, match="not a layer of the brush"):
             editor.preprocess(EditorData(**bad))

@@ -281,9 +281,9 @@ def test_page_and_api_refuse_in_the_same_words(queue, files, name):
     [
         ({"go_on": "0" * 32}, "The picture of that run is no longer here"),
         ({"go_on": "../../etc"}, "The picture of that run is no longer here"),
-        ({"preset": "Water"}, "There is no preset 'Water'"),
-        ({"preset": 5}, "There is no preset 5"),
-        ({"preset": ["Oil"]}, "There is no preset"),
+        ({"preset": "Water"}, "Unknown preset 'Water'"),
+        ({"preset": 5}, "Unknown preset 5"),
+        ({"preset": ["Oil"]}, "Unknown preset"),
         ({"share": -(10**400)}, "The share of painting 1 is -1000"),
         ({"go_on": 7}, "The picture of that run is no longer here"),
     ],

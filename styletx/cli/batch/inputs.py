@@ -97,7 +97,7 @@ def real_path(path: Path) -> Path:
     try:
         return Path(os.path.realpath(path))
     except ValueError as error:
-        raise StyletxError(f"{display_name(str(path))} is no name of a file.") from error
+        raise StyletxError(f"{display_name(str(path))} is not a valid file name.") from error
 
 
 def readable() -> set[str]:

@@ -32,8 +32,8 @@ class ClusterUnavailable(StyletxError):
     def because(cls, reason: str) -> "ClusterUnavailable":
         """Return the error with this reason."""
         return cls(
-            f"The cluster that paints cannot be used: {reason.rstrip('.')}. Try again in a while, "
-            "or have whoever runs it look at it."
+            f"The Ray cluster is unavailable: {reason.rstrip('.')}. Try again later, or "
+            "ask its operator."
         )
 
 
@@ -58,7 +58,7 @@ class DriverProcess:
                 return Client(("127.0.0.1", self.port), authkey=self.key)
             except (OSError, EOFError, AuthenticationError):  # it is just ending
                 time.sleep(END_TIMEOUT_S)
-        raise ClusterUnavailable.because("the process that speaks with it does not answer")
+        raise ClusterUnavailable.because("the driver process does not answer")
 
     def ensure_running(self) -> None:
         """Start the process if it is not running. Raises `ClusterUnavailable`."""
@@ -66,7 +66,7 @@ class DriverProcess:
             if self.process is not None and self.process.poll() is None:
                 return
             if self.closed or (self.gone and time.monotonic() < self.gone_until):
-                raise self.gone or ClusterUnavailable.because("it was let go of")
+                raise self.gone or ClusterUnavailable.because("the connection was closed")
             try:
                 self.start()
             except ClusterUnavailable as gone:
