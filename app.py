@@ -6,9 +6,9 @@ import signal
 import sys
 
 from styletx.api.mcp import NEEDS, can_serve
-from styletx.config import ServerLimits
 from styletx.errors import StyletxError
-from styletx.runners import select
+from styletx.limits import ServerLimits
+from styletx.runners import registry
 from styletx.runners.queue import JobQueue
 from styletx.server.serve import serve
 from styletx.ui.examples import ASSETS
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
     for module in ("runners.job", "runners.ray.runner"):  # a line for each, and for each change
         logging.getLogger(f"styletx.{module}").setLevel(logging.INFO)
     try:
-        queue = JobQueue(runner := select.get_runner(), ServerLimits.of())
+        queue = JobQueue(runner := registry.get_runner(), ServerLimits.of())
         runner.warm_up()
         serve(
             lambda: build_page(queue, chosen.mcp),

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 
-from styletx.config import PREFIX, RAY_PREFIX, RayOptions, ServerLimits
 from styletx.fields import ChoiceField, NumberField
+from styletx.limits import PREFIX, ServerLimits
+from styletx.runners.ray.options import RAY_PREFIX, RayOptions
 from styletx.settings import FIELDS, PRESETS, Settings
 from styletx.ui.examples import ASSETS
 

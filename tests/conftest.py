@@ -158,7 +158,7 @@ def paint(files, monkeypatch):
 
 @pytest.fixture(scope="session")
 def one_queue():
-    from styletx.config import ServerLimits
+    from styletx.limits import ServerLimits
     from styletx.runners.queue import JobQueue
 
     queue = JobQueue(limits=ServerLimits(max_size=4096, max_work=10**6))

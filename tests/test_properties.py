@@ -25,7 +25,7 @@ from styletx.layers import CHOICES, LAYERS, parse_layers
 from styletx.layers import format_layers as layers_written
 from styletx.recipe import is_input, read_recipe, to_json
 from styletx.settings import settings_from
-from tests.helpers.depth import sample_or_all
+from tests.helpers.sample_size import sample_or_all
 from tests.helpers.scripted import PICTURE, result
 
 CPU = torch.device("cpu")

@@ -6,9 +6,9 @@ import shlex
 import styletx.cli.paint as command_line
 from assets.write_readme import between, tables
 from styletx.cli.batch import command as batch
-from styletx.cli.batch.inputs import find_images
+from styletx.cli.batch.find_images import find_images
 from styletx.settings import FIELDS
-from tests.helpers import promises
+from tests.helpers import write_promises
 from tests.helpers.paths import ROOT
 from tests.helpers.readme import DOCUMENTS, README, blocks
 
@@ -29,7 +29,7 @@ def test_the_figures_of_the_comparison_are_those_that_its_script_wrote():
 
 
 def test_the_promises_are_listed_as_the_tests_are_called():
-    assert promises.README.read_text() == promises.written()
+    assert write_promises.README.read_text() == write_promises.written()
 
 
 def test_every_link_to_a_file_leads_to_one():

@@ -14,10 +14,10 @@ from styletx.runners.queue import JobQueue
 from styletx.server.errors import as_gradio_errors
 from styletx.settings import FIELDS
 
+from .images import Upload, upload_path
 from .job_report import StreamItem
-from .painting import LIGHT_EVENT, PAINT_EVENT, exported, paint_stream
+from .painting import LIGHT_EVENT, PAINT_EVENT, export_run, paint_stream
 from .schema import DEFAULTS, argument
-from .uploads import Upload, upload_path
 
 
 def offer_endpoints(
@@ -88,7 +88,7 @@ def stylize_of(queue: JobQueue) -> Callable[..., Iterator[StreamItem]]:
 def export(run_id: str, kind: str) -> str:
     """Return the finished picture of a run as a PNG, JPEG or WebP, or the film of its making."""
     with as_gradio_errors():
-        return str(exported(run_id, kind))
+        return str(export_run(run_id, kind))
 
 
 def text_argument(name: str, value: str = "") -> gr.components.Component:

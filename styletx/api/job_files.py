@@ -20,7 +20,7 @@ PREVIEW_INTERVAL_S = 0.5
 PREVIEWS_KEPT = 3  # besides those of the film
 THUMBNAIL_SIDE_PX = 240
 MAX_FRAMES = 48  # previews at most that a film is made of
-BEFORE, THUMBNAIL, GIVEN = "before.jpg", "thumbnail.jpg", "given.json"
+PHOTO_FILE, THUMBNAIL, ARGUMENTS_FILE = "before.jpg", "thumbnail.jpg", "given.json"
 EXPORT_FORMATS = {  # how the file's name ends
     "png": ".png",
     "jpeg": ".jpg",
@@ -73,10 +73,10 @@ class JobFiles:
     def begin(self, event: Event) -> None:
         """Write the arguments, and the photo now: the upload may expire before a long run ends."""
         self.private.mkdir(parents=True)
-        (self.private / GIVEN).write_text(json.dumps(self.arguments))
+        (self.private / ARGUMENTS_FILE).write_text(json.dumps(self.arguments))
         size = (event.picture if isinstance(event, Result) else event.preview).size
         photo = flatten_alpha(read_image(self.photo, max(size))).resize(size)
-        save(photo, self.private / BEFORE, quality=90)
+        save(photo, self.private / PHOTO_FILE, quality=90)
 
     def remember(self, path: Path) -> None:
         """Add a preview, and remove those that are neither recent nor in the film."""
@@ -118,7 +118,7 @@ def private_of(picture: Path) -> Path:
     return next(picture.parent.glob("private-*"))
 
 
-def export(picture: Path, kind: str) -> Path:
+def convert_picture(picture: Path, kind: str) -> Path:
     """Return the finished `picture` in one of `EXPORT_FORMATS`, made at the first request."""
     folder = private_of(picture) if kind == "film" else picture.parent
     path = folder / f"{picture.stem}{EXPORT_FORMATS[kind]}"
@@ -129,7 +129,7 @@ def export(picture: Path, kind: str) -> Path:
             previews = sorted(
                 folder.glob("[0-9]*.jpg"), key=lambda path: int(path.stem.split("-")[0])
             )
-            save_animation(folder / BEFORE, previews, picture, wet)
+            save_animation(folder / PHOTO_FILE, previews, picture, wet)
         else:
             save(read_image(picture), wet, note=read_metadata(picture))
     return path

@@ -55,7 +55,7 @@ def report(
     }
 
 
-def described(report: Mapping[str, Any]) -> str:
+def status_line(report: Mapping[str, Any]) -> str:
     """Return the state of a job in one line."""
     step, steps, seconds = report["step"], report["steps"], report["seconds"]
     if report["stopped"] and not report["level"]:
@@ -82,10 +82,10 @@ def waiting(report: Mapping[str, Any]) -> str:
     return f"{others}." if wait is None else f"{others}: about {wait:.0f} s."
 
 
-def announced(report: Mapping[str, Any]) -> str:
+def screen_reader_line(report: Mapping[str, Any]) -> str:
     """Return the state for screen readers: it changes only when something has happened."""
     if report["done"]:
-        return described(report)
+        return status_line(report)
     if not report["level"]:
         others = count(report["ahead"], "picture")
         return f"Waiting for {others} to be finished first." if report["ahead"] else STARTING

@@ -15,7 +15,7 @@ from styletx.settings import PRESETS
 
 from .endpoints import argument_help
 from .job_files import small
-from .job_report import described
+from .job_report import status_line
 from .painting import PAINT_EVENT, paint_stream
 from .schema import DEFAULTS, argument
 
@@ -44,17 +44,17 @@ def offer_tool(queue: JobQueue) -> None:
         chosen = dict(zip(ASKED, (content, style, preset, size, style_weight), strict=True))
         path = ""
         for shown, report in paint_stream(queue, {**DEFAULTS, **chosen}, request):
-            progress((report["step"], report["steps"]), desc=described(report))
+            progress((report["step"], report["steps"]), desc=status_line(report))
             path = shown or path
         with as_gradio_errors():
             if not path:
-                raise StyletxError(described(report))
+                raise StyletxError(status_line(report))
             picture = read_image(path)
             preview_path = path.removesuffix(".png") + "-small.jpg"
             save(small(flatten_alpha(picture), SIDE), preview_path, quality=85)
         width, height = picture.size
-        whole = f"In full, {width}x{height}: {address_of(path, request)}"
-        return preview_path, f"{described(report)} {whole}"
+        whole = f"In full, {width}x{height}: {file_url(path, request)}"
+        return preview_path, f"{status_line(report)} {whole}"
 
     lines = (f"    {name}: {argument_help(name)}" for name in ASKED)
     paint.__doc__ = "\n".join([argument("tool"), "", "Args:", *lines])
@@ -71,7 +71,7 @@ def offer_tool(queue: JobQueue) -> None:
     )
 
 
-def address_of(path: str, request: gr.Request | None) -> str:
+def file_url(path: str, request: gr.Request | None) -> str:
     """Return the URL of a file, as the client reaches this server."""
     if request is None or request.request is None:
         return path

@@ -9,22 +9,22 @@ from urllib.parse import unquote
 
 import gradio as gr
 
-from styletx.config import ServerLimits
 from styletx.core.regions import NO_PAINTING, check_styles
 from styletx.errors import SettingsError, StyletxError
+from styletx.limits import ServerLimits
 from styletx.recipe import MASKS, SHARES, STYLES, input_fingerprints
 from styletx.runners.job import ANONYMOUS, Client
 from styletx.runners.queue import JobQueue
 from styletx.server.errors import as_gradio_errors
-from styletx.server.request import address_of
+from styletx.server.request import client_address
 from styletx.server.storage import folder_of, touch
 from styletx.settings import FIELDS, Settings, settings_from
 from styletx.text import quote
 
-from .job_files import EXPORT_FORMATS, JobFiles, export, finished
+from .images import load_images, upload_path
+from .job_files import EXPORT_FORMATS, JobFiles, convert_picture, finished
 from .job_report import StreamItem, stream_job
 from .schema import DEFAULTS, NEEDED, NO_PHOTO, PICTURES, Arguments
-from .uploads import load_images, upload_path
 
 Components = dict[str, gr.components.Component]
 MAX_NAME_LETTERS = 30  # letters of a name, of up to 4 bytes each: files have room for 255 bytes
@@ -79,7 +79,7 @@ def client_of(request: gr.Request | None, limits: ServerLimits) -> Client:
     """Return the client of a request: its session and its address, as the proxies report it."""
     if request is None or request.request is None:
         return ANONYMOUS
-    address = address_of(request.request.scope, limits.proxies)
+    address = client_address(request.request.scope, limits.proxies)
     return Client(request.session_hash or "", address)
 
 
@@ -140,9 +140,9 @@ def picture_of(run_id: object) -> Path:
     return picture
 
 
-def exported(run_id: object, kind: object) -> Path:
+def export_run(run_id: object, kind: object) -> Path:
     """Return the finished picture of a job, or its film, as a file of a format."""
     if not isinstance(kind, str) or kind not in EXPORT_FORMATS:
         *others, last = EXPORT_FORMATS
         raise StyletxError(f"kind is {quote(kind)}, but must be {', '.join(others)} or {last}.")
-    return export(picture_of(run_id), kind)
+    return convert_picture(picture_of(run_id), kind)

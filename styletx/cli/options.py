@@ -26,7 +26,7 @@ def add_settings(parser: argparse.ArgumentParser, init_picture: bool = False) ->
     """Add an option for every setting; with `init_picture`, --init may name a picture as well."""
     for name in FIELDS:
         free = "; or a picture to go on with" if name == "init" and init_picture else ""
-        parser.add_argument("--" + name.replace("_", "-"), **described(name, free))
+        parser.add_argument("--" + name.replace("_", "-"), **option_kwargs(name, free))
 
 
 def settings_in(given: argparse.Namespace) -> dict[str, Any]:
@@ -34,7 +34,7 @@ def settings_in(given: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in vars(given).items() if name in FIELDS}
 
 
-def described(name: str, free: str = "") -> dict[str, Any]:
+def option_kwargs(name: str, free: str = "") -> dict[str, Any]:
     """Return argparse's arguments for a setting, with its choices unless it is `free`. An omitted
     option keeps the preset's or the default value."""
     allowed, default = FIELDS[name], getattr(Settings(), name)

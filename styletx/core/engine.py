@@ -17,12 +17,12 @@ from styletx.settings import Settings
 
 from .inputs import LevelInputs, RunInputs, initial_canvas, longest_side, prepare_inputs
 from .memory import translate_out_of_memory
-from .objective import StyleStatisticsCache, Term, evaluate
+from .objective import build_terms
 from .optimizers import optimizer_for
 from .progress import ProgressTracker
 from .pyramid import Level
-from .targets import build_terms
 from .tensors import resize_tensor
+from .terms import StyleStatisticsCache, Term, evaluate
 from .timing import TIMED_STEPS
 from .vgg import FeatureExtractor, best_device, vgg19
 from .weights import Weights
@@ -66,13 +66,13 @@ def stylize(  # noqa: PLR0913
     extractor = vgg19(best_device(), weights)
     inputs = resume_or_check_time(levels, inputs, extractor, tracker, resume_from)
     try:
-        for level in levels[tracker.done :]:
+        for level in levels[tracker.levels_done :]:
             with translate_out_of_memory(levels, level):
                 canvas, setup = set_up_level(canvas, level, inputs, extractor, style_cache)
                 tracker.start_level(level)
                 yield from run_level(canvas, setup, settings, tracker)
     except StyletxError:
-        if canvas is not None:  # which may be more than fits as well
+        if canvas is not None:  # saving it may run out of memory too
             with suppress(OutOfMemory), translate_out_of_memory(levels, level):
                 yield tracker.result(canvas)
         raise

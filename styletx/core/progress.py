@@ -27,13 +27,14 @@ class ProgressTracker:
         report_every: float,
         render: Callable[[Tensor], Image.Image],
     ) -> None:
-        """Use `show` to render a canvas of any level as a picture of the final size."""
+        """Use `render` to show a canvas of any level as a picture of the final size."""
         self.levels, self.settings, self.report_every = levels, settings, report_every
         self.render = render
         self.timer = StepTimer(levels, settings.seconds)
         self.provenance: dict[str, str] = {}  # which weights paint, and on what device
         self.step = 0  # of this level
-        self.done = self.first = 0  # levels, and steps of the next one, that were painted elsewhere
+        self.levels_done = 0  # levels that were painted elsewhere
+        self.first_step = 0  # steps of the next level that were
         self.restarts = 0  # times
         self.losses: dict[str, Tensor] = {}
         self.started, self.reported = monotonic(), -math.inf
@@ -57,11 +58,11 @@ class ProgressTracker:
     def resume(self, after: Progress) -> None:
         """Continue from the last report of this run, which was interrupted elsewhere."""
         self.started -= after.seconds
-        self.done, self.restarts = after.level - 1, after.restarts + 1
-        self.first = self.timer.resume(self.done, after.step)
+        self.levels_done, self.restarts = after.level - 1, after.restarts + 1
+        self.first_step = self.timer.resume(self.levels_done, after.step)
 
     def start_level(self, level: Level) -> None:
-        self.step, self.first = self.first, 0
+        self.step, self.first_step = self.first_step, 0
         self.timer.start_level(level, self.seconds)
 
     def record(self, step: int, losses: dict[str, Tensor]) -> None:

@@ -8,12 +8,10 @@ from styletx.settings import MAX_SIZE, Settings
 
 COARSEST_SIDE = 128  # longest side of the first level, or up to twice that
 MAX_DEEP_SIDE = 640  # longest side up to which levels use all layers: beyond, these add nothing
-MIN_READ_SIDE = 2048  # longest side at which rounded sides are those of any shape
+MIN_READ_SIDE = 2048  # read at this side, a picture keeps its shape when it is rounded
 MIN_SIDE = 16  # four poolings leave one row, the least that relu5_1 can see
-# Time of a step per pixel, by the block of the deepest layer seen, and the pixels' worth of time
-# that a step takes however small it is: as measured on two cores
-COST_PER_PIXEL = (0.25, 0.4, 0.4, 0.75, 1.0)
-LEAST_WORK = 4000
+COST_PER_PIXEL = (0.25, 0.4, 0.4, 0.75, 1.0)  # of a step, by the block of its deepest layer
+LEAST_WORK = 4000  # fixed cost of any step, in pixels; both as measured on two cores
 MAX_UNTILED_PIXELS = 3_000_000  # larger pictures are seen in bands of half as many pixels
 TILING_COST = 1.3  # times as long as at once: once for what is seen, once more for its gradient
 
@@ -83,9 +81,8 @@ def level_of(size: tuple[int, int], steps: int, settings: Settings, has_composit
     large = max(size) > MAX_DEEP_SIDE or max(size) == settings.size
     refines = has_composition and large and settings.method != "gatys"
     if refines:
-        content = (
-            shallow_layers(content) or shallow_layers(style)[-1:] or content
-        )  # edges, in what is seen already
+        # Edges only, by a layer that is computed for the style anyway
+        content = shallow_layers(content) or shallow_layers(style)[-1:] or content
         style = shallow_layers(style) or style
     return Level(size, steps, refines, style, content)
 

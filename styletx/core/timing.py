@@ -10,7 +10,7 @@ from .pyramid import Level, plan
 
 BUDGET_SHARE = 0.7  # of a budget that a size must fit into before it is recommended
 TIMED_STEPS = 3  # steps that are timed before a run with a time to keep
-MIN_STEP_S = 1e-6  # seconds: what a clock that did not move is taken for
+MIN_STEP_S = 1e-6  # of a step, where the clock did not move
 STEPS_TO_BEGIN = 2  # steps' worth of time for a level's targets and its first, slow step
 
 

@@ -55,11 +55,11 @@ def limit_size(picture: Image.Image, longest: int | None) -> Image.Image:
     return picture
 
 
-def check_header(path: Path, most: float = MAX_PIXELS) -> None:
+def check_header(path: Path, max_pixels: float = MAX_PIXELS) -> None:
     """Look at a file's header only. Raises `ImageError` where `read_image` is sure to, or where
     there are more than `most` pixels."""
     with open_checked(path) as picture:
-        check_size(picture, path.name, min(most, MAX_PIXELS))
+        check_size(picture, path.name, min(max_pixels, MAX_PIXELS))
 
 
 @contextmanager
@@ -104,18 +104,18 @@ def explain(path: Path, error: Exception) -> str:
     return f"{display_name(path.name)} is damaged and cannot be read."
 
 
-def check_size(picture: Image.Image, name: str, most: float = MAX_PIXELS) -> None:
+def check_size(picture: Image.Image, name: str, max_pixels: float = MAX_PIXELS) -> None:
     width, height = picture.size
-    most = most * 3 // 4 if picture.format in HUNGRY_FORMATS else most
+    max_pixels = max_pixels * 3 // 4 if picture.format in HUNGRY_FORMATS else max_pixels
     shown = display_name(name)
     if min(width, height) < MIN_SIDE_PX:
         raise ImageError(
             f"{shown} is {width}x{height} pixels; each side needs at least {MIN_SIDE_PX}."
         )
-    if width * height > most:
+    if width * height > max_pixels:
         raise ImageError(
             f"{shown} has {width}x{height} pixels, {width * height / 1e6:.0f} million; "
-            f"at most {most / 1e6:g} million can be used. Please make it smaller first."
+            f"at most {max_pixels / 1e6:g} million can be used. Please make it smaller first."
         )
 
 

@@ -39,7 +39,7 @@ SCAN_BEGINS = b"\xff" + SCAN
 
 
 class DecompressionBomb(Exception):
-    """A file that must not be read. The message continues a sentence that begins with its name."""
+    """A file that must not be read. The caller puts the file's name before the message."""
 
 
 class MeteredFile:

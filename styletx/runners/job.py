@@ -54,10 +54,11 @@ class Job:
         self.stopping = self.timed_out = self.abandoned = False
         self.priority = 0  # of the line; the lower, the sooner
         self.future: Future[None] = Future()
-        self.changed, self.delivered = Condition(), Signal()  # all that is to be told of it
+        self.changed = Condition()
+        self.delivered = Signal()  # once the client has the last event
         self.last_polled = clock()  # the last time that somebody was there for it
 
-    def execute(self, most: float, unwanted: Callable[["Job"], bool]) -> None:
+    def execute(self, max_seconds: float, should_stop: Callable[["Job"], bool]) -> None:
         """Run to the end, to the first event after `stop`, for `most` seconds, or until
         `unwanted`."""
         begun = self.clock()
@@ -66,11 +67,11 @@ class Job:
                 if self.stopping:
                     return
                 self.latest = event
-                self.timed_out = self.clock() - begun > most and isinstance(event, Progress)
+                self.timed_out = self.clock() - begun > max_seconds and isinstance(event, Progress)
                 if self.timed_out:
                     self.stop()
                     return
-                if unwanted(self):
+                if should_stop(self):
                     self.abandon()
                     return
                 self.announce()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from styletx.core.engine import stylize
-from styletx.core.objective import StyleStatisticsCache
+from styletx.core.terms import StyleStatisticsCache
 from styletx.core.vgg import best_device, is_loaded, vgg19
 from styletx.events import Events
 

@@ -9,17 +9,17 @@ from heapq import heapreplace
 from threading import Condition
 from typing import Any
 
-from styletx.config import ServerLimits
 from styletx.core.timing import estimated_cost
 from styletx.errors import Busy
 from styletx.events import Events, Progress
+from styletx.limits import ServerLimits
 from styletx.settings import Settings
 
-from .base import Runner
 from .job import ANONYMOUS, Client, Job
 from .local import Local
+from .protocol import Runner
 
-# "content", "styles", … as `stylize` names them, for who says whether that is over meanwhile
+# Returns the images as arguments of `stylize`; takes a function that says whether the job is over
 ImageLoader = Callable[[Callable[[], bool]], Mapping[str, Any]]
 ABANDON_AFTER_S = 30  # seconds without anybody there for it after which a run is given up
 YIELD_AFTER_S = 1  # the same for one to which nobody listens, where others want its slot
@@ -41,7 +41,7 @@ class JobQueue:
         limits: ServerLimits = ServerLimits(),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Use `runner`, by default this process, within the limits of `allowance`. `clock` returns
+        """Use `runner`, by default this process, within the given limits. `clock` returns
         seconds."""
         runner = runner or Local()
         self.stylize: Callable[..., Events] = runner
@@ -52,13 +52,13 @@ class JobQueue:
         self.turn = 0  # of the run that began last
         self.turns: dict[str, int] = {}  # the same for each address, where it still matters
         self.is_disk_full: Callable[[], bool] = lambda: False  # as the server tells
-        self.listeners: Counter[str] | None = None  # to what sessions are told, if counted
+        self.listeners: Counter[str] | None = None  # event streams by session, if counted
         self.lock, self.closing = Condition(), False
 
     def submit(
         self, settings: Settings, load_images: ImageLoader, client: Client = ANONYMOUS
     ) -> Job:
-        """Queue a job. `pictures` loads its images when its turn comes, so that queued jobs hold
+        """Queue a job. `load_images` loads its images when its turn comes, so that queued jobs hold
         none in memory. Raises `Busy`."""
         if self.is_disk_full():  # before the lock: it may scan all files
             raise Busy(NO_ROOM)

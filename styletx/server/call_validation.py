@@ -7,8 +7,8 @@ from typing import Any
 
 from gradio.utils import get_upload_folder, is_in_or_equal, is_static_file
 
-from styletx.config import MEGA
 from styletx.errors import StyletxError
+from styletx.limits import MEGA
 
 CALL_PATHS = tuple(f"/gradio_api/{name}" for name in ("queue/join", "call/", "run/", "api/"))
 URL_SCHEMES = ("http://", "https://")

@@ -3,7 +3,7 @@
 import asyncio
 import io
 import os
-from asyncio import Queue as News
+from asyncio import Queue as MessageQueue
 from collections import Counter, OrderedDict
 from collections.abc import Collection
 from functools import wraps
@@ -20,8 +20,8 @@ from gradio.utils import error_payload
 from PIL import Image
 
 from styletx import metrics
-from styletx.config import MEGA, ServerLimits
 from styletx.errors import StyletxError
+from styletx.limits import MEGA, ServerLimits
 from styletx.text import shorten
 
 from .call_validation import UNCLEAR
@@ -93,14 +93,14 @@ def patch_session_state() -> None:
         "GRADIO_ANALYTICS_MAX_EVENTS": "1",
         "GRADIO_ANALYTICS_CACHE_FREQUENCY": str(10**12),  # calls until they are computed
     }
-    whole = BlocksConfig.__copy__
+    original_copy = BlocksConfig.__copy__
 
-    def undescribed(config: BlocksConfig) -> BlocksConfig:
-        own: BlocksConfig = whole(config)  # type: ignore[no-untyped-call]
+    def without_config(config: BlocksConfig) -> BlocksConfig:
+        own: BlocksConfig = original_copy(config)  # type: ignore[no-untyped-call]
         own.config_for_block = lambda *_: NOTHING  # type: ignore[method-assign]
         return own
 
-    BlocksConfig.__copy__ = undescribed  # type: ignore[method-assign]
+    BlocksConfig.__copy__ = without_config  # type: ignore[method-assign]
 
 
 def patch_message_queues(page: gr.Blocks, listeners: Counter[str]) -> None:
@@ -109,7 +109,7 @@ def patch_message_queues(page: gr.Blocks, listeners: Counter[str]) -> None:
     page._queue.pending_messages_per_session = SessionMessages(page, listeners)  # type: ignore[assignment]
 
 
-class SessionMessages(OrderedDict[str, News[Any]]):
+class SessionMessages(OrderedDict[str, MessageQueue[Any]]):
     """Pending messages per session. Gradio 6.31 evicts the oldest of 2000 even while a client
     listens, whose run then ends, and never frees its other maps."""
 
@@ -117,14 +117,14 @@ class SessionMessages(OrderedDict[str, News[Any]]):
         super().__init__()
         self.page, self.listeners = page, listeners
 
-    def __missing__(self, session: str) -> News[Any]:
+    def __missing__(self, session: str) -> MessageQueue[Any]:
         """Discard messages for an evicted session. A KeyError here would stop Gradio's queue for
         all users."""
-        return News()
+        return MessageQueue()
 
-    def __setitem__(self, session: str, news: News[Any]) -> None:
+    def __setitem__(self, session: str, messages: MessageQueue[Any]) -> None:
         self.make_room()
-        super().__setitem__(session, news)
+        super().__setitem__(session, messages)
 
     def __delitem__(self, session: str) -> None:
         super().__delitem__(session)

@@ -5,20 +5,19 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
-from styletx.config import MEGA, ServerLimits
 from styletx.errors import StyletxError
+from styletx.limits import MEGA, ServerLimits
 from styletx.runners.queue import NO_ROOM
 
 from .call_validation import CALL_PATHS, check_call
 from .errors import Refusal, to_refusal, to_response
 from .gradio_patches import forget_state
-from .rate_limit import TokenBucket
 from .request import (
     HEALTH,
     UPLOAD,
     Message,
-    address_of,
     called,
+    client_address,
     event_of,
     is_authorized,
     is_blocked,
@@ -28,6 +27,7 @@ from .request import (
     queued_addresses,
 )
 from .storage import DiskBudget
+from .token_bucket import TokenBucket
 
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -78,7 +78,7 @@ class RequestGuard:
                 message["headers"] = [*message.get("headers", ()), *named]
             await send(message)
 
-        address = address_of(scope, self.limits.proxies)
+        address = client_address(scope, self.limits.proxies)
         body = Body(self, scope, address, receive)
         self.inside[address] += 1
         try:
@@ -107,17 +107,17 @@ class RequestGuard:
         if not (is_static(path) or self.requests.try_acquire(address)):
             await asyncio.sleep(FLOOD_DELAY_S)
             raise Refusal(429, "rate", "Too many requests from your address; please wait a bit.")
-        self.check_asked(scope, path)
+        self.check_path_and_size(scope, path)
         if scope["method"] != "POST":
             return
         if path.startswith(CALL_PATHS):
-            self.check_line(scope, address)
+            self.check_waiting_calls(scope, address)
         if path != UPLOAD:
             return
         if await asyncio.to_thread(self.disk.is_full, self.length_of(scope)):
             raise Refusal(507, "room", NO_ROOM)
 
-    def check_line(self, scope: Message, address: str) -> None:
+    def check_waiting_calls(self, scope: Message, address: str) -> None:
         """Raise `Refusal` for a call if too many are queued, from this client or in all."""
         line = queued_addresses(scope, self.limits.proxies)
         if line.count(address) >= self.limits.calls_per_address:
@@ -129,7 +129,7 @@ class RequestGuard:
         if len(line) >= self.limits.calls:
             raise Refusal(503, "line", f"{len(line)} calls wait already; please try again soon.")
 
-    def check_asked(self, scope: Message, path: str) -> None:
+    def check_path_and_size(self, scope: Message, path: str) -> None:
         """Raise `Refusal` for a blocked path, a missing password, a body or query that is too
         long."""
         if is_blocked(path):
@@ -193,7 +193,7 @@ class Body:
     def __init__(self, guard: RequestGuard, scope: Message, address: str, receive: Receive) -> None:
         self.guard, self.path, self.address, self.receive = guard, path_of(scope), address, receive
         self.size, self.complete = 0, False
-        self.parts, self.tail, self.signs = 0, b"", 0
+        self.parts, self.tail, self.json_signs = 0, b"", 0
         kind = dict(scope["headers"]).get(b"content-type", b"")
         self.has_files = kind.startswith(b"multipart/") and not self.path.startswith(CALL_PATHS)
 
@@ -227,7 +227,7 @@ class Body:
         self.complete = not message.get("more_body", False)
         self.guard.check_size(self.path, self.size)
         self.count_parts(body)
-        self.count_signs(body)
+        self.limit_json(body)
         if part and not self.guard.sent.try_acquire(self.address, part / MEGA):
             raise Refusal(
                 429, "uploads", "Your address has reached its upload limit for this hour."
@@ -242,10 +242,10 @@ class Body:
         if self.parts > MAX_PARTS:
             raise Refusal(TOO_LARGE, "size", f"At most {MAX_PARTS} files are taken at once.")
 
-    def count_signs(self, body: bytes) -> None:
+    def limit_json(self, body: bytes) -> None:
         """Raise `Refusal` for JSON of more values than can be parsed while others wait."""
-        self.signs += 0 if self.has_files else sum(map(body.count, JSON_PUNCTUATION))
-        if self.signs > MAX_JSON_SIGNS:
+        self.json_signs += 0 if self.has_files else sum(map(body.count, JSON_PUNCTUATION))
+        if self.json_signs > MAX_JSON_SIGNS:
             sentence = f"At most {MAX_JSON_SIGNS} brackets and commas are taken at once."
             raise Refusal(TOO_LARGE, "size", sentence)
 

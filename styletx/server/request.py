@@ -1,4 +1,4 @@
-"""Properties of a request: client address, path, authorization, cost."""
+"""Properties of a request: client address, path, authorization."""
 
 from collections.abc import MutableMapping
 from ipaddress import IPv4Address, ip_address, ip_network
@@ -12,25 +12,19 @@ HEALTH = "/healthz"
 CALLED = "/gradio_api/call/"
 UPLOAD = "/gradio_api/upload"
 NETWORK = 64  # leading bits of an IPv6 address, which a provider gives to one customer
-LISTENED = "/gradio_api/queue/data"  # what a page hears; programs hear what they CALLED
-OPEN = {"/", "/login", "/login/", "/logout", "/theme.css", "/favicon.ico", "/robots.txt", HEALTH}
-OPEN |= {"/manifest.json", "/pwa_icon", "/gradio_api/startup-events", "/gradio_api/login_check"}
-OPEN_BELOW = ("/assets/", "/static/", "/svelte/")  # files of Gradio's own that ask for a password
+EVENT_STREAM = "/gradio_api/queue/data"  # for pages; programs GET the path they CALLED
+STATIC_PREFIXES = ("/assets/", "/static/", "/svelte/")  # Gradio's own files
+PUBLIC_PATHS = {  # needed to ask for the password
+    "/", "/login", "/login/", "/logout", "/theme.css", "/favicon.ico", "/robots.txt", HEALTH,
+    "/manifest.json", "/pwa_icon", "/gradio_api/startup-events", "/gradio_api/login_check",
+}  # fmt: skip
+BLOCKED_ROUTES = (  # of Gradio, for other apps
+    "proxy=", "stream", "deep_link", "custom_component", "process_recording", "vibe", "dev",
+    "profiling", "undo", "runs",
+)  # fmt: skip
 FILE = "/gradio_api/file"
-CLOSED = (  # of Gradio, for others than us
-    "proxy=",
-    "stream",
-    "deep_link",
-    "custom_component",
-    "process_recording",
-    "vibe",
-    "dev",
-    "profiling",
-    "undo",
-    "runs",
-)
-FETCHED = (f"{FILE}=http:", f"{FILE}=https:", f"{FILE}/")  # from the web, for anybody, as if ours
-CLOSED_BELOW = (*(f"/gradio_api/{name}" for name in CLOSED), *FETCHED)
+PROXY_ROUTES = (f"{FILE}=http:", f"{FILE}=https:", f"{FILE}/")  # would serve the web as if ours
+BLOCKED_PREFIXES = (*(f"/gradio_api/{name}" for name in BLOCKED_ROUTES), *PROXY_ROUTES)
 ICON = "/pwa_icon/"  # which Gradio draws as large as it is asked for
 ICON_SIZES = ("192", "512")
 
@@ -43,12 +37,12 @@ def path_of(scope: Message) -> str:
 def is_blocked(path: str) -> bool:
     """Return whether the path is open to nobody."""
     icon = path.startswith(ICON) and path.removeprefix(ICON) not in ICON_SIZES
-    return icon or path.startswith(CLOSED_BELOW)
+    return icon or path.startswith(BLOCKED_PREFIXES)
 
 
 def is_static(path: str) -> bool:
     """Return whether this is one of the hundred files of a page, which are Gradio's own."""
-    return path.startswith(OPEN_BELOW)
+    return path.startswith(STATIC_PREFIXES)
 
 
 def called(scope: Message) -> bool:
@@ -64,7 +58,7 @@ def event_of(scope: Message) -> str:
 def listening_session(scope: Message) -> str:
     """Return the session whose events are requested, or ""."""
     path = path_of(scope).rstrip("/")
-    if scope["method"] == "GET" and path == LISTENED:
+    if scope["method"] == "GET" and path == EVENT_STREAM:
         return str(HTTPConnection(scope).query_params.get("session_hash", ""))
     if called(scope):
         event_id = event_of(scope)
@@ -78,10 +72,10 @@ def queued_addresses(scope: Message, proxies: int) -> list[str]:
     concurrency limit, as those that paint, never wait there."""
     lanes = scope["app"].get_blocks()._queue.event_queue_per_concurrency_id.values()
     calls = [call for lane in lanes if lane.concurrency_limit is not None for call in lane.queue]
-    return [address_of(call.request.scope, proxies) for call in calls]
+    return [client_address(call.request.scope, proxies) for call in calls]
 
 
-def address_of(scope: Message, proxies: int) -> str:
+def client_address(scope: Message, proxies: int) -> str:
     """Return the client's address: from X-Forwarded-For, trusting `proxies` proxies, else the
     peer's."""
     forwarded = dict(scope["headers"]).get(b"x-forwarded-for", b"").decode("latin-1").split(",")
@@ -105,7 +99,7 @@ def is_authorized(scope: Message) -> bool:
     """Return whether no password is set, or this client has given it, or the path is needed to give
     it."""
     gradio, path = scope["app"], path_of(scope)
-    if getattr(gradio, "auth", None) is None or path in OPEN or is_static(path):
+    if getattr(gradio, "auth", None) is None or path in PUBLIC_PATHS or is_static(path):
         return True
     if is_cross_site(scope):
         return False

@@ -19,9 +19,9 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
 from styletx import metrics
-from styletx.config import ServerLimits
 from styletx.imaging.guards import install_pillow_guards
-from styletx.runners.base import Runner
+from styletx.limits import ServerLimits
+from styletx.runners.protocol import Runner
 from styletx.runners.queue import JobQueue
 
 from .gradio_patches import (

@@ -12,16 +12,16 @@ from threading import Event, Thread
 
 from gradio.utils import get_upload_folder
 
-from styletx.config import MEGA
 from styletx.errors import StyletxError
+from styletx.limits import MEGA
 
 KEEP_S = 3600  # that a picture stays
-SWEEP_INTERVAL_S = 60  # between two looks at what is too old
+SWEEP_INTERVAL_S = 60  # between two removals of what is too old
 CACHE_FOLDER = "styletx"  # in Gradio's; uploads lie in it as well
 JOBS_FOLDER = "runs"
 MIN_FREE_BYTES = 100 * MEGA  # bytes of the disk that are not ours to fill
-MIN_FILE_BYTES = 64_000  # that a file counts as: to look after many costs, however small
-SCAN_INTERVAL_S = 2  # seconds for which a look at the room that is taken counts
+MIN_FILE_BYTES = 64_000  # that any file counts as
+SCAN_INTERVAL_S = 2  # for which a scan of the disk counts
 
 
 def runs() -> Path:
@@ -108,9 +108,9 @@ def keep_sweeping(until: Event) -> None:
 class DiskBudget:
     """Bytes used for pictures, scanned again every few seconds. A server has one."""
 
-    def __init__(self, max_bytes: float) -> None:
-        """Allow `most` megabytes."""
-        self.max_bytes, self.used_bytes, self.scanned_at = max_bytes * MEGA, 0, -float("inf")
+    def __init__(self, max_megabytes: float) -> None:
+        """Allow so many megabytes."""
+        self.max_bytes, self.used_bytes, self.scanned_at = max_megabytes * MEGA, 0, -float("inf")
         self.coming = 0  # bytes of uploads that are on their way
 
     def used(self) -> int:

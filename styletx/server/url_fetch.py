@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import httpx
 
-from styletx.config import MEGA, ServerLimits
+from styletx.limits import MEGA, ServerLimits
 
 TIMEOUT_S = 15  # for all of a download
 MAX_REDIRECTS = 5

@@ -11,7 +11,7 @@ from styletx.api.painting import HIDDEN_EVENT
 from styletx.recipe import STYLES
 from styletx.ui import strings
 
-from .handlers import LOOK_UP, Page, on
+from .handlers import SCROLL_TO_PICTURE, Page, on
 from .results import comparison_html, disable_resume, download_updates, no_curves
 
 ASSETS = Path(__file__).parents[2] / "assets"
@@ -81,7 +81,7 @@ def connect_examples(tiles: dict[str, gr.Button], page: Page) -> None:
     run = page.parts["run"]
     for name, tile in tiles.items():
         work = page.unless_busy(partial(example, name))
-        tile.click(work, run, page.all_components, **quick).then(None, js=LOOK_UP)
+        tile.click(work, run, page.all_components, **quick).then(None, js=SCROLL_TO_PICTURE)
     on(page.parts["surprise"], "click")(
         page.unless_busy(surprise), run, page.all_components, **quick
     )

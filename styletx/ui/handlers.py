@@ -8,7 +8,8 @@ from typing import Any
 
 import gradio as gr
 
-from styletx.api.job_report import STARTING, announced, described
+from styletx.api.images import Upload
+from styletx.api.job_report import STARTING, screen_reader_line, status_line
 from styletx.api.painting import (
     HIDDEN_EVENT,
     LIGHT_EVENT,
@@ -18,7 +19,6 @@ from styletx.api.painting import (
     validate,
 )
 from styletx.api.schema import DEFAULTS, Arguments
-from styletx.api.uploads import Upload
 from styletx.runners.queue import JobQueue
 from styletx.ui import strings
 
@@ -38,7 +38,7 @@ from .mask_editor import BRUSHES, BRUSHING, masks_from_drawing
 from .results import disable_resume, download_updates, finished_updates, no_curves
 
 Shown = dict[str, Any]  # what the page's parts become, by name
-LOOK_UP = "() => document.querySelector('#given').scrollIntoView()"  # where the picture is
+SCROLL_TO_PICTURE = "() => document.querySelector('#given').scrollIntoView()"
 
 
 def show(
@@ -56,8 +56,8 @@ def show(
             done = report["done"]
             had_one = had_one or bool(done and path)
             shown = {
-                "status": described(report),
-                "said": announced(report),
+                "status": status_line(report),
+                "said": screen_reader_line(report),
                 "run": {"run_id": report["run_id"]},
                 **usable(done, not done, done and had_one),
             }
@@ -109,7 +109,7 @@ class Page:
         wrong = validate(self.arguments(values), self.queue)
         return [gr.validate(name not in wrong, wrong.get(name, "")) for name in self.inputs]
 
-    def complain(self, *values: Any) -> dict[Any, Any]:
+    def show_problems(self, *values: Any) -> dict[Any, Any]:
         """Show all that is wrong in one place; Gradio reads out only what fields say."""
         changes = " ".join(dict.fromkeys(validate(self.arguments(values), self.queue).values()))
         return self.updates({"status": changes} if changes else {})
@@ -151,7 +151,7 @@ class Page:
         """Add the picture of an ended run to the history at once."""
         return self.updates(add_entry(entry, visits, content))
 
-    def make_ready(self, finished: HistoryEntry) -> dict[Any, Any]:
+    def prepare_downloads(self, finished: HistoryEntry) -> dict[Any, Any]:
         """Prepare the downloads and the comparison of a picture, which takes a while."""
         return self.updates(finished_updates(finished) if finished else {})
 
@@ -187,22 +187,22 @@ class Page:
         """Connect all buttons."""
         parts, visits, clicked = self.parts, self.parts["visits"], self.parts["clicked"]
         everything = self.all_components
-        self.let_paint(editor)
+        self.connect_paint_buttons(editor)
         light = {**LIGHT_EVENT, **HIDDEN_EVENT}
         quick = {"queue": False, **HIDDEN_EVENT}
         on(parts["stop"], "click")(self.stop, parts["run"], gr.State(), api_name="keep", **quick)
         on(self.inputs["content"], "input")(self.forget, None, everything, **quick)
         on(parts["strip"], "select")(
             self.bring_back, [parts["run"], visits, clicked], everything, **light
-        ).then(None, js=LOOK_UP)
+        ).then(None, js=SCROLL_TO_PICTURE)
         on(parts["compare"], "click")(self.compare, [visits, clicked], everything, **light).then(
-            None, js=LOOK_UP
+            None, js=SCROLL_TO_PICTURE
         )
         on(parts["delete"], "click")(
             self.delete, [visits, clicked, self.inputs["go_on"]], everything, **light
         )
 
-    def let_paint(self, editor: gr.ImageEditor) -> None:
+    def connect_paint_buttons(self, editor: gr.ImageEditor) -> None:
         """Chain the steps of a paint button: validate, make masks from the drawing, paint, keep.
         Gradio continues after an error by `failure` alone."""
         parts, content, go_on = self.parts, self.inputs["content"], self.inputs["go_on"]
@@ -210,7 +210,7 @@ class Page:
         quick = {"queue": False, **HIDDEN_EVENT}
         raw = {"inputs": list(self.inputs.values()), "outputs": changed, **HIDDEN_EVENT}
         for name, work_of in (("go", self.paint), ("more", self.go_on), ("twice", self.larger)):
-            on(parts[name], "click")(self.complain, queue=False, preprocess=False, **raw)
+            on(parts[name], "click")(self.show_problems, queue=False, preprocess=False, **raw)
             begun = on(parts[name], "click")(
                 self.begin, validator=self.checked, concurrency_limit=None, preprocess=False, **raw
             )
@@ -228,9 +228,8 @@ class Page:
                     trigger_mode="multiple",
                     **quick,
                 )
-                kept.success(
-                    self.make_ready, parts["finished"], changed, **{**LIGHT_EVENT, **HIDDEN_EVENT}
-                )
+                light = {**LIGHT_EVENT, **HIDDEN_EVENT}
+                kept.success(self.prepare_downloads, parts["finished"], changed, **light)
 
     def connect_uploads(self, painted: gr.Image) -> None:
         """Check every upload as soon as it is there; restore the recipe of a painted picture."""

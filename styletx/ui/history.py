@@ -9,9 +9,9 @@ from typing import Any
 
 import gradio as gr
 
-from styletx.api.job_files import GIVEN, THUMBNAIL, private_of
+from styletx.api.images import Upload
+from styletx.api.job_files import ARGUMENTS_FILE, THUMBNAIL, private_of
 from styletx.api.painting import Components, picture_of
-from styletx.api.uploads import Upload
 from styletx.errors import StyletxError
 from styletx.recipe import MASKS, SHARES, STYLES, read_recipe
 from styletx.server.errors import as_gradio_errors
@@ -38,10 +38,10 @@ MAX_ENTRIES = 24  # pictures in the strip
 
 def build_history() -> Components:
     """Build the strip of the pictures of this visit."""
-    gr.Markdown(f"**{strings.YOURS}.** {strings.KEPT}", elem_id="yours")
+    gr.Markdown(f"**{strings.HISTORY_TITLE}.** {strings.HISTORY_NOTE}", elem_id="yours")
     strip = gr.Gallery(
         [],
-        label=strings.YOURS,
+        label=strings.HISTORY_TITLE,
         show_label=False,
         columns=8,
         rows=1,
@@ -109,7 +109,7 @@ def visit_of(run_id: object) -> HistoryEntry | None:
     """Return a finished job as a history entry; None if it has expired."""
     try:
         picture = picture_of(run_id)
-        given = json.loads((private_of(picture) / GIVEN).read_text())
+        given = json.loads((private_of(picture) / ARGUMENTS_FILE).read_text())
         caption = caption_of(picture.stem, asdict(read_recipe(picture).settings))
     except (StyletxError, OSError, ValueError, StopIteration):  # or half of it, being deleted
         return None

@@ -6,9 +6,9 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
+from styletx.api.images import Upload, upload_path
 from styletx.api.painting import Components, locate_images, resolve_init_image
 from styletx.api.schema import Arguments
-from styletx.api.uploads import Upload, upload_path
 from styletx.core.pyramid import plan
 from styletx.errors import StyletxError
 from styletx.fields import ChoiceField, NumberField
@@ -18,7 +18,7 @@ from styletx.server.errors import as_gradio_errors
 from styletx.settings import FIELDS, MAX_SIZE, PRESETS, Settings
 from styletx.ui import strings
 
-IN_SIGHT = ("size", "steps", "style_weight", "style_scale", "colors")  # the others are "Advanced"
+BASIC_SETTINGS = ("size", "steps", "style_weight", "style_scale", "colors")  # always in sight
 
 
 def build_inputs() -> tuple[gr.Image, gr.Image, Components]:
@@ -43,10 +43,10 @@ def build_settings(largest: int = MAX_SIZE) -> Components:
         elem_id="presets",
     )
     with gr.Row():
-        controls = {name: control(name) for name in IN_SIGHT}
+        controls = {name: control(name) for name in BASIC_SETTINGS}
         controls["size"].maximum = largest  # type: ignore[attr-defined]
     with gr.Accordion(strings.ADVANCED, open=False), gr.Row():
-        controls |= {name: control(name) for name in FIELDS if name not in IN_SIGHT}
+        controls |= {name: control(name) for name in FIELDS if name not in BASIC_SETTINGS}
 
     def turn(name: str) -> list[Any]:
         return list(asdict(PRESETS.get(name, Settings())).values())
@@ -89,7 +89,7 @@ def build_paintings() -> Components:
                     1,
                     step=0.05,
                     label=strings.nth_share(place),
-                    info=strings.BESIDE,
+                    info=strings.SHARE_HELP,
                     min_width=140,
                 )
     return components
@@ -111,9 +111,9 @@ def upload(label: str, name: str, height: int) -> gr.Image:
 
 def build_init_image() -> Components:
     """Build the upload of a picture to start from and, hidden, the id of the last job."""
-    with gr.Accordion(strings.BEGIN, open=False):
-        gr.Markdown(strings.BEGIN_HELP)
-        picture = upload(strings.BEGIN_FIELD, "begin-with", height=225)
+    with gr.Accordion(strings.START_PICTURE, open=False):
+        gr.Markdown(strings.START_PICTURE_HELP)
+        picture = upload(strings.START_PICTURE_FIELD, "begin-with", height=225)
     return {"init_image": picture, "go_on": gr.Textbox(value="", label="go_on", visible="hidden")}
 
 
@@ -126,7 +126,7 @@ def build_repeat() -> gr.Image:
 
 def repeated(painted: Upload, arguments: Arguments, queue: JobQueue) -> dict[str, Any]:
     """Restore settings and shares from a painted picture's recipe; return the updates by name, and
-    say which of the `given` pictures differ."""
+    say which of the pictures in `arguments` differ."""
     with as_gradio_errors():
         path = upload_path(painted, "picture", queue)
         if path is None:

@@ -9,8 +9,8 @@ import gradio as gr
 import numpy as np
 from PIL import Image, ImageColor, ImageFilter
 
+from styletx.api.images import Upload, upload_path
 from styletx.api.painting import Components
-from styletx.api.uploads import Upload, upload_path
 from styletx.errors import StyletxError
 from styletx.imaging.files import flatten_alpha, read_image
 from styletx.recipe import MASKS

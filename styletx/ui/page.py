@@ -23,7 +23,7 @@ def build_page(queue: JobQueue, for_agents: bool = False) -> gr.Blocks:
     with gr.Blocks(title=strings.TITLE, analytics_enabled=False) as app:
         icon = (ASSETS / "icon.svg").read_text()
         gr.HTML(
-            f"{icon}<div><h1>{strings.TITLE}</h1><p>{strings.LINE}</p></div>", elem_id="heading"
+            f"{icon}<div><h1>{strings.TITLE}</h1><p>{strings.SUBTITLE}</p></div>", elem_id="heading"
         )
         with gr.Row():
             with gr.Column(scale=1, min_width=320):

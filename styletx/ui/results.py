@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import gradio as gr
 
-from styletx.api.job_files import BEFORE, EXPORT_FORMATS, private_of
-from styletx.api.painting import Components, exported, picture_of
+from styletx.api.job_files import EXPORT_FORMATS, PHOTO_FILE, private_of
+from styletx.api.painting import Components, export_run, picture_of
 from styletx.server.errors import as_gradio_errors
 from styletx.ui import strings
 
@@ -34,14 +34,18 @@ def build_results() -> Components:
     parts["said"] = gr.Markdown("", elem_id="said")
     parts["curves"] = gr.HTML(no_curves(), elem_id="curves")
     with gr.Row(elem_id="take"):
-        for kind, label in strings.TAKE.items():
+        for kind, label in strings.DOWNLOADS.items():
             parts[kind] = gr.DownloadButton(
                 label, interactive=False, size="sm", min_width=60, elem_id=f"take-{kind}"
             )
     with gr.Row():
-        parts["more"] = gr.Button(strings.MORE, interactive=False, size="sm", elem_id="more")
-        parts["twice"] = gr.Button(strings.TWICE, interactive=False, size="sm", elem_id="twice")
+        parts["more"] = disabled_button(strings.CONTINUE, "more")
+        parts["twice"] = disabled_button(strings.DOUBLE_SIZE, "twice")
     return parts
+
+
+def disabled_button(label: str, name: str) -> gr.Button:
+    return gr.Button(label, interactive=False, size="sm", elem_id=name)
 
 
 def no_curves() -> str:
@@ -87,7 +91,7 @@ def finished_updates(entry: Mapping[str, Any]) -> dict[str, Any]:
     with as_gradio_errors():
         picture = picture_of(entry["run_id"])
         files = download_updates(
-            **{kind: exported(entry["run_id"], kind) for kind in EXPORT_FORMATS}
+            **{kind: export_run(entry["run_id"], kind) for kind in EXPORT_FORMATS}
         )
-    slider = comparison_html(private_of(picture) / BEFORE, picture, strings.PHOTO_LEFT)
+    slider = comparison_html(private_of(picture) / PHOTO_FILE, picture, strings.PHOTO_LEFT)
     return {**files, "compared": slider}

@@ -6,14 +6,14 @@ from typing import Any
 from styletx.text import input_name
 
 TITLE = "styletx"
-LINE = "Your photo, repainted in the manner of any painting, while you watch."
+SUBTITLE = "Your photo, repainted in the manner of any painting, while you watch."
 WELCOME = "Choose a photo and a painting, or one of the examples."
 PHOTO, PAINTING, PAINTED = "Photo", "Painting", "Painted"
 DROP = "Drop a picture here,\nor click"
 PAINT, PAINT_AGAIN, STOP, SURPRISE = "Paint", "Paint it again", "Stop", "Surprise me"
-MORE, TWICE = "Go on from here", "Twice the size"
+CONTINUE, DOUBLE_SIZE = "Go on from here", "Twice the size"
 PICTURE, BEFORE_AFTER = "The picture", "Before and after"
-TAKE = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP", "film": "Film"}
+DOWNLOADS = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP", "film": "Film"}
 ALTERNATIVE = "The photo, repainted in the manner of the painting"
 COMPARED = "How much of the left picture to see"
 LEFT, RIGHT = "The picture on the left", "The picture on the right"
@@ -24,8 +24,12 @@ CURVES = "While it is painted, its distance from the painting and from the photo
 DISTANCE = "Distance"
 DISTANCES = {"style": "from the painting", "content": "from the photo"}
 EXAMPLES = "Examples: click one to have it at once"
-YOURS = "Your pictures of the last hour. Click one to have it back, with its photo and its settings"
-KEPT = "After an hour they are deleted from the server; until then this browser finds them again."
+HISTORY_TITLE = (
+    "Your pictures of the last hour. Click one to have it back, with its photo and its settings"
+)
+HISTORY_NOTE = (
+    "After an hour they are deleted from the server; until then this browser finds them again."
+)
 HERE_AGAIN = "Your pictures of the last hour are still here, below."
 FINISHED_AWAY = "Your last picture was finished while this page was away; here it is."
 COMPARE, DELETE = "Compare the last two clicked", "Delete"
@@ -40,13 +44,13 @@ PRESET, STANDARD = "Preset", "Standard"
 PRESET_HELP = "Turns all settings below at once"
 ADVANCED = "Advanced"
 MORE_PAINTINGS = "More paintings"
-BESIDE = "Beside the others"
+SHARE_HELP = "Beside the others"
 MASKS = "Protect or divide the photo"
 HOW_TO_BRUSH = """Paint over your photo. **Red** stays the photo.
 **Blue**, **green** and **orange** are where the second, third and fourth painting take over."""
 BRUSH = "Brush"
-BEGIN, BEGIN_FIELD = "Begin with another picture", "Begin with"
-BEGIN_HELP = "Painting starts from this picture instead of from the photo."
+START_PICTURE, START_PICTURE_FIELD = "Begin with another picture", "Begin with"
+START_PICTURE_HELP = "Painting starts from this picture instead of from the photo."
 REPEAT, REPEAT_FIELD = "Repeat a finished picture", "Painted picture"
 REPEAT_HELP = (
     "Pictures painted here carry their recipe. Drop one, and all settings are as they were for it; "

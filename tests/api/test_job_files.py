@@ -11,7 +11,7 @@ from PIL import Image
 from styletx import Progress
 from styletx.api import job_files
 from styletx.api.job_files import MAX_FRAMES, JobFiles
-from styletx.api.job_report import announced, described, report
+from styletx.api.job_report import report, screen_reader_line, status_line
 from styletx.recipe import read_recipe
 from tests.helpers.scripted import FACTS, PICTURE, SETTINGS, progress, result
 
@@ -118,17 +118,19 @@ def test_reports_have_the_same_names_from_first_to_last():
     ],
 )
 def test_every_state_has_its_words(told, words):
-    assert described(told) == words
+    assert status_line(told) == words
 
 
 def test_the_time_left_is_told_when_it_is_known():
     event = Progress(**FACTS, step=2, preview=PICTURE, seconds_left=7.4)
-    assert described(facts(event)).endswith("· about 7 s left")
+    assert status_line(facts(event)).endswith("· about 7 s left")
 
 
 def test_who_listens_hears_what_happens_and_not_every_step():
     steps = [facts(progress(step)) for step in range(1, 3)]
-    assert {announced(told) for told in steps} == {"Painting size 1 of 1."}
+    assert {screen_reader_line(told) for told in steps} == {"Painting size 1 of 1."}
     waiting = [facts(None, ahead=1, wait=seconds) for seconds in (None, 3.0, 2.0)]
-    assert {announced(told) for told in waiting} == {"Waiting for 1 picture to be finished first."}
-    assert announced(facts(result())) == "Done: 3 steps in 0 s."
+    assert {screen_reader_line(told) for told in waiting} == {
+        "Waiting for 1 picture to be finished first."
+    }
+    assert screen_reader_line(facts(result())) == "Done: 3 steps in 0 s."

@@ -20,10 +20,10 @@ from ray.cluster_utils import Cluster as Nodes
 
 from styletx import Result, Settings, Style
 from styletx.api.job_files import EXPORT_FORMATS
-from styletx.config import RayOptions
 from styletx.imaging.files import read_image
-from styletx.runners.base import Runner
 from styletx.runners.local import Local
+from styletx.runners.protocol import Runner
+from styletx.runners.ray.options import RayOptions
 from styletx.runners.ray.runner import Cluster
 from tests.helpers import attacks
 

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 import styletx.cli.paint as command_line
-from styletx.cli.batch import runner as work
+from styletx.cli.batch import batch as work
 from styletx.cli.batch.command import batch as many
 from styletx.cli.batch.command import parser
 from styletx.cli.batch.outputs import Manifest, open_output_folder
@@ -27,7 +27,7 @@ from styletx.core.engine import stylize
 from styletx.errors import OutOfMemory, Unwritable, WeightsError
 from styletx.imaging.files import save
 from styletx.recipe import fingerprint, input_fingerprints, read_recipe, to_json
-from styletx.runners import select
+from styletx.runners import registry
 from styletx.runners.local import Local
 from styletx.settings import PRESETS, Settings
 from tests.helpers.paths import ROOT
@@ -80,7 +80,7 @@ def paint(path, color):
 @pytest.fixture
 def runner(monkeypatch):
     runner = Scripted()
-    monkeypatch.setattr(select, "get_runner", lambda: runner)
+    monkeypatch.setattr(registry, "get_runner", lambda: runner)
     monkeypatch.setattr(work, "POLL_S", 0.01)
     return runner
 
@@ -373,7 +373,7 @@ def test_a_last_good_picture_of_a_run_that_broke_is_no_picture_of_the_batch(here
             yield result(step=1)
             raise OutOfMemory("It does not fit.")
 
-    monkeypatch.setattr(select, "get_runner", Breaks)
+    monkeypatch.setattr(registry, "get_runner", Breaks)
     assert batch() == 1
     assert pictures() == []
 
@@ -687,7 +687,7 @@ def engine(monkeypatch, eye):
         def __call__(self, content, styles, settings, *, weights=None):
             return stylize(content, styles, settings, weights=replace(eye, source="embedded"))
 
-    monkeypatch.setattr(select, "get_runner", Small)
+    monkeypatch.setattr(registry, "get_runner", Small)
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 from styletx import FIELDS, Settings
 from styletx.cli.main import main as cli_main
 from styletx.fields import NumberField
-from tests.helpers.depth import sample_or_all
+from tests.helpers.sample_size import sample_or_all
 
 # One setting of each kind that there is: a whole number, a fraction, a choice, layers
 OF_EACH_KIND = {

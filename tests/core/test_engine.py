@@ -9,13 +9,13 @@ from PIL import Image
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import styletx.core.engine as engine
-import styletx.core.targets as targets
+import styletx.core.objective as objective
 import styletx.errors as errors
 from styletx import Result, Settings, Style, StyletxError, stylize
 from styletx.core import inputs, optimizers
-from styletx.core.objective import RELATIVE, StyleStatisticsCache
 from styletx.core.pyramid import plan
 from styletx.core.tensors import to_tensor
+from styletx.core.terms import RELATIVE, StyleStatisticsCache
 from styletx.core.vgg import best_device, vgg19
 from tests.helpers.network import small_weights
 from tests.helpers.scripted import slow_steps
@@ -138,7 +138,7 @@ def test_each_level_goes_on_from_the_one_below(sunset, weave, eye):
 def test_the_finest_level_is_held_to_what_the_one_below_painted(sunset, weave, eye):
     def strayed(weight):
         monkey = pytest.MonkeyPatch()
-        monkey.setattr(targets, "COMPOSITION", weight)
+        monkey.setattr(objective, "COMPOSITION", weight)
         events = paint(sunset, weave, eye, Settings(size=256, steps=12))
         monkey.undo()
         first = next(event for event in events[:-1] if event.level == 2).preview
@@ -577,7 +577,7 @@ def test_a_painting_is_looked_at_once_by_runs_that_share_what_is_known(
 
 def test_no_more_is_known_than_was_said(weave, eye):
     extractor = vgg19(torch.device("cpu"), eye, torch.float32)
-    known = StyleStatisticsCache(most=2)
+    known = StyleStatisticsCache(max_entries=2)
     for side in (32, 48, 64, 32):
         painting = to_tensor(weave, (side, side), torch.device("cpu"))
         known.get(painting, ("relu1_1",), RELATIVE, extractor)

@@ -21,7 +21,7 @@ from safetensors.torch import save as safetensors
 import styletx.core.weights as weights
 from styletx.core.weights import load, read_embedded
 from styletx.errors import WeightsError
-from tests.helpers.depth import sample_or_all
+from tests.helpers.sample_size import sample_or_all
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # what torch and Python think of such files
 

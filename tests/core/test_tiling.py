@@ -7,7 +7,7 @@ from styletx import Settings, Style, stylize
 from styletx.core import tiling, vgg
 from styletx.core.vgg import vgg19
 from styletx.layers import LAYERS
-from tests.helpers.depth import sample_or_all
+from tests.helpers.sample_size import sample_or_all
 
 QUICK = sample_or_all(Settings(size=128, steps=3), Settings(size=256, steps=6))
 WIDTH = sample_or_all(35, 67)

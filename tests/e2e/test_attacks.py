@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.benchmarks.endure import lasted
+from tests.benchmarks.server_load import lasted
 from tests.helpers import attacks, hostile_files
 from tests.helpers.paths import ROOT
 from tests.helpers.server import ENDLESS, QUICK, Server, first_report, paint

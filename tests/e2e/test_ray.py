@@ -21,7 +21,7 @@ from styletx.cli.batch import command as batch
 from styletx.core.engine import stylize
 from styletx.errors import StyletxError
 from styletx.events import Result
-from styletx.runners import select
+from styletx.runners import registry
 from styletx.runners.local import Local
 from styletx.runners.queue import JobQueue
 from styletx.runners.ray.client import RAY_ENVIRONMENT, ClusterUnavailable
@@ -147,7 +147,7 @@ def test_a_painter_stops_its_runs_and_keeps_their_pictures(runner, given):
 
 
 def test_a_batch_is_painted_on_the_cluster(runner, tmp_path, monkeypatch):
-    monkeypatch.setattr(select, "get_runner", lambda: runner)
+    monkeypatch.setattr(registry, "get_runner", lambda: runner)
     monkeypatch.setattr(runner, "close", lambda: None)  # the next tests need it
     photo, painting = (str(ASSETS / name) for name in ("photos/cat.jpg", "paintings/poppies.jpg"))
     small = ["--size", "64", "--steps", "2"]

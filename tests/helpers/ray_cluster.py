@@ -8,8 +8,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from styletx import Settings
-from styletx.config import RayOptions
 from styletx.runners.local import Local
+from styletx.runners.ray.options import RayOptions
 from styletx.runners.ray.runner import Cluster
 
 QUICK = Settings(size=256, steps=6)

@@ -68,7 +68,7 @@ def main():
     torch.set_num_threads(1)  # also for the processes that are forked
 
     from styletx import Settings, Style
-    from styletx.runners.select import get_runner
+    from styletx.runners.registry import get_runner
     from tests.helpers.network import small_weights
 
     photo = Image.radial_gradient("L").convert("RGB")

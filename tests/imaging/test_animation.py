@@ -10,7 +10,7 @@ from PIL import Image, ImageSequence
 
 from styletx import StyletxError
 from styletx.api import job_files
-from styletx.api.job_files import MAX_FRAMES, JobFiles, export
+from styletx.api.job_files import MAX_FRAMES, JobFiles, convert_picture
 from styletx.imaging.animation import FIRST_MS, FRAME_MS, LAST_MS, save_animation
 from styletx.imaging.files import read_metadata
 from tests.helpers.scripted import progress, result
@@ -79,16 +79,16 @@ def test_a_finished_picture_is_taken_away_in_every_format_with_its_recipe(run):
     _, path = run
     formats = {"png": "PNG", "jpeg": "JPEG", "webp": "WEBP"}
     for kind, wanted in formats.items():
-        away = export(path, kind)
+        away = convert_picture(path, kind)
         with Image.open(away) as picture:
             assert (picture.format, picture.size) == (wanted, (40, 40))
             assert picture.info["icc_profile"]
         assert read_metadata(away) == read_metadata(path) != ""
-    film = export(path, "film")
+    film = convert_picture(path, "film")
     with Image.open(film) as moving:
         assert moving.n_frames == len(list(run[0].private.glob("[0-9]*.jpg"))) + 2
     made = film.stat().st_mtime_ns
-    assert export(path, "film").stat().st_mtime_ns == made  # once is enough
+    assert convert_picture(path, "film").stat().st_mtime_ns == made  # once is enough
 
 
 def test_a_film_that_cannot_be_written_says_so(tmp_path):

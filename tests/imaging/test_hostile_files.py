@@ -14,8 +14,8 @@ from styletx.errors import ImageError
 from styletx.imaging import guards
 from styletx.imaging.convert import EIGHT_OF_SIXTEEN
 from styletx.imaging.files import check_header, read_image
-from tests.helpers.depth import sample_or_all
 from tests.helpers.paths import ROOT
+from tests.helpers.sample_size import sample_or_all
 
 HOSTILE = ROOT / "tests" / "helpers" / "hostile_files.py"
 FILES, WITH_WARNINGS = sample_or_all((300, 250), (1000, 500))  # of which some 200 are special

@@ -8,9 +8,9 @@ import pytest
 
 import styletx.runners.queue as queues
 from styletx import metrics
-from styletx.config import ServerLimits
 from styletx.errors import Busy, StyletxError
 from styletx.events import Result, Style
+from styletx.limits import ServerLimits
 from styletx.runners.job import ANONYMOUS, Client
 from styletx.runners.local import Local
 from styletx.runners.queue import ABANDON_AFTER_S, YIELD_AFTER_S, JobQueue

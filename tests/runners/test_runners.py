@@ -12,14 +12,14 @@ from types import SimpleNamespace
 import pytest
 
 from styletx import Progress, Result, Settings, StyletxError, stylize
-from styletx.config import RayOptions
-from styletx.runners import select
+from styletx.runners import registry
 from styletx.runners.local import Local
 from styletx.runners.queue import JobQueue
 from styletx.runners.ray.client import ClusterUnavailable
 from styletx.runners.ray.driver import WorkerPool
+from styletx.runners.ray.options import RayOptions
 from styletx.runners.ray.runner import MAX_RESUMES, Cluster, WorkerLost
-from styletx.runners.select import get_runner
+from styletx.runners.registry import get_runner
 from styletx.runners.zerogpu import duration
 from tests.helpers.paths import ROOT
 from tests.helpers.scripted import progress, result
@@ -96,7 +96,7 @@ def test_a_painter_stops_its_runs_and_keeps_their_pictures(given):
 def test_a_runner_that_there_is_not_or_that_needs_a_package_is_a_sentence(monkeypatch):
     with pytest.raises(StyletxError, match="STYLETX_RUNNER is 'spark', but must be local, zerogpu"):
         get_runner({"STYLETX_RUNNER": "spark"})
-    monkeypatch.setattr(select, "find_spec", lambda name: None)
+    monkeypatch.setattr(registry, "find_spec", lambda name: None)
     with pytest.raises(StyletxError, match="needs a package that is not installed"):
         get_runner({"STYLETX_RUNNER": "ray"})
     with pytest.raises(StyletxError, match="STYLETX_RAY_CPUS is 'few', but must be a number"):

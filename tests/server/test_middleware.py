@@ -10,12 +10,12 @@ from types import SimpleNamespace
 import pytest
 
 from styletx import metrics
-from styletx.config import MEGA, ServerLimits
-from styletx.server import middleware, rate_limit
+from styletx.limits import MEGA, ServerLimits
+from styletx.server import middleware, token_bucket
 from styletx.server.middleware import RequestGuard
-from styletx.server.rate_limit import TokenBucket
 from styletx.server.request import HEALTH, UPLOAD
 from styletx.server.storage import DiskBudget
+from styletx.server.token_bucket import TokenBucket
 
 
 def guarded(app, limits, listeners):
@@ -37,7 +37,7 @@ def cache(tmp_path, monkeypatch):
 def now(monkeypatch):
     """The time of the buckets, which stands still unless a test moves it."""
     now = SimpleNamespace(seconds=0.0)
-    monkeypatch.setattr(rate_limit, "time", SimpleNamespace(monotonic=lambda: now.seconds))
+    monkeypatch.setattr(token_bucket, "time", SimpleNamespace(monotonic=lambda: now.seconds))
     return now
 
 
@@ -197,7 +197,7 @@ def test_a_bucket_fills_up_again_with_time(now):
 
 
 def test_a_bucket_forgets_those_that_it_heard_of_longest_ago(monkeypatch):
-    monkeypatch.setattr(rate_limit, "MAX_KEYS", 5)
+    monkeypatch.setattr(token_bucket, "MAX_KEYS", 5)
     bucket = TokenBucket(3, 0.5)
     for place in range(100):
         assert bucket.try_acquire(str(place))
@@ -376,15 +376,15 @@ def test_an_answer_that_had_begun_is_ended(caplog):
 
 def test_the_nearest_proxy_is_believed_as_far_as_is_said_and_no_further():
     at = {"client": ("10.0.0.1", 1), "headers": [(b"x-forwarded-for", b"6.6.6.6, 1.2.3.4")]}
-    assert middleware.address_of(at, 0) == "10.0.0.1"
-    assert middleware.address_of(at, 1) == "1.2.3.4"
-    assert middleware.address_of(at, 3) == "10.0.0.1"
-    assert middleware.address_of({"headers": []}, 1) == ""
+    assert middleware.client_address(at, 0) == "10.0.0.1"
+    assert middleware.client_address(at, 1) == "1.2.3.4"
+    assert middleware.client_address(at, 3) == "10.0.0.1"
+    assert middleware.client_address({"headers": []}, 1) == ""
 
 
 def test_who_has_a_network_of_addresses_is_one_visitor():
     def address(told):
-        return middleware.address_of({"headers": [], "client": (told, 1)}, 0)
+        return middleware.client_address({"headers": [], "client": (told, 1)}, 0)
 
     assert address("2001:db8::1") == address("2001:db8::ffff:1%eth0") != address("2001:db8:0:1::1")
     assert address("::ffff:1.2.3.4") == address("1.2.3.4") != address("1.2.3.5")

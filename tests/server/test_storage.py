@@ -10,7 +10,7 @@ import pytest
 
 import styletx.server.storage as storage
 from styletx import StyletxError
-from styletx.config import MEGA
+from styletx.limits import MEGA
 from styletx.server.storage import (
     CACHE_FOLDER,
     KEEP_S,

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from gradio import processing_utils
 
-from styletx.config import MEGA, ServerLimits
+from styletx.limits import MEGA, ServerLimits
 from styletx.server import gradio_patches, url_fetch
 from styletx.server.gradio_patches import patch_url_download
 from styletx.server.storage import DiskBudget

@@ -12,10 +12,10 @@ from styletx import FIELDS, PRESETS, Settings, StyletxError
 from styletx.api import job_files
 from styletx.api.job_files import EXPORT_FORMATS
 from styletx.api.schema import DEFAULTS
-from styletx.config import ServerLimits
 from styletx.errors import Unwritable
 from styletx.fields import ChoiceField, NumberField
 from styletx.imaging.files import save
+from styletx.limits import ServerLimits
 from styletx.recipe import input_fingerprints, to_json
 from styletx.runners.queue import JobQueue
 from styletx.server.errors import as_gradio_errors
@@ -377,7 +377,7 @@ def test_what_is_wrong_is_said_at_the_field_that_it_is_in(queue, files):
         wrong = {
             n: c["message"] for n, c in zip(page.inputs, checks, strict=True) if not c["is_valid"]
         }
-        words = by_name(page, page.complain(*(values[name] for name in page.inputs)))
+        words = by_name(page, page.show_problems(*(values[name] for name in page.inputs)))
         assert words.get("status", "") == " ".join(wrong.values())
         return wrong
 

@@ -13,13 +13,13 @@ from styletx.cli.parser import Parser
 from styletx.core.pyramid import max_useful_side
 from styletx.errors import StyletxError
 from styletx.imaging.guards import install_pillow_guards
-from styletx.runners import select
-from styletx.runners.base import Runner
+from styletx.runners import registry
+from styletx.runners.protocol import Runner
 from styletx.settings import Settings, settings_from
 
-from .inputs import find_images, output_paths
+from .batch import Batch, BatchItem, Painting
+from .find_images import find_images, output_paths
 from .outputs import ERRORS, open_output_folder
-from .runner import Batch, Job, Painting
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -30,7 +30,7 @@ def batch(arguments: list[str]) -> int:
     given = parser().parse_args(arguments)
     try:
         settings = settings_from(given.preset, settings_in(given))
-        return paint(given, settings, select.get_runner())
+        return paint(given, settings, registry.get_runner())
     except StyletxError as error:
         sys.stderr.write(f"{error}\n")
     except KeyboardInterrupt:
@@ -55,19 +55,19 @@ def paint(given: argparse.Namespace, settings: Settings, runner: Runner) -> int:
     ):
         work = Batch(runner, settings, given.weights, manifest, len(names))
         with stopped_by_signals(work):
-            work.paint(jobs(photos.pictures, wanted, names))
+            work.paint(items(photos.pictures, wanted, names))
         sys.stderr.write(f"{work.summary()}\n")
     return 0 if work.complete else 1
 
 
-def jobs(
+def items(
     photos: Sequence[Path], paintings: Sequence[Painting], names: dict[tuple[Path, Path], Path]
-) -> Iterator[Job]:
+) -> Iterator[BatchItem]:
     """Yield the jobs painting by painting, so that each painting's cached statistics are used while
     they last."""
     for painting in paintings:
         for photo in photos:
-            yield Job(photo, painting, names[photo, painting.path])
+            yield BatchItem(photo, painting, names[photo, painting.path])
 
 
 @contextmanager

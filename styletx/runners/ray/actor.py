@@ -8,7 +8,7 @@ from queue import SimpleQueue
 from threading import Lock, Thread
 
 from styletx.core.engine import stylize
-from styletx.core.objective import StyleStatisticsCache
+from styletx.core.terms import StyleStatisticsCache
 from styletx.errors import StyletxError
 
 # Kinds of messages: an event, an error of either kind, a lost worker, no cluster, the end

@@ -23,7 +23,7 @@ from .actor import END, GONE, LOST, Worker
 
 POLL_S = 0.05  # seconds between two looks whether the page is still there
 START_TIMEOUT_S = 120  # in which a run must have begun: a new worker imports and loads first
-SETTLED_S = 15  # … of these, after which it is no longer waited for where another one is free
+SETTLED_S = 15  # after which a free worker is preferred to a new one that has not started
 SLOT_TOLERANCE = 1e-6  # of a slot, by which fractions that add up to one may miss it
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from PIL import Image
 
-from styletx.config import RayOptions
 from styletx.errors import StyletxError
 from styletx.events import Event, Events, Progress, Result, Style
+from styletx.runners.ray.options import RayOptions
 from styletx.settings import Settings
 
 from .actor import BUG, END, ERROR, GONE, LOST

@@ -6,9 +6,9 @@ import io
 import pytest
 from PIL import Image
 
-import styletx.api.uploads as uploads
+import styletx.api.images as images
 from styletx import Settings, StyletxError
-from styletx.api.uploads import check_upload, load_images, upload_path
+from styletx.api.images import check_upload, load_images, upload_path
 from styletx.errors import Busy, ImageError
 from styletx.runners.queue import JobQueue
 
@@ -29,13 +29,13 @@ def photo(tmp_path):
 @pytest.fixture
 def read(monkeypatch):
     """Which files were read, how large."""
-    asked, real = [], uploads.read_image
+    asked, real = [], images.read_image
 
     def noting(path, most):
         asked.append((path, most))
         return real(path, most)
 
-    monkeypatch.setattr(uploads, "read_image", noting)
+    monkeypatch.setattr(images, "read_image", noting)
     return asked
 
 
@@ -78,11 +78,9 @@ def test_what_is_gone_when_its_turn_comes_is_asked_for_again(photo, tmp_path):
 
 
 def test_a_file_is_looked_at_once_as_long_as_it_is_the_same(photo, monkeypatch):
-    looked, real = [], uploads.check_header
-    monkeypatch.setattr(
-        uploads, "check_header", lambda *given: looked.append(given) or real(*given)
-    )
-    uploads.upload_problem.cache_clear()
+    looked, real = [], images.check_header
+    monkeypatch.setattr(images, "check_header", lambda *given: looked.append(given) or real(*given))
+    images.upload_problem.cache_clear()
     for _ in range(5):
         check_upload(photo, 40)
     assert len(looked) == 1

@@ -20,7 +20,7 @@ from styletx.errors import ImageError, StyletxError, Unwritable, WeightsError
 from styletx.events import Event, Progress, Result, Style
 from styletx.imaging.files import check_header, explain, read_image
 from styletx.recipe import STYLES, fingerprint
-from styletx.runners.base import Runner
+from styletx.runners.protocol import Runner
 from styletx.runners.ray.client import ClusterUnavailable
 from styletx.settings import Settings
 from styletx.text import count, display_name
@@ -72,7 +72,7 @@ class Painting:
         return self.found
 
 
-class Job(NamedTuple):
+class BatchItem(NamedTuple):
     """A picture to paint: photo, painting, output path."""
 
     photo: Path
@@ -101,17 +101,17 @@ class Batch:
         self.bar = BatchProgress(total)
         self.stopping = False
 
-    def paint(self, jobs: Iterable[Job]) -> None:
+    def paint(self, jobs: Iterable[BatchItem]) -> None:
         """Paint all jobs, each run in a thread of its own. Return when all are over or, once
         stopping, when the running ones are."""
         going = 0
         try:
-            for job in jobs:
+            for item in jobs:
                 while going >= max(1, self.runner.slots()) and not self.stopping:
                     going -= self.ends()
                 if self.stopping:
                     break
-                Thread(target=self.work, args=(job,)).start()
+                Thread(target=self.work, args=(item,)).start()
                 going += 1
         except BaseException:
             self.stopping = True
@@ -131,78 +131,78 @@ class Batch:
             return 0
         return 1
 
-    def work(self, job: Job) -> None:
+    def work(self, item: BatchItem) -> None:
         """Paint one picture and report its end, whatever happens."""
         try:
-            self.attempt(job)
+            self.attempt(item)
         except Unwritable as error:
             self.say(str(error))
             self.stopping = True
         finally:
             self.ended.put(None)
 
-    def attempt(self, job: Job) -> None:
+    def attempt(self, item: BatchItem) -> None:
         """Paint one picture and note its outcome. Raises `Unwritable`."""
         begun = time.monotonic()
         try:
-            outcome, facts = self.outcome(job)
+            outcome, facts = self.outcome(item)
         except Exception as error:  # noqa: BLE001
-            outcome, facts = "failed", {"error": self.error_message(job, error)}
+            outcome, facts = "failed", {"error": self.error_message(item, error)}
             if isinstance(error, FATAL):
                 self.stopping = True
-        self.note(job, outcome, time.monotonic() - begun, facts)
+        self.note(item, outcome, time.monotonic() - begun, facts)
 
-    def outcome(self, job: Job) -> tuple[str, dict[str, Any]]:
+    def outcome(self, item: BatchItem) -> tuple[str, dict[str, Any]]:
         """Return the outcome of one picture in a word, with details. Raises `StyletxError`."""
-        style, mark = job.painting.read()
-        with reading(job.photo):
-            check_header(job.photo)  # before all of what may be no picture is read
-            inputs = {"content": fingerprint(job.photo), STYLES[0]: mark}
-        if is_done(job.picture, self.settings, inputs, self.source):
+        style, mark = item.painting.read()
+        with reading(item.photo):
+            check_header(item.photo)  # before all of what may be no picture is read
+            inputs = {"content": fingerprint(item.photo), STYLES[0]: mark}
+        if is_done(item.picture, self.settings, inputs, self.source):
             return "there", {}
-        with reading(job.photo):
-            photo = read_image(job.photo, max_useful_side(self.settings))
-        last = self.run(job, photo, style)
+        with reading(item.photo):
+            photo = read_image(item.photo, max_useful_side(self.settings))
+        last = self.run(item, photo, style)
         if not isinstance(last, Result):
             return "stopped", {"steps": last.step}
-        check_overwritable(job.picture)
-        save_atomically(last, job.picture, inputs)
+        check_overwritable(item.picture)
+        save_atomically(last, item.picture, inputs)
         width, height = last.picture.size
         size = f"{width}x{height} pixels in {last.seconds:.0f} s"
-        self.bar.write(f"{display_name(str(job.picture), 160)}: {size}", sys.stdout)
+        self.bar.write(f"{display_name(str(item.picture), 160)}: {size}", sys.stdout)
         return "painted", {"steps": last.steps}
 
-    def run(self, job: Job, photo: Image.Image, style: Style) -> Event:
+    def run(self, item: BatchItem, photo: Image.Image, style: Style) -> Event:
         """Return the last event of a run: its result, unless the batch is stopping."""
         with closing(self.runner(photo, [style], self.settings, weights=self.weights)) as events:
             for last in events:
                 if self.stopping and isinstance(last, Progress):
                     break
-                self.bar.update(job.picture, last)
+                self.bar.update(item.picture, last)
         return last
 
-    def error_message(self, job: Job, error: Exception) -> str:
+    def error_message(self, item: BatchItem, error: Exception) -> str:
         """Print what went wrong and return it as a sentence."""
         sentence = str(error)
         if not isinstance(error, StyletxError):
-            logger.error("%s", job.picture, exc_info=error)
+            logger.error("%s", item.picture, exc_info=error)
             kind = type(error).__name__
             sentence = f"This is a fault of the program, {kind}; {ERRORS} tells more."
-        pair = (display_name(str(path), 160) for path in (job.photo, job.painting.path))
+        pair = (display_name(str(path), 160) for path in (item.photo, item.painting.path))
         own = isinstance(error, (Unreadable, *FATAL))
         self.say(sentence if own else f"{' with '.join(pair)}: {sentence}")
         return sentence
 
-    def note(self, job: Job, outcome: str, seconds: float, facts: dict[str, Any]) -> None:
+    def note(self, item: BatchItem, outcome: str, seconds: float, facts: dict[str, Any]) -> None:
         """Add the outcome to the manifest. Raises `Unwritable`."""
         with self.lock:
             self.outcomes[outcome] += 1
         if outcome != "stopped":
-            self.bar.finish(job.picture, outcome == "painted")
+            self.bar.finish(item.picture, outcome == "painted")
         self.manifest.add(
-            photo=str(job.photo),
-            painting=str(job.painting.path),
-            picture=job.picture.name,
+            photo=str(item.photo),
+            painting=str(item.painting.path),
+            picture=item.picture.name,
             outcome=outcome,
             seconds=round(seconds, 3),
             **facts,

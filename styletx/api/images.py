@@ -10,16 +10,16 @@ from typing import Any
 
 from gradio.utils import get_upload_folder
 
-from styletx.config import MEGA
 from styletx.core.pyramid import max_useful_side
 from styletx.errors import Busy, ImageError, StyletxError
 from styletx.events import Style
 from styletx.imaging.files import check_header, read_image
+from styletx.limits import MEGA
 from styletx.runners.queue import NO_ROOM, JobQueue
 from styletx.settings import Settings
 
 Upload = dict[str, Any] | None  # a file as Gradio describes it, which lies in its cache
-LOOKING = Semaphore(2)  # files that are looked at at a time
+header_checks = Semaphore(2)  # files that are looked at at a time
 
 
 def load_images(
@@ -61,20 +61,20 @@ def upload_path(file: Upload, what: str, queue: JobQueue) -> Path | None:
     return path
 
 
-def check_upload(path: Path, most: float) -> None:
+def check_upload(path: Path, max_megapixels: float) -> None:
     """Raise `ImageError` if the file is no picture of at most so many million pixels."""
     known = path.stat()
-    with LOOKING:
-        if problem := upload_problem(path, known.st_mtime_ns, known.st_size, most * MEGA):
+    with header_checks:
+        if problem := upload_problem(path, known.st_mtime_ns, known.st_size, max_megapixels * MEGA):
             raise ImageError(problem)
 
 
 @lru_cache(maxsize=1000)
-def upload_problem(path: Path, written: int, size: int, most: float) -> str:
+def upload_problem(path: Path, written: int, size: int, max_pixels: float) -> str:
     """Return what is wrong with a file, or "". Cached, since a call names a file several times, and
     an attacker many times."""
     try:
-        check_header(path, most)
+        check_header(path, max_pixels)
     except ImageError as error:
         return str(error)
     return ""

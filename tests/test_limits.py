@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 
 from styletx import Settings, StyletxError
-from styletx.config import PREFIX, ServerLimits
+from styletx.limits import PREFIX, ServerLimits
 
 LIMITS = [limit.name for limit in fields(ServerLimits)]
 

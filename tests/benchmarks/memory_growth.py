@@ -1,4 +1,4 @@
-"""Whether memory stays flat over many runs in one process: `python -m tests.benchmarks.steady`."""
+"""Memory over many runs in one process: `python -m tests.benchmarks.memory_growth`."""
 
 import sys
 from pathlib import Path

@@ -1,6 +1,6 @@
 """How a server lasts: over hundreds of runs, and for minutes beside a hostile visitor.
 
-python -m tests.benchmarks.endure [minutes]
+python -m tests.benchmarks.server_load [minutes]
 """
 
 import itertools
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from styletx.config import ServerLimits
+from styletx.limits import ServerLimits
 from tests.helpers import attacks, hostile_files
 from tests.helpers.paths import ROOT
 from tests.helpers.server import Server
@@ -123,7 +123,7 @@ def beside(url: str, seconds: float) -> str:
 
     honest()
     alone = [honest() for _ in range(ALONE)]
-    command = [sys.executable, "-m", "tests.benchmarks.endure", "hostile", url]
+    command = [sys.executable, "-m", "tests.benchmarks.server_load", "hostile", url]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as other:
         together, end = [], time.monotonic() + seconds
         while time.monotonic() < end:

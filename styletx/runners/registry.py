@@ -4,13 +4,13 @@ import os
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 
-from styletx.config import RayOptions
 from styletx.errors import SettingsError
+from styletx.runners.ray.options import RayOptions
 from styletx.runners.ray.runner import Cluster
 from styletx.text import quote
 
-from .base import Runner
 from .local import Local
+from .protocol import Runner
 from .zerogpu import ZeroGPU
 
 RUNNER_VARIABLE = "STYLETX_RUNNER"  # the environment variable that names another one

@@ -1,4 +1,4 @@
-"""Server limits and Ray options, each with its default and environment variable."""
+"""Limits of a server, each with its default and environment variable."""
 
 import math
 import os
@@ -12,9 +12,8 @@ from .text import quote
 
 MEGA = 10**6
 PREFIX = "STYLETX_"  # of the environment variables: STYLETX_QUEUE is `queue`
-RAY_PREFIX = "STYLETX_RAY_"  # the same of a `RayOptions`
 CPU_SIZE = 2048  # pixels that two cores paint in two minutes
-ON_A_SPACE = ("SYSTEM", "spaces")  # what the Hugging Face Hub says in the environment of its own
+ON_A_SPACE = ("SYSTEM", "spaces")  # variable and value that mark a Space of the Hugging Face Hub
 
 
 def env_field(default: float, help: str, least: float = 1) -> Any:
@@ -97,17 +96,3 @@ def number(name: str, text: str, wanted: "Field[Any]") -> float:
         kind = "a whole number" if whole else "a number"
         raise SettingsError(f"{name} is {quote(text)}, but must be {kind} of at least {least:g}.")
     return int(value) if whole else value
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RayOptions:
-    """Resources that each run takes of a Ray cluster."""
-
-    cpus: float = env_field(2, "processors of a node that a run takes", 0.1)
-    gpus: float = env_field(0, "graphics cards of a node that a run takes, or a part of one", 0)
-    fallback: int = env_field(0, "1: where the cluster is gone, this machine paints", 0)
-
-    @classmethod
-    def of(cls, environment: Mapping[str, str] = os.environ) -> "RayOptions":
-        """Return the options that the environment sets. Raises `SettingsError`."""
-        return cls(**from_environment(environment, RAY_PREFIX, cls))  # type: ignore[arg-type]

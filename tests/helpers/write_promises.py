@@ -1,6 +1,6 @@
 """The list of promises in tests/README.md: the names of the tests, read as sentences.
 
-python -m tests.helpers.promises    writes it anew
+python -m tests.helpers.write_promises    writes it anew
 """
 
 import ast

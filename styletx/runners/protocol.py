@@ -1,4 +1,4 @@
-"""Protocol of a runner."""
+"""Protocol of a runner. A new one is a module beside this; `registry` selects it by name."""
 
 from typing import Any, Protocol
 

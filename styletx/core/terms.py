@@ -1,0 +1,198 @@
+"""The objective: a list of weighted, named terms, each with its targets."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import blake2b
+from operator import mul
+from types import MappingProxyType
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from styletx.layers import LayerWeights, layer_names, stride
+
+from .losses import downsampled, gram, moments, relative_error, total_variation
+from .vgg import FeatureExtractor, Features
+
+Measure = Callable[[Tensor, Features], Tensor]
+Statistics = Mapping[str, tuple[Tensor, ...]]  # of each layer
+
+
+class Term(NamedTuple):
+    """One term of the loss: name, weight, the layers it needs, and its measure. The measure maps
+    the picture (1, 3, H, W) and its features at `layers` to a scalar."""
+
+    name: str
+    weight: float
+    layers: tuple[str, ...]
+    measure: Measure
+
+
+class Comparison(NamedTuple):
+    """How features are compared: an error of the features for content, of their statistics for
+    style."""
+
+    statistics: Callable[[Tensor, Tensor | None], tuple[Tensor, ...]]
+    content_error: Callable[[Tensor, Tensor], Tensor]
+    style_error: Callable[[Tensor, Tensor], Tensor]
+
+    def per_layer(
+        self, features: Features, region: Mapping[str, Tensor] = MappingProxyType({})
+    ) -> Statistics:
+        """Return the statistics of all layers; of a `region` only, if it is given by layer."""
+        return {
+            layer: self.statistics(activation, region.get(layer))
+            for layer, activation in features.items()
+        }
+
+
+# Mean and covariance; each error relative to its target, so that one weight fits all
+RELATIVE = Comparison(moments, relative_error, relative_error)
+# Gatys et al. (2016), equations 1 and 4, whose 1 / 4N²M² lacks the M² that `gram` has divided by
+GATYS = Comparison(
+    lambda features, where: (gram(features, where),),
+    lambda f, p: (f - p).square().sum() / 2,
+    lambda g, a: (g - a).square().sum() / (4 * len(a) ** 2),
+)
+
+
+class StyleStatisticsCache:
+    """Cache of the statistics of recent paintings, for runs that share paintings. It belongs to one
+    network, and is emptied for another."""
+
+    def __init__(self, max_entries: int = 32) -> None:
+        """Hold at most `most` entries, of up to 3 MB each."""
+        self.max_entries = max_entries
+        self.extractor: FeatureExtractor | None = None
+        self.statistics: dict[tuple[bytes, tuple[str, ...], Comparison], Statistics] = {}
+
+    def get(
+        self,
+        painting: Tensor,
+        layers: tuple[str, ...],
+        compared: Comparison,
+        extractor: FeatureExtractor,
+    ) -> Statistics:
+        """Return the statistics of a painting (1, 3, H, W), from the cache if its pixels were seen
+        before."""
+        if extractor is not self.extractor:
+            self.extractor, self.statistics = extractor, {}
+        digest = blake2b(str(painting.shape).encode())
+        digest.update(painting.cpu().numpy().tobytes())
+        key = digest.digest(), layers, compared
+        found = self.statistics.pop(key, None) or compared.per_layer(extractor(painting, layers))
+        self.statistics[key] = found  # the latest last
+        if len(self.statistics) > self.max_entries:
+            del self.statistics[next(iter(self.statistics))]
+        return found
+
+
+def style_statistics(
+    painting: Tensor,
+    layers: tuple[str, ...],
+    compared: Comparison,
+    extractor: FeatureExtractor,
+    style_cache: StyleStatisticsCache | None,
+) -> Statistics:
+    """Return the statistics of a painting (1, 3, H, W), cached if there is a cache."""
+    if style_cache is not None:
+        return style_cache.get(painting, layers, compared, extractor)
+    return compared.per_layer(extractor(painting, layers))
+
+
+def content_term(
+    content: Features, layers: LayerWeights, weight: float, compared: Comparison = RELATIVE
+) -> Term:
+    """Return the content term: the error of the photo's features at the layers."""
+    targets = {layer: content[layer].float() for layer in layer_names(layers)}
+
+    def measure(_: Tensor, features: Features) -> Tensor:
+        return weighted_mean(
+            (compared.content_error(features[layer].float(), targets[layer]), counts)
+            for layer, counts in layers
+        )
+
+    return Term("content", weight, tuple(targets), measure)
+
+
+def style_term(
+    targets: Sequence[tuple[Statistics, float]],
+    layers: LayerWeights,
+    weight: float,
+    where: Tensor | None = None,
+    compared: Comparison = RELATIVE,
+) -> Term:
+    """Return the style term: the error of the paintings' statistics, weighted by their shares;
+    within the region `where` (1, 1, H, W), from 0 to 1, if given."""
+    region = mask_per_layer(where, layer_names(layers))
+
+    def measure(_: Tensor, features: Features) -> Tensor:
+        found = compared.per_layer({name: features[name] for name in layer_names(layers)}, region)
+
+        def error(target: Statistics, name: str) -> Tensor:
+            return total_loss(map(compared.style_error, found[name], target[name]))
+
+        return weighted_mean(
+            (weighted_mean((error(target, name), counts) for name, counts in layers), share)
+            for target, share in targets
+        )
+
+    return Term("style", weight, layer_names(layers), measure)
+
+
+def mask_per_layer(where: Tensor | None, layers: Iterable[str]) -> dict[str, Tensor]:
+    """Return a region (1, 1, H, W) at the size of each layer; empty for None."""
+    if where is None:
+        return {}
+    height, width = where.shape[2:]
+    sizes = {layer: (height // stride(layer), width // stride(layer)) for layer in layers}
+    return {layer: interpolate(where, size, mode="area") for layer, size in sizes.items()}
+
+
+def interpolate_statistics(near: Statistics, far: Statistics, part: float) -> Statistics:
+    """Return statistics between `near` and `far`, at `part` of the way."""
+    return {
+        layer: tuple(n.lerp(f, part) for n, f in zip(near[layer], far[layer], strict=True))
+        for layer in near
+    }
+
+
+def composition_term(coarse: Tensor, weight: float) -> Term:
+    """Return the term that keeps what the coarser level painted, seen from a distance; `coarse` is
+    (1, 3, H, W)."""
+    target = downsampled(coarse)
+
+    def measure(image: Tensor, _: Features) -> Tensor:
+        return (downsampled(image) - target).square().mean()
+
+    return Term("composition", weight, (), measure)
+
+
+def smoothness_term(weight: float) -> Term:
+    """Return the total variation term."""
+    return Term("smoothness", weight, (), lambda image, _: total_variation(image))
+
+
+def evaluate(
+    terms: Sequence[Term], image: Tensor, extractor: FeatureExtractor
+) -> dict[str, Tensor]:
+    """Return each weighted loss by name, and their "total", from one pass through the network."""
+    features = extractor(image, {layer for term in terms for layer in term.layers})
+    losses: dict[str, Tensor] = {}
+    for term in terms:
+        loss = term.weight * term.measure(image, features)
+        losses[term.name] = losses[term.name] + loss if term.name in losses else loss
+    losses["total"] = total_loss(losses.values())
+    return losses
+
+
+def total_loss(losses: Iterable[Tensor]) -> Tensor:
+    return torch.stack(list(losses)).sum()
+
+
+def weighted_mean(losses: Iterable[tuple[Tensor, float]]) -> Tensor:
+    """Return the mean of losses, each with the weight beside it."""
+    values, counts = zip(*losses, strict=True)
+    weighed: Tensor = total_loss(map(mul, counts, values)) / sum(counts)
+    return weighed
