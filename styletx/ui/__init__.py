@@ -1,1 +1,6 @@
-"""The page: its components and their event handlers."""
+"""The page: its components and their event handlers.
+
+To read it in order: `page`, which is the layout, then `inputs`, `results`, `history` and
+`mask_editor`, which build its parts, and `handlers`, which connect them. The words are in
+`strings`, those of the settings in `styletx.settings`.
+"""
