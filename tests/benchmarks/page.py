@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from styletx import Settings
-from styletx.api.job_files import export
+from styletx.api.job_files import convert_picture
 from styletx.imaging.files import save
 from tests.helpers.browser import (
     DESKTOP,
@@ -119,13 +119,13 @@ def film(cache: Path) -> dict[str, str]:
     for event in stylize(read_image(photo), [Style(read_image(painting))], Settings()):
         path = files.show(event)
     started = time.monotonic()
-    made = export(Path(str(path)), "film")
+    made = convert_picture(Path(str(path)), "film")
     seconds = time.monotonic() - started
     with Image.open(made) as moving:
         frames = moving.n_frames
     started = time.monotonic()
     for kind in ("jpeg", "webp"):
-        export(Path(str(path)), kind)
+        convert_picture(Path(str(path)), kind)
     others = time.monotonic() - started
     return {
         "making the JPEG and the WebP of a run with default settings": f"{others:.2f} s",

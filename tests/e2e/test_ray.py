@@ -246,7 +246,7 @@ def test_where_the_cluster_is_gone_this_machine_goes_on_or_a_sentence_comes(monk
             assert next(events).step > moved.step >= before.step
             assert runner.ready()
             runner.instead = None
-            with pytest.raises(ClusterUnavailable, match="cannot be used"):
+            with pytest.raises(ClusterUnavailable, match="cluster is unavailable"):
                 paint_soon(runner, given)
             until(lambda: not runner.ready())
             assert runner.slots() == 1  # for a run that says so

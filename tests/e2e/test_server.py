@@ -20,7 +20,7 @@ from PIL import Image, ImageChops, ImageStat
 from styletx import FIELDS, Settings
 from styletx.api.schema import DEFAULTS
 from styletx.runners.queue import JobQueue
-from styletx.server.request import OPEN, OPEN_BELOW
+from styletx.server.request import PUBLIC_PATHS, STATIC_PREFIXES
 from styletx.server.storage import folder_of
 from styletx.ui.code_snippets import LANGUAGES
 from styletx.ui.page import build_page
@@ -305,7 +305,7 @@ def test_with_a_password_no_route_answers_without_it_but_those_that_ask_for_it(l
     for route, methods in known.items():
         path = route.replace("{", "x").replace("}", "x")
         for method in methods:
-            if path in OPEN or path.startswith(OPEN_BELOW):
+            if path in PUBLIC_PATHS or path.startswith(STATIC_PREFIXES):
                 continue
             request = urllib.request.Request(locked.url[:-1] + path, method=method.upper())
             with pytest.raises(urllib.error.HTTPError) as refused:
