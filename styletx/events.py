@@ -15,7 +15,8 @@ SHARE = NumberField(0, 1000, 0.05, "Share", "How much of a painting there is bes
 @dataclass(frozen=True, slots=True)
 class Style:
     """A painting, its share among several, and a mask of the photo's shape, white where it paints
-    alone. Styles without a mask share the rest."""
+    alone; where masks overlap, they share evenly. Styles without a mask share the rest; if there
+    are none, the rest stays the photo."""
 
     picture: Image.Image
     share: float = 1.0

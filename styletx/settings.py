@@ -11,7 +11,7 @@ from .text import quote
 
 MIN_SIZE = 64  # pixels on the longest side of a result
 MAX_SIZE = 4096
-MAX_STYLE_WEIGHT = 10  # style_weight: nothing is left of the content
+MAX_STYLE_WEIGHT = 10  # at which the content term has no weight
 INITS = {
     "colors": "the photo in the painting's colours",
     "photo": "the photo as it is",

@@ -1,6 +1,6 @@
 """The method: Gatys et al.'s optimisation of the picture, from coarse to fine.
 
-To read it in order: `engine`, `pyramid`, `inputs`, `objective`, `terms`, `losses`, `vgg`,
-`optimizers`; then, when needed, `color`, `regions`, `tiling`, `timing`, `progress`, `weights`,
-`memory`, `tensors`.
+README.md beside this lists the departures. To read it in order: `styletx.settings`, `engine`,
+`styletx.layers`, `pyramid`, `inputs`, `objective`, `terms`, `losses`, `vgg`, `optimizers`; then,
+when needed, `color`, `regions`, `tiling`, `timing`, `progress`, `weights`, `memory`, `tensors`.
 """

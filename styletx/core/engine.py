@@ -28,7 +28,7 @@ from .vgg import FeatureExtractor, best_device, vgg19
 from .weights import Weights
 
 logger = logging.getLogger(__name__)
-MAX_RESTARTS = 3  # times that a run may fall back to its last good canvas
+MAX_FALLBACKS = 3  # times that a level may fall back to its last good canvas
 
 
 class LevelSetup(NamedTuple):
@@ -53,13 +53,15 @@ def stylize(  # noqa: PLR0913
 ) -> Events:
     """Paint `content` in the style of `styles`; close the generator to stop early.
 
-    White in `keep_mask` stays the photo. `init_image` is a picture to start from: it is refined at
-    its own size, and at larger ones up to that of the settings. `resume_from` is the last report of
-    a run that was interrupted elsewhere. `style_cache` keeps statistics of paintings between runs.
-    `weights` are VGG19's, or their source as in `weights.load`.
+    White in `keep_mask` stays the photo. `init_image` is a picture to start from: it is painted on
+    at larger sizes up to that of the settings, or at that size alone. `resume_from` is the last
+    report of a run with the same inputs that was interrupted elsewhere. `style_cache` keeps
+    statistics of paintings between runs. `weights` are VGG19's, or their source as in
+    `weights.load`.
 
-    Yields `Progress` before the first step and then every `report_every` seconds, and one `Result`.
-    Raises `StyletxError`; if painting had begun, after a `Result` with the last good picture.
+    Yields `Progress` before the first step and then every `report_every` seconds or less often, and
+    one `Result`; none after `close`. Raises `StyletxError` at the first `next`; if painting had
+    begun, after a `Result` with the last good picture.
     """
     levels, inputs = prepare_inputs(content, styles, settings, keep_mask, init_image)
     tracker, canvas = ProgressTracker(levels, settings, report_every, inputs.render), None
@@ -72,7 +74,7 @@ def stylize(  # noqa: PLR0913
                 tracker.start_level(level)
                 yield from run_level(canvas, setup, settings, tracker)
     except StyletxError:
-        if canvas is not None:  # saving it may run out of memory too
+        if canvas is not None:  # rendering it may run out of memory too
             with suppress(OutOfMemory), translate_out_of_memory(levels, level):
                 yield tracker.result(canvas)
         raise
@@ -88,7 +90,8 @@ def resume_or_check_time(
     tracker: ProgressTracker,
     resume_from: Progress | None,
 ) -> RunInputs:
-    """Resume, or check that the time budget can be met; return the inputs to go on with."""
+    """Resume, or check that the time budget can be met; return the inputs to go on with. The report
+    names the weights and the device from here on."""
     tracker.provenance = extractor.provenance
     if resume_from is None:
         check_time_budget(levels, inputs, extractor, tracker)
@@ -121,8 +124,8 @@ def check_time_budget(
     extractor: FeatureExtractor,
     tracker: ProgressTracker,
 ) -> None:
-    """Raise `SettingsError` if a time budget cannot be met. On the CPU only, one step of the first
-    level is timed, the best of a few: the first is slow, and any may be disturbed."""
+    """Raise `SettingsError` if a time budget cannot be met, on the CPU only. A few steps of the
+    first level are timed and the fastest counts: the first is slow, and any may be disturbed."""
     if not inputs.settings.seconds or not levels[0].steps or extractor.device.type != "cpu":
         return
     seconds = math.inf
@@ -150,8 +153,8 @@ def run_level(
 def optimize(
     canvas: Tensor, setup: LevelSetup, settings: Settings, tracker: ProgressTracker
 ) -> Iterator[tuple[int, dict[str, Tensor]]]:
-    """Optimize `canvas` in place; yield steps taken and losses when a report is due, and after the
-    first and before the last step. Only then does anything wait for the device.
+    """Optimize `canvas` in place; yield (steps taken, losses) whenever a report is due, and also
+    after the first and before the last step. Only then does anything wait for the device.
 
     If the losses are not finite, return to the last good canvas with half the learning rate. Raises
     `Diverged` if that does not help.
@@ -179,8 +182,8 @@ def optimize(
 
 
 def reduced_learning_rate(learning_rate: float, failures: int) -> float:
-    """Return the learning rate after so many failures; raise `Diverged` after a few."""
-    if failures == MAX_RESTARTS:
+    """Return half the learning rate; raise `Diverged` once `failures` reached `MAX_FALLBACKS`."""
+    if failures == MAX_FALLBACKS:
         raise Diverged(
             f"The losses became infinite {failures + 1} times, the last time with a learning rate "
             f"of {learning_rate:.2g}. Try a much smaller one; this is the last good picture."

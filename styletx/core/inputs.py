@@ -26,7 +26,7 @@ from .regions import (
 )
 from .tensors import resize_tensor, to_picture, to_tensor
 
-NOISE_GRAIN_PX = 8  # finer noise would stay as speckle where nothing is painted
+NOISE_GRAIN_PX = 8  # to each value of noise: finer, it would stay as speckle
 WeightedImages = Sequence[tuple[Tensor, float]]  # paintings (1, 3, H, W), and their shares
 
 
@@ -90,7 +90,7 @@ class RunInputs:
 
     @cached_property
     def visible_mask(self) -> Tensor | None:
-        """Return 1 where the photo is not transparent (1, 1, H, W); None if it is nowhere."""
+        """Return 1 where the photo is not transparent (1, 1, H, W); None if all of it is opaque."""
         return alpha_mask(self.content, self.size)
 
     @cached_property
@@ -144,9 +144,12 @@ def longest_side(init_image: Image.Image | None) -> int:
 
 
 def initial_canvas(level: Level, level_inputs: LevelInputs, inputs: RunInputs) -> Tensor:
-    """Return the first canvas (1, 3, H, W): the picture to start from, the photo, plain noise for
-    the method of Gatys et al., or photo or noise in the paintings' colours, in proportion to the
-    style weight below 1."""
+    """Return the first canvas (1, 3, H, W).
+
+    It is the picture to start from, if any; else the photo as it is, or noise for the method of
+    Gatys et al.; else the photo, or coarse noise, in the paintings' colours, by as much as the
+    style weight is below 1.
+    """
     settings, first = inputs.settings, level_inputs.photo
     if settings.paints and inputs.init_image is not None:
         fitted = ImageOps.fit(inputs.init_image, level.size, Image.Resampling.LANCZOS)

@@ -24,8 +24,8 @@ def relative_error(found: Tensor, target: Tensor) -> Tensor:
 def gram(features: Tensor, where: Tensor | None = None) -> Tensor:
     """Return the Gram matrix (C, C) of features (1, C, H, W): which channels fire together.
 
-    Divided by the number of positions, unlike Gatys et al. (2016), so that pictures of different
-    sizes can be compared. `where` as in `moments`.
+    It is F·Fᵀ divided by the number of positions, unlike in Gatys et al. (2016), so that pictures
+    of different sizes can be compared. `where` as in `moments`.
     """
     mean, covariance = moments(features, where)
     return covariance + mean @ mean.mT
@@ -80,11 +80,13 @@ class Moments(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, of_mean: Tensor, of_covariance: Tensor) -> tuple[Tensor, None]:
+    def backward(
+        ctx: Any, mean_gradient: Tensor, covariance_gradient: Tensor
+    ) -> tuple[Tensor, None]:
         """Return d/dF = ((F − μ) S + d/dμ) / N, with S = d/dΣ + (d/dΣ)ᵀ, times `counts`."""
         positions, mean, counts, count = ctx.saved_tensors
-        symmetric = of_covariance + of_covariance.mT
-        constant = (of_mean - symmetric @ mean).mT / count
+        symmetric = covariance_gradient + covariance_gradient.mT
+        constant = (mean_gradient - symmetric @ mean).mT / count
         symmetric = symmetric / count
         gradient = torch.addmm(constant.to(positions), positions, symmetric.to(positions))
         return (gradient if counts is None else gradient.mul_(counts)), None

@@ -19,7 +19,9 @@ def translate_out_of_memory(levels: Sequence[Level], level: Level) -> Iterator[N
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        clear_frames(error.__traceback__)  # what the failed step held has room for the last picture
+        clear_frames(
+            error.__traceback__
+        )  # frees what the failed step held, so that the last picture fits
         width, height = level.size
         raise OutOfMemory(
             f"{width}x{height} pixels do not fit into the memory of this device. "

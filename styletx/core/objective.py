@@ -22,12 +22,12 @@ from .terms import (
 )
 from .vgg import FeatureExtractor
 
-CONTENT = 0.3  # α of a content weight of 1, on a coarse level
-DETAIL = 0.05  # α of a detail of 1, on a level that refines
+CONTENT = 0.3  # α of a content weight of 1, on a level that does not refine
+DETAIL = 0.05  # α of a content weight and a detail of 1, on a level that refines
 COMPOSITION = 5.0  # weight of the composition term
 SMOOTHNESS = 1.0  # weight of a smoothness of 1
 CLASSIC_ALPHA = 1e-3  # α of a content weight of 1, in the method of Gatys et al.
-CLASSIC_SMOOTHNESS = 1e3  # weight of a smoothness of 1 for each number, in that method
+CLASSIC_SMOOTHNESS = 1e3  # weight of a smoothness of 1 for each number of the canvas, there
 
 
 def build_terms(  # noqa: PLR0913
@@ -39,7 +39,8 @@ def build_terms(  # noqa: PLR0913
     style_cache: StyleStatisticsCache | None = None,
 ) -> list[Term]:
     """Return the terms of L = α·L_content + β·L_style at this level, with all targets computed
-    once. A level that refines keeps the details of the photo and the coarse composition."""
+    once; with smoothness, a third. A level that refines keeps the details of the photo and, by a
+    term of its own, the composition of the level below, which is its first canvas."""
     alpha, beta, toward = term_weights(settings)
     compared = GATYS if settings.method == "gatys" else RELATIVE
     if level.refines:
@@ -76,7 +77,7 @@ def term_weights(settings: Settings) -> tuple[float, float, float]:
     """Return α, β, and how far the target style lies from the photo's own towards the paintings'.
 
     A strength below 1 moves the target; a smaller β instead would paint the network's grid. Above 1
-    the content fades until, at 10, none is left.
+    α fades until, at 10, it is 0. In the method of Gatys et al. α and β are what was asked for.
     """
     alpha, strength = settings.content_weight, settings.style_weight
     if settings.method == "gatys":

@@ -1,4 +1,4 @@
-"""Optimizers of the pixels: L-BFGS and Adam, with bounded steps."""
+"""Optimizers of the pixels: L-BFGS with bounded steps, and Adam."""
 
 from typing import Protocol
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 from styletx.settings import Settings
 
-HISTORY_STEPS = 5  # steps whose curvature is known; twenty are no better
+HISTORY_STEPS = 5  # kept for the curvature; twenty are no better
 MAX_MOVE = 4  # times the learning rate that a single number may move
 MIN_COSINE = 1e-4  # the least cosine between a step and the change of slope that it brought
 EPSILON = 1e-12
@@ -27,7 +27,7 @@ def optimizer_for(canvas: Tensor, settings: Settings, learning_rate: float) -> O
 
 
 class Adam:
-    """torch's Adam, with the pixels clamped to [0, 1]."""
+    """torch's Adam, which bounds neither steps nor pixels."""
 
     def __init__(self, canvas: Tensor, learning_rate: float) -> None:
         self.canvas, self.adam = canvas, torch.optim.Adam([canvas], lr=learning_rate)
@@ -43,8 +43,9 @@ class LBFGS:
 
     There is no line search, which would cost further passes through the network. Each step is taken
     at once, and bounded by the learning rate: the root mean square of its changes, in pixel values
-    from 0 to 1. Without either, as in torch, the classic objective often becomes infinite. Doubtful
-    curvature gets zero weight instead of a test, so that nothing waits for the device.
+    from 0 to 1. Without line search and bound, as in torch, the classic objective often becomes
+    infinite. Doubtful curvature gets zero weight instead of a test, so that nothing waits for the
+    device.
     """
 
     def __init__(self, canvas: Tensor, learning_rate: float) -> None:

@@ -14,7 +14,7 @@ from styletx.settings import Settings
 from .pyramid import Level
 from .timing import StepTimer
 
-PREVIEW_COST_FACTOR = 5  # times what a preview costs, at least, between two reports
+PREVIEW_COST_FACTOR = 5  # reports are at least this many preview times apart
 
 
 class ProgressTracker:

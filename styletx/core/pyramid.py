@@ -6,14 +6,14 @@ from styletx.errors import SettingsError
 from styletx.layers import LayerWeights, block, deepest, layer_names, parse_layers, shallow_layers
 from styletx.settings import MAX_SIZE, Settings
 
-COARSEST_SIDE = 128  # longest side of the first level, or up to twice that
-MAX_DEEP_SIDE = 640  # longest side up to which levels use all layers: beyond, these add nothing
-MIN_READ_SIDE = 2048  # read at this side, a picture keeps its shape when it is rounded
+COARSEST_SIDE = 128  # the first level's longest side: from this to just below its double
+MAX_DEEP_SIDE = 640  # beyond this longest side, a level that has a composition refines it
+MIN_READ_SIDE = 2048  # from this longest side on, rounding hardly changes the shape
 MIN_SIDE = 16  # four poolings leave one row, the least that relu5_1 can see
 COST_PER_PIXEL = (0.25, 0.4, 0.4, 0.75, 1.0)  # of a step, by the block of its deepest layer
 LEAST_WORK = 4000  # fixed cost of any step, in pixels; both as measured on two cores
 MAX_UNTILED_PIXELS = 3_000_000  # larger pictures are seen in bands of half as many pixels
-TILING_COST = 1.3  # times as long as at once: once for what is seen, once more for its gradient
+TILING_COST = 1.3  # features are computed once more for the gradient
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,8 @@ class Level:
         """Return the relative time of one step."""
         width, height = self.size
         layer = deepest(layer_names(self.style_layers + self.content_layers))
-        twice = TILING_COST if width * height > MAX_UNTILED_PIXELS else 1
-        return (width * height + LEAST_WORK) * COST_PER_PIXEL[block(layer) - 1] * twice
+        tiling = TILING_COST if width * height > MAX_UNTILED_PIXELS else 1
+        return (width * height + LEAST_WORK) * COST_PER_PIXEL[block(layer) - 1] * tiling
 
 
 def plan(shape: tuple[int, int], settings: Settings, init_side: int = 0) -> tuple[Level, ...]:
@@ -73,8 +73,11 @@ def sizes_for(shape: tuple[int, int], settings: Settings, init_side: int) -> lis
 
 
 def level_of(size: tuple[int, int], steps: int, settings: Settings, has_composition: bool) -> Level:
-    """Return a level of (width, height) `size`. If it `has_composition` already, and is large, it
-    only refines."""
+    """Return a level of (width, height) `size`.
+
+    If it `has_composition` from a level below, and is the final one or beyond `MAX_DEEP_SIDE`, it
+    refines: it uses the layers of blocks 1 to 3, and for the content the deepest of these.
+    """
     style, content = (
         parse_layers("", text) for text in (settings.style_layers, settings.content_layers)
     )

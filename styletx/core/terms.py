@@ -49,7 +49,7 @@ class Comparison(NamedTuple):
 
 # Mean and covariance; each error relative to its target, so that one weight fits all
 RELATIVE = Comparison(moments, relative_error, relative_error)
-# Gatys et al. (2016), equations 1 and 4, whose 1 / 4N²M² lacks the M² that `gram` has divided by
+# Gatys et al. (2016), equations 1 and 4; `gram` is G / M already, so only 1 / 4N² is left here
 GATYS = Comparison(
     lambda features, where: (gram(features, where),),
     lambda f, p: (f - p).square().sum() / 2,
@@ -123,8 +123,8 @@ def style_term(
     where: Tensor | None = None,
     compared: Comparison = RELATIVE,
 ) -> Term:
-    """Return the style term: the error of the paintings' statistics, weighted by their shares;
-    within the region `where` (1, 1, H, W), from 0 to 1, if given."""
+    """Return the style term: the error of the statistics, a weighted mean over the layers and the
+    paintings' shares; within the region `where` (1, 1, H, W), from 0 to 1, if given."""
     region = mask_per_layer(where, layer_names(layers))
 
     def measure(_: Tensor, features: Features) -> Tensor:

@@ -30,10 +30,14 @@ class StepTimer:
 
     def resume(self, at: int, step: int) -> int:
         """Convert a total step count from another worker into steps of level `at`. With a time
-        budget the split is unknown; all are attributed to earlier levels."""
+        budget the split is unknown; all are attributed to earlier levels, if there are any, and
+        this level has at least two more, of which one is timed."""
         if self.budget and at:
             self.steps[:at] = [step, *[0] * (at - 1)]
-        return step - sum(self.steps[:at])
+        own = step - sum(self.steps[:at])
+        if self.budget:
+            self.steps[at] = max(self.steps[at], own + 2)
+        return own
 
     def start_level(self, level: Level, now: float) -> None:
         """Start timing `level`; its first step comes next."""
@@ -107,7 +111,7 @@ def estimated_cost(settings: Settings) -> float:
 
 
 def one_pass(levels: Sequence[Level]) -> float:
-    """Return the cost of one step at each level."""
+    """Return the cost of one step at each level, with the time that it takes to begin."""
     return sum((1 + STEPS_TO_BEGIN) * level.cost for level in levels)
 
 

@@ -23,7 +23,7 @@ MIN_SPEEDUP = 1.3  # how much faster bfloat16 must be, so that a noisy measureme
 
 
 class FeatureExtractor(nn.Module):
-    """VGG19 up to the deepest wanted layer. It holds weights only, so all runs may share one.
+    """VGG19's convolutions. It holds weights only, so all runs may share one.
 
     Convolutions and activations are in `precision`.
     """

@@ -526,11 +526,14 @@ def test_a_run_that_broke_off_is_finished_from_its_last_report(
     assert result.picture.size == whole.picture.size
 
 
-def test_a_run_with_a_time_to_keep_keeps_it_where_it_goes_on(sunset, weave, eye, monkeypatch):
+@pytest.mark.parametrize("level", [1, 2])
+def test_a_run_with_a_time_to_keep_keeps_it_where_it_goes_on(
+    sunset, weave, eye, monkeypatch, level
+):
     slow_steps(monkeypatch, 0.125)
-    settings = Settings(size=256, seconds=2)
+    settings = Settings(size=256, steps=2, seconds=2)
     with closing(stylize(sunset, [Style(weave)], settings, weights=eye)) as events:
-        last = next(event for event in events if event.level == 2)
+        last = next(event for event in events if event.level == level and event.step)
     *rest, result = stylize(sunset, [Style(weave)], settings, weights=eye, resume_from=last)
     assert all(event.step >= last.step for event in rest)
     assert result.step == result.steps > last.step
