@@ -56,12 +56,10 @@ def stylize(  # noqa: PLR0913
     White in `keep_mask` stays the photo. `init_image` is a picture to start from: it is painted on
     at larger sizes up to that of the settings, or at that size alone. `resume_from` is the last
     report of a run with the same inputs that was interrupted elsewhere. `style_cache` keeps
-    statistics of paintings between runs. `weights` are VGG19's, or their source as in
-    `weights.load`.
+    statistics of paintings between runs. `weights` are VGG19's, or a source as in `weights.load`.
 
-    Yields `Progress` before the first step and then every `report_every` seconds or less often, and
-    one `Result`; none after `close`. Raises `StyletxError` at the first `next`; if painting had
-    begun, after a `Result` with the last good picture.
+    Yields `Progress` before the first step and then at most every `report_every` seconds, and one
+    `Result`. Raises `StyletxError`, after a `Result` of the last good picture if there is one.
     """
     levels, inputs = prepare_inputs(content, styles, settings, keep_mask, init_image)
     tracker, canvas = ProgressTracker(levels, settings, report_every, inputs.render), None

@@ -39,8 +39,7 @@ def build_terms(  # noqa: PLR0913
     style_cache: StyleStatisticsCache | None = None,
 ) -> list[Term]:
     """Return the terms of L = α·L_content + β·L_style at this level, with all targets computed
-    once; with smoothness, a third. A level that refines keeps the details of the photo and, by a
-    term of its own, the composition of the level below, which is its first canvas."""
+    once. A level that refines also keeps the composition of the level below, its first canvas."""
     alpha, beta, toward = term_weights(settings)
     compared = GATYS if settings.method == "gatys" else RELATIVE
     if level.refines:

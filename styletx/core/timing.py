@@ -31,12 +31,12 @@ class StepTimer:
     def resume(self, at: int, step: int) -> int:
         """Convert a total step count from another worker into steps of level `at`. With a time
         budget the split is unknown; all are attributed to earlier levels, if there are any, and
-        this level has at least two more, of which one is timed."""
+        this level has a few more, which are timed."""
         if self.budget and at:
             self.steps[:at] = [step, *[0] * (at - 1)]
         own = step - sum(self.steps[:at])
         if self.budget:
-            self.steps[at] = max(self.steps[at], own + 2)
+            self.steps[at] = max(self.steps[at], own + TIMED_STEPS)
         return own
 
     def start_level(self, level: Level, now: float) -> None:
