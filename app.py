@@ -15,6 +15,8 @@ from styletx.ui.examples import ASSETS
 from styletx.ui.page import build_page
 from styletx.ui.theme import THEME, pictures_of_presets
 
+LOGGED = ("core.threads", "runners.job", "runners.ray.runner")  # a line for each run or change
+
 
 def options() -> argparse.ArgumentParser:
     """Return the parser of the options."""
@@ -39,7 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
     if chosen.mcp and not can_serve():
         parser.error(NEEDS)
     logging.basicConfig(format="%(message)s")
-    for module in ("runners.job", "runners.ray.runner"):  # a line for each, and for each change
+    for module in LOGGED:
         logging.getLogger(f"styletx.{module}").setLevel(logging.INFO)
     try:
         queue = JobQueue(runner := registry.get_runner(), ServerLimits.of())

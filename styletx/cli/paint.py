@@ -13,6 +13,7 @@ from tqdm import tqdm
 from styletx.core.engine import stylize
 from styletx.core.pyramid import max_useful_side
 from styletx.core.regions import check_styles
+from styletx.core.threads import limit_threads
 from styletx.errors import StyletxError
 from styletx.events import Event, Events, Progress, Result, Style
 from styletx.imaging.files import check_can_save, read_image, save
@@ -61,6 +62,7 @@ def paint_picture(given: argparse.Namespace) -> None:
         read_image(path, most) if path else None for path in (given.keep_mask, init_path)
     )
     photo = read_image(given.photo, most)
+    limit_threads()
     events = stylize(
         photo, styles, settings, keep_mask=keep_mask, init_image=init_image, weights=given.weights
     )

@@ -4,6 +4,7 @@ from typing import Any
 
 from styletx.core.engine import stylize
 from styletx.core.terms import StyleStatisticsCache
+from styletx.core.threads import limit_threads
 from styletx.core.vgg import best_device, is_loaded, vgg19
 from styletx.events import Events
 
@@ -14,6 +15,7 @@ class Local:
     max_slots = 1
 
     def __init__(self) -> None:
+        limit_threads()
         self.device, self.style_cache = best_device().type, StyleStatisticsCache()
 
     def __call__(self, *given: Any, **more: Any) -> Events:

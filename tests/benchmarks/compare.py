@@ -1,5 +1,5 @@
 """Speed and quality of `stylize` beside its peers, in one run on this machine:
-`python -m tests.benchmarks.compare [--quick] [--pairs PHOTO+PAINTING …]`.
+`python -m tests.benchmarks.compare [--quick] [--pairs PHOTO+PAINTING …] [--against REV]`.
 
 Writes compare.json and compare.md beside this file, and the picture assets/benchmark.png. A full
 run takes hours, nearly all of them the peers'. With --quick they take 30 steps, from which their
@@ -19,6 +19,7 @@ import torch
 from styletx.core.vgg import FeatureExtractor, vgg19
 from styletx.imaging.files import read_image
 
+from . import against
 from .process import ROOT, machine
 from .programs import KEPT, PAIRS, PROGRAMS, TRIAL, Program, Run, inputs, longest, paint
 from .quality import Judge
@@ -32,7 +33,11 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m tests.benchmarks.compare", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="30 steps of each peer")
     parser.add_argument("--pairs", nargs="+", default=PAIRS, help="photos and paintings of assets/")
+    parser.add_argument("--against", metavar="REV", help="only another revision of this program")
     chosen = parser.parse_args()
+    if chosen.against:
+        against.compare(chosen.against, chosen.pairs)
+        return
     # First all painting, then all judging: a process starts with the peak of the one it comes from
     runs = [
         (program, pair, painted(program, pair, chosen.quick))

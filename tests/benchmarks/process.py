@@ -25,12 +25,13 @@ class Ran:
     lines: list[tuple[float, str]] = field(default_factory=list)
 
 
-def run(command: Sequence[str | Path]) -> Ran:
-    """Run to the end; raises `SystemExit` with what the command wrote if it fails."""
+def run(command: Sequence[str | Path], root: Path = ROOT) -> Ran:
+    """Run to the end, in the clone at `root`; raises `SystemExit` with what the command wrote if
+    it fails."""
     ran, begun = Ran(), time.monotonic()
     process = subprocess.Popen(
         [sys.executable, *command],
-        cwd=ROOT,
+        cwd=root,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

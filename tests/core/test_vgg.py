@@ -32,8 +32,8 @@ def test_each_pool_halves_the_picture(eye, picture):
 
 def test_it_looks_no_deeper_than_it_is_asked(eye, picture, monkeypatch):
     extractor, applied = FeatureExtractor(eye), []
-    apply = extractor.apply_layer
-    monkeypatch.setattr(extractor, "apply_layer", lambda n, a: applied.append(n) or apply(n, a))
+    convolve = extractor.convolve
+    monkeypatch.setattr(extractor, "convolve", lambda n, a: applied.append(n) or convolve(n, a))
     extractor(picture, {"relu1_1", "relu2_1"})
     assert applied[-1] == "relu2_1"
 
