@@ -4,7 +4,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -91,16 +91,6 @@ class FeatureExtractor(nn.Module):
         return gradient[..., 1:-1, 1:-1]
 
 
-class Step(NamedTuple):
-    """One layer of a forward pass, with what its gradient needs: its output, if a ReLU made it; of
-    a pooling, where its maxima lie and the shape that it was given."""
-
-    layer: str
-    rectified: Tensor | None
-    maxima: Tensor | None
-    shape: torch.Size
-
-
 class ForwardPass(Function):
     """A pass through the network, with its gradient written out.
 
@@ -115,10 +105,12 @@ class ForwardPass(Function):
     ) -> tuple[Tensor, ...]:
         """Return the `layers`, in the network's order, of a scaled image (1, 3, H, W)."""
         found: list[Tensor] = []
-        steps: list[Step] = []
+        shapes: list[torch.Size] = []  # that each layer is given
+        saved: list[Tensor | None] = []  # of each its output, if rectified, and a pooling's maxima
         depth = LAYERS.index(layers[-1]) + 1
         for name, following in zip(LAYERS[:depth], (*LAYERS[1:depth], ""), strict=True):
-            shape, maxima = activation.shape, None
+            shapes.append(activation.shape)
+            maxima = None
             if name.startswith("pool"):
                 activation, maxima = max_pool2d(activation, 2, return_indices=True)
             else:
@@ -129,25 +121,28 @@ class ForwardPass(Function):
             if name in layers:
                 found.append(activation)
             if ctx.needs_input_grad[0]:
-                steps.append(Step(name, activation if rectified else None, maxima, shape))
-        ctx.extractor, ctx.layers, ctx.steps = extractor, layers, steps
+                saved += [activation if rectified else None, maxima]
+        ctx.extractor, ctx.layers, ctx.shapes = extractor, layers, shapes
+        ctx.save_for_backward(*saved)  # kept in `ctx` itself, outputs would never be freed
         return tuple(found)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, None, None]:
         of_layer = dict(zip(ctx.layers, gradients, strict=True))
+        outputs, maxima = ctx.saved_tensors[::2], ctx.saved_tensors[1::2]
         gradient: Any = None
-        for name, rectified, maxima, shape in reversed(ctx.steps):
+        for place in reversed(range(len(outputs))):
+            name = LAYERS[place]
             if name in of_layer:
                 own = of_layer[name]
                 gradient = own if gradient is None else gradient.add_(own)
-            if rectified is not None:
-                gradient = torch.ops.aten.threshold_backward(gradient, rectified, 0)
-            if maxima is None:
+            if outputs[place] is not None:
+                gradient = torch.ops.aten.threshold_backward(gradient, outputs[place], 0)
+            if maxima[place] is None:
                 gradient = ctx.extractor.convolve_backward(name, gradient)
             else:
-                gradient = pool_backward(gradient, maxima, shape)
+                gradient = pool_backward(gradient, maxima[place], ctx.shapes[place])
         return gradient, None, None
 
 

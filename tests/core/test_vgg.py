@@ -1,5 +1,7 @@
 """Features of the network: which layers there are, what they see, and how it is looked at."""
 
+import gc
+import weakref
 from dataclasses import replace
 from threading import Thread
 
@@ -36,6 +38,18 @@ def test_it_looks_no_deeper_than_it_is_asked(eye, picture, monkeypatch):
     monkeypatch.setattr(extractor, "convolve", lambda n, a: applied.append(n) or convolve(n, a))
     extractor(picture, {"relu1_1", "relu2_1"})
     assert applied[-1] == "relu2_1"
+
+
+def test_a_pass_leaves_nothing_behind_once_its_features_are_gone(eye, picture):
+    extractor = FeatureExtractor(eye)
+    features = extractor(picture.requires_grad_(), {"relu1_1", "relu2_1"})
+    gone = [weakref.ref(activation) for activation in features.values()]
+    gc.disable()  # which would free a circle, but late
+    try:
+        del features
+        assert [one() for one in gone] == [None, None]
+    finally:
+        gc.enable()
 
 
 def test_an_unknown_layer_is_named(eye, picture):
