@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -24,7 +25,7 @@ from styletx.core import engine
 from styletx.core.inputs import prepare_inputs
 from styletx.core.optimizers import optimizer_for
 from styletx.core.vgg import FeatureExtractor, best_device
-from styletx.core.weights import load
+from styletx.core.weights import Weights, load
 from styletx.imaging.files import read_image
 
 from .process import ROOT, machine
@@ -50,7 +51,7 @@ def main() -> None:
     rows = list(speeds(device, quick, begun))
     results = {
         "machine": machine(),
-        "correctness": correctness(device, 64 if quick else 256),
+        "correctness": correctness(device, *((64, 4) if quick else (256, 24))),
         "steps": rows,
         "runs": list(runs(device, rows, quick, begun)),
         "together": together(device, rows, 64 if quick else 512),
@@ -67,11 +68,16 @@ def pictures() -> tuple[Image.Image, list[Style]]:
     return photo, [Style(painting)]
 
 
+@cache
+def weights() -> Weights:
+    return load("embedded")
+
+
 def network(device: torch.device, kind: str) -> FeatureExtractor:
     """Return the network; where TF32 is allowed is set for the whole process."""
     precision, tf32 = KINDS[kind]
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
-    return FeatureExtractor(load("embedded"), precision).to(device)
+    return FeatureExtractor(weights(), precision).to(device)
 
 
 @contextmanager
@@ -91,7 +97,7 @@ def paint(extractor: FeatureExtractor, size: int, **chosen: int) -> Image.Image:
     return result.picture
 
 
-def correctness(device: torch.device, size: int) -> dict[str, float | bool]:
+def correctness(device: torch.device, size: int, steps: int) -> dict[str, float | bool]:
     """Return how far the card is from the CPU in float32, and whether it repeats itself."""
     nets = [network(torch.device("cpu"), "float32"), network(device, "float32")]
     setups = [set_up(net, size)[-1] for net in nets]
@@ -102,8 +108,10 @@ def correctness(device: torch.device, size: int) -> dict[str, float | bool]:
     )
     layers = ("relu1_1", "relu3_1", "relu5_1")
     seen, others = (net(canvas.to(net.device), layers) for net in nets)
-    one, again = (paint(nets[1], size) for _ in range(2))
-    mine, theirs = (torch.tensor(list(p.tobytes())) for p in (paint(nets[0], size), one))
+    one, again = (paint(nets[1], size, steps=steps) for _ in range(2))
+    mine, theirs = (
+        torch.tensor(list(p.tobytes())) for p in (paint(nets[0], size, steps=steps), one)
+    )
     return {
         **{f"features {name}": apart(seen[name], others[name]) for name in layers},
         "losses": max(apart(losses[name], other_losses[name]) for name in losses),
