@@ -19,9 +19,8 @@ def translate_out_of_memory(levels: Sequence[Level], level: Level) -> Iterator[N
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        clear_frames(
-            error.__traceback__
-        )  # frees what the failed step held, so that the last picture fits
+        # Free what the failed step held, so that the last picture fits
+        clear_frames(error.__traceback__)
         width, height = level.size
         raise OutOfMemory(
             f"{width}x{height} pixels do not fit into the memory of this device. "

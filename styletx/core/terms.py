@@ -62,7 +62,7 @@ class StyleStatisticsCache:
     network, and is emptied for another."""
 
     def __init__(self, max_entries: int = 32) -> None:
-        """Hold at most `most` entries, of up to 3 MB each."""
+        """Hold at most `max_entries`, of up to 3 MB each."""
         self.max_entries = max_entries
         self.extractor: FeatureExtractor | None = None
         self.statistics: dict[tuple[bytes, tuple[str, ...], Comparison], Statistics] = {}

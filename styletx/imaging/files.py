@@ -57,7 +57,7 @@ def limit_size(picture: Image.Image, longest: int | None) -> Image.Image:
 
 def check_header(path: Path, max_pixels: float = MAX_PIXELS) -> None:
     """Look at a file's header only. Raises `ImageError` where `read_image` is sure to, or where
-    there are more than `most` pixels."""
+    there are more than `max_pixels`."""
     with open_checked(path) as picture:
         check_size(picture, path.name, min(max_pixels, MAX_PIXELS))
 

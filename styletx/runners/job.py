@@ -59,8 +59,8 @@ class Job:
         self.last_polled = clock()  # the last time that somebody was there for it
 
     def execute(self, max_seconds: float, should_stop: Callable[["Job"], bool]) -> None:
-        """Run to the end, to the first event after `stop`, for `most` seconds, or until
-        `unwanted`."""
+        """Run to the end, to the first event after `stop`, for `max_seconds` or until
+        `should_stop`."""
         begun = self.clock()
         with closing(self.events(lambda: self.over)) as events:
             for event in events:

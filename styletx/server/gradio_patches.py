@@ -1,4 +1,4 @@
-"""Patches of Gradio 6.31: bounded memory per session, readable errors, a bounded image editor."""
+"""Patches of Gradio 6.31: bounded sessions, downloads and image editor, readable errors."""
 
 import asyncio
 import io

@@ -207,7 +207,7 @@ class Page:
         Gradio continues after an error by `failure` alone."""
         parts, content, go_on = self.parts, self.inputs["content"], self.inputs["go_on"]
         changed = [*parts.values(), go_on, self.inputs["size"]]  # the fewer, the sooner shown
-        quick = {"queue": False, **HIDDEN_EVENT}
+        quick, light = {"queue": False, **HIDDEN_EVENT}, {**LIGHT_EVENT, **HIDDEN_EVENT}
         raw = {"inputs": list(self.inputs.values()), "outputs": changed, **HIDDEN_EVENT}
         for name, work_of in (("go", self.paint), ("more", self.go_on), ("twice", self.larger)):
             on(parts[name], "click")(self.show_problems, queue=False, preprocess=False, **raw)
@@ -228,7 +228,6 @@ class Page:
                     trigger_mode="multiple",
                     **quick,
                 )
-                light = {**LIGHT_EVENT, **HIDDEN_EVENT}
                 kept.success(self.prepare_downloads, parts["finished"], changed, **light)
 
     def connect_uploads(self, painted: gr.Image) -> None:

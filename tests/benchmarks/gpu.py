@@ -28,6 +28,7 @@ from styletx.core.vgg import FeatureExtractor, best_device
 from styletx.core.weights import Weights, load
 from styletx.imaging.files import read_image
 
+from .micro import timed
 from .process import ROOT, machine
 
 PHOTO, PAINTING = "photos/temple.jpg", "paintings/great_wave.jpg"
@@ -156,37 +157,28 @@ def step(extractor: FeatureExtractor, kind: str, size: int) -> dict[str, object]
 
         if cuda:
             torch.cuda.reset_peak_memory_stats()
-        row["seconds"] = timed(once, cuda)
+        row["seconds"] = median_seconds(once, extractor.device)
         row["peak_mb"] = torch.cuda.max_memory_allocated() / 1e6 if cuda else None
-        row |= launches(once, cuda)
+        row |= launches(once, extractor.device)
         row["graph_seconds"] = graphed(canvas, setup) if cuda else None
     except RuntimeError as error:  # as for a card with too little memory
         row["error"] = str(error).splitlines()[0][:200]
     return row
 
 
-def timed(work: Callable[[], None], cuda: bool, number: int = TIMED) -> float:
+def median_seconds(work: Callable[[], None], device: torch.device) -> float:
     """Return the median seconds after a few that warm up."""
-    seconds = []
-    for place in range(WARM + number):
-        started = time.perf_counter()
+    for _ in range(WARM):
         work()
-        if cuda:
-            torch.cuda.synchronize()
-        if place >= WARM:
-            seconds.append(time.perf_counter() - started)
-    return statistics.median(seconds)
+    return statistics.median(timed(work, device) for _ in range(TIMED))
 
 
-def launches(once: Callable[[], None], cuda: bool) -> dict[str, float]:
+def launches(once: Callable[[], None], device: torch.device) -> dict[str, float]:
     """Return kernels launched in a step, and the share of its time in which the card waits."""
+    cuda = device.type == "cuda"
     kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if cuda else [])]
-    started = time.perf_counter()
     with profile(activities=kinds) as found:
-        once()
-        if cuda:
-            torch.cuda.synchronize()
-    wall = time.perf_counter() - started
+        wall = timed(once, device)
     events = found.key_averages()
     if not cuda:
         return {"launches": sum(event.count for event in events)}
@@ -206,7 +198,7 @@ def graphed(canvas: torch.Tensor, setup: engine.LevelSetup) -> float | None:
         torch.cuda.current_stream().wait_stream(side)
         with torch.cuda.graph(graph):
             engine.losses_and_gradient(static, setup)
-        return timed(graph.replay, True)
+        return median_seconds(graph.replay, canvas.device)
     except RuntimeError as error:
         sys.stderr.write(f"no graph: {str(error).splitlines()[0]}\n")
         return None
@@ -277,9 +269,8 @@ def table(results: dict[str, object]) -> str:
             row.get(key) for key in ("seconds", "graph_seconds", "peak_mb", "launches", "waiting")
         ]
         shown = ["" if cell is None else f"{cell:.4g}" for cell in cells]
-        lines.append(
-            f"| {row['size']} | {row['kind']} | {' | '.join(shown)} |{row.get('error', '')}"
-        )
+        shown[-1] = str(row.get("error", shown[-1]))
+        lines.append(f"| {row['size']} | {row['kind']} | {' | '.join(shown)} |")
     lines += ["", "| size | a whole run, s | from a stop to the end, s |", "|---|---|---|"]
     lines += [f"| {r['size']} | {r['seconds']:.2f} | {r['stop']:.3f} |" for r in results["runs"]]
     both = ", ".join(f"{name} {value:.2f} s" for name, value in results["together"].items())

@@ -101,12 +101,12 @@ class Batch:
         self.bar = BatchProgress(total)
         self.stopping = False
 
-    def paint(self, jobs: Iterable[BatchItem]) -> None:
-        """Paint all jobs, each run in a thread of its own. Return when all are over or, once
+    def paint(self, items: Iterable[BatchItem]) -> None:
+        """Paint all items, each run in a thread of its own. Return when all are over or, once
         stopping, when the running ones are."""
         going = 0
         try:
-            for item in jobs:
+            for item in items:
                 while going >= max(1, self.runner.slots()) and not self.stopping:
                     going -= self.ends()
                 if self.stopping:

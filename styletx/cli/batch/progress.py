@@ -23,9 +23,7 @@ class BatchProgress:
 
     def update(self, picture: Path, event: Event) -> None:
         """Update one picture's progress."""
-        if (
-            len(self.fractions) == self.skipped
-        ):  # before it, the network is loaded, which comes only once
+        if len(self.fractions) == self.skipped:  # loading the network comes only once
             self.bar.unpause()
         self.bar.set_postfix_str(display_name(picture.name, 40), refresh=False)
         self.move(picture, fraction(event))
