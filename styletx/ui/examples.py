@@ -52,7 +52,7 @@ def pair_updates(pair: tuple[str, str], sentence: str, press: str) -> dict[str, 
     inputs = {"content": str(photo), "style": str(painting), "init_image": None}
     inputs |= dict.fromkeys(STYLES[1:])
     said = {"status": sentence, "said": sentence, "go": gr.Button(press)}
-    return {**inputs, **disable_resume(), **said, "run": {}, "finished": {}, "curves": no_curves()}
+    return {**inputs, **disable_resume(), **said, "run": "", "finished": "", "curves": no_curves()}
 
 
 def example(name: str) -> dict[str, Any]:

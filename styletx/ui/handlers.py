@@ -3,7 +3,6 @@
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -24,18 +23,16 @@ from styletx.ui import strings
 
 from .history import (
     History,
-    HistoryEntry,
     add_entry,
-    caption_of,
     deleted,
     restore_entry,
-    restore_history,
     two_compared,
 )
 from .inputs import doubled_settings, repeated, upload_message
 from .loss_chart import LossChart
 from .mask_editor import BRUSHES, BRUSHING, masks_from_drawing
 from .results import disable_resume, download_updates, finished_updates, no_curves
+from .session import restored
 
 Shown = dict[str, Any]  # what the page's parts become, by name
 SCROLL_TO_PICTURE = "() => document.querySelector('#given').scrollIntoView()"
@@ -46,7 +43,7 @@ def show(
 ) -> Generator[Shown, None, None]:
     """Yield the updates of a job. `had_one` says whether a picture is there already, to go on
     from."""
-    curves, latest = LossChart(), ""
+    curves = LossChart()
     try:
         if arguments["size"] is None:
             doubled = doubled_settings(arguments, queue)
@@ -58,18 +55,14 @@ def show(
             shown = {
                 "status": status_line(report),
                 "said": screen_reader_line(report),
-                "run": {"run_id": report["run_id"]},
+                "run": report["run_id"],
                 **usable(done, not done, done and had_one),
             }
-            if report["run_id"] != latest:
-                shown["latest"] = latest = report["run_id"]
             if path:  # until there is a new picture, the last one stays
                 shown |= {"picture": path, **download_updates(png=path if done else None)}
             if drawn := curves.see(report):
                 shown["curves"] = drawn
             if done and path:
-                caption = caption_of(Path(path).stem, report["settings"])
-                shown["run"] = {**shown["run"], "caption": caption, "given": dict(arguments)}
                 shown["go_on"] = report["run_id"]
             yield shown
     except gr.Error as error:
@@ -141,17 +134,17 @@ class Page:
             for changes in shown:
                 yield self.updates(changes)
 
-    def find_again(self, kept: object, latest: object) -> dict[Any, Any]:
-        return self.updates(restore_history(kept, latest))
+    def find_again(self, recalled: object) -> dict[Any, Any]:
+        return self.updates(restored(recalled))
 
-    def stop(self, entry: HistoryEntry) -> bool:
-        return self.queue.stop(entry.get("run_id", ""))
+    def stop(self, run_id: str) -> bool:
+        return self.queue.stop(run_id)
 
-    def remember(self, entry: HistoryEntry, visits: History, content: Upload) -> dict[Any, Any]:
+    def remember(self, run_id: str, visits: History, content: Upload) -> dict[Any, Any]:
         """Add the picture of an ended run to the history at once."""
-        return self.updates(add_entry(entry, visits, content))
+        return self.updates(add_entry(run_id, visits, content))
 
-    def prepare_downloads(self, finished: HistoryEntry) -> dict[Any, Any]:
+    def prepare_downloads(self, finished: str) -> dict[Any, Any]:
         """Prepare the downloads and the comparison of a picture, which takes a while."""
         return self.updates(finished_updates(finished) if finished else {})
 
@@ -161,9 +154,9 @@ class Page:
         return self.updates({"go": gr.Button(strings.PAINT), **masks, **disable_resume()})
 
     def bring_back(
-        self, entry: HistoryEntry, visits: History, clicked: Sequence[str], selected: gr.SelectData
+        self, run_id: str, visits: History, clicked: Sequence[str], selected: gr.SelectData
     ) -> dict[Any, Any]:
-        return self.unless_busy(restore_entry)(entry, visits, selected.index, clicked)
+        return self.unless_busy(restore_entry)(run_id, visits, selected.index, clicked)
 
     def compare(self, visits: History, clicked: Sequence[str]) -> dict[Any, Any]:
         return self.updates(two_compared(visits, clicked))
@@ -175,8 +168,8 @@ class Page:
         """Wrap `work` so that it does nothing while this visitor's run would overwrite its
         result."""
 
-        def careful(entry: HistoryEntry, *values: Any) -> dict[Any, Any]:
-            if entry.get("run_id") in self.queue.jobs:
+        def careful(run_id: str, *values: Any) -> dict[Any, Any]:
+            if run_id in self.queue.jobs:
                 gr.Info(strings.BUSY)
                 return self.updates({})
             return self.updates(work(*values))

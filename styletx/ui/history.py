@@ -29,10 +29,8 @@ from .results import (
     nothing_compared,
 )
 
-HistoryEntry = dict[
-    str, Any
-]  # a run of this visit: its id, its caption, and all that was given for it
-History = Sequence[HistoryEntry]  # the latest first
+HistoryEntry = dict[str, Any]  # a finished run: its id, its caption, and all that was given for it
+History = Sequence[str]  # the ids of the runs in the strip, the latest first
 MAX_ENTRIES = 24  # pictures in the strip
 
 
@@ -59,50 +57,23 @@ def build_history() -> Components:
         "strip": strip,
         "compare": compare,
         "delete": delete,
-        "visits": gr.State([]),
-        "finished": gr.State({}),  # the last run that was
-        "clicked": gr.State([]),  # the ids of the last two
-        **{
-            # The ids of the strip, and of the run that was begun last: with them a browser that was
-            # away finds its pictures again. The secret only has to be the same after a restart.
-            name: gr.BrowserState(value, storage_key=f"styletx-{name}", secret="styletx")
-            for name, value in (("kept", []), ("latest", ""))
-        },
+        # Ids, which the page holds itself: it goes on when the server has forgotten its visit
+        "visits": gr.JSON([], visible=False),
+        "clicked": gr.JSON([], visible=False),  # the last two
+        "run": gr.Textbox("", visible=False),  # the last run that was begun or brought back
+        "finished": gr.Textbox("", visible=False),  # the last run that was
     }
 
 
-def add_entry(entry: HistoryEntry, visits: History, content: Upload) -> dict[str, Any]:
+def add_entry(run_id: str, visits: History, content: Upload) -> dict[str, Any]:
     """Add a finished job to the history; return the updates by name. If the photo has changed
     meanwhile, its picture cannot be gone on from."""
-    if not entry.get("caption") or any(visit["run_id"] == entry["run_id"] for visit in visits):
+    entry = visit_of(run_id)
+    if entry is None or run_id in visits:
         return {}
-    visits = [entry, *visits][:MAX_ENTRIES]
-    changes = {"visits": visits, "kept": ids_of(visits), "finished": entry, **strip_of(visits)}
+    changes = {"finished": run_id, **strip_of([run_id, *visits][:MAX_ENTRIES])}
     same = (content or {}).get("path") == entry["given"]["content"]["path"]
     return changes if same else {**changes, **disable_resume()}
-
-
-def ids_of(visits: History) -> list[str]:
-    return [visit["run_id"] for visit in visits]
-
-
-def restore_history(kept: object, latest: object) -> dict[str, Any]:
-    """Restore the pictures whose ids the browser remembers, as far as they still exist; return the
-    updates by name. One that was finished while the page was away is shown."""
-    before, newest = texts(kept), texts([latest])
-    ids = list(dict.fromkeys([*newest, *before]))[: MAX_ENTRIES + 1]
-    visits = [visit for visit in map(visit_of, ids) if visit]
-    if not visits:
-        return {}
-    changes = {"visits": visits, "kept": ids_of(visits), **strip_of(visits)}
-    if latest in before or latest != visits[0]["run_id"]:
-        return {**changes, "status": strings.HERE_AGAIN}
-    return {**changes, **restore_entry(visits, 0, []), "status": strings.FINISHED_AWAY}
-
-
-def texts(value: object) -> list[str]:
-    """Return the strings of a list; browsers may send anything."""
-    return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
 
 
 def visit_of(run_id: object) -> HistoryEntry | None:
@@ -118,9 +89,13 @@ def visit_of(run_id: object) -> HistoryEntry | None:
 
 def strip_of(visits: History) -> dict[str, Any]:
     """Return the strip with the pictures that still exist, none selected."""
-    thumbnails = [(folder_of(v["run_id"]) / THUMBNAIL, v["caption"]) for v in visits]
-    there = [(str(path), caption) for path, caption in thumbnails if path.is_file()]
-    return {"strip": gr.Gallery(there, selected_index=None), **selection_updates([])}
+    there = [entry for entry in map(visit_of, visits) if entry]
+    tiles = [(str(folder_of(entry["run_id"]) / THUMBNAIL), entry["caption"]) for entry in there]
+    return {
+        "visits": [entry["run_id"] for entry in there],
+        "strip": gr.Gallery(tiles, selected_index=None),
+        **selection_updates([]),
+    }
 
 
 def selection_updates(clicked: Sequence[str]) -> dict[str, Any]:
@@ -136,61 +111,63 @@ def selection_updates(clicked: Sequence[str]) -> dict[str, Any]:
 def restore_entry(visits: History, place: int, clicked: Sequence[str]) -> dict[str, Any]:
     """Restore a picture with its inputs and settings; return the updates by name."""
     with as_gradio_errors():
-        entry = visit_at(visits, place)
-        picture, given = picture_of(entry["run_id"]), entry["given"]
-        settings = read_recipe(picture).settings
-    paths = {name: (given[name] or {}).get("path") for name in ("content", *STYLES, "init_image")}
-    there = {name: path for name, path in paths.items() if path and Path(path).is_file()}
-    gone = [input_name(name) for name, path in paths.items() if path and name not in there]
+        entry = visit_of(visits[place]) if 0 <= place < len(visits) else None
+        if entry is None:
+            raise StyletxError(strings.GONE)
+        return {**picture_updates(entry), **selection_updates([*clicked, entry["run_id"]])}
+
+
+def picture_updates(entry: HistoryEntry) -> dict[str, Any]:
+    """Return the updates that show a finished picture with its inputs and settings."""
+    picture, given = picture_of(entry["run_id"]), entry["given"]
+    settings = read_recipe(picture).settings
+    inputs, gone = input_updates(given)
     masked = any(given[name] for name in (*MASKS, "keep_mask"))
     return {
-        **{name: there.get(name) for name in paths},
-        **{name: given[name] for name in SHARES},
-        **{name: getattr(settings, name) for name in FIELDS},
-        **finished_updates(entry),
+        **inputs,
+        **asdict(settings),
+        **finished_updates(entry["run_id"]),
         "picture": str(picture),
         "status": strings.back(entry["caption"], gone, masked, went_on=bool(given["go_on"])),
-        "run": entry,
-        "finished": entry,
+        "run": entry["run_id"],
+        "finished": entry["run_id"],
         "go_on": entry["run_id"],
         "more": gr.Button(interactive=True),
         "twice": gr.Button(interactive=True),
-        **selection_updates([*clicked, entry["run_id"]]),
     }
 
 
-def visit_at(visits: History, place: int) -> HistoryEntry:
-    """Return the entry at a place of the strip, which shows only those that still exist."""
-    there = [v for v in visits if (folder_of(v["run_id"]) / THUMBNAIL).is_file()]
-    if not 0 <= place < len(there):
-        raise StyletxError(strings.GONE)
-    return there[place]
+def input_updates(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the updates that bring back the pictures and shares given for a run, and the names of
+    those pictures that are gone."""
+    paths = {name: (given[name] or {}).get("path") for name in ("content", *STYLES, "init_image")}
+    there = {name: path for name, path in paths.items() if path and Path(path).is_file()}
+    gone = [input_name(name) for name, path in paths.items() if path and name not in there]
+    return {name: there.get(name) for name in paths} | {name: given[name] for name in SHARES}, gone
 
 
 def two_compared(visits: History, clicked: Sequence[str]) -> dict[str, Any]:
     """Compare the last two clicked pictures."""
-    captions = {visit["run_id"]: visit["caption"] for visit in visits}
-    two = [run_id for run_id in dict.fromkeys(clicked) if run_id in captions]
+    found = [visit_of(run_id) for run_id in dict.fromkeys(clicked) if run_id in visits]
+    two = [entry for entry in found if entry]
     if len(two) < 2:
         return {"status": strings.CHOOSE_TWO, "said": strings.CHOOSE_TWO}
     with as_gradio_errors():
-        left, right = (picture_of(run_id) for run_id in two)
-    caption = strings.left_and_right([captions[run_id] for run_id in two])
+        left, right = (picture_of(entry["run_id"]) for entry in two)
+    caption = strings.left_and_right([entry["caption"] for entry in two])
     return {"compared": comparison_html(left, right, caption), "tabs": gr.Tabs(selected="compared")}
 
 
 def deleted(visits: History, clicked: Sequence[str], go_on: str) -> dict[str, Any]:
     """Delete the last clicked picture, here and on the server; also from the page, if it is the one
     to `go_on` from."""
-    known = {visit["run_id"] for visit in visits}
-    if not clicked or clicked[-1] not in known:
+    if not clicked or clicked[-1] not in visits:
         return {"status": strings.CHOOSE_ONE, "said": strings.CHOOSE_ONE}
     run_id = clicked[-1]
     shutil.rmtree(folder_of(run_id), ignore_errors=True)
     if folder_of(run_id).exists():  # something was still being written there
         return {"status": strings.NOT_DELETED, "said": strings.NOT_DELETED}
-    left = [visit for visit in visits if visit["run_id"] != run_id]
-    changes = {"visits": left, "kept": ids_of(left), "finished": {}, **strip_of(left)}
+    changes = {"finished": "", **strip_of([one for one in visits if one != run_id])}
     if go_on == run_id:
         empty = {"picture": None, "compared": nothing_compared(), "curves": no_curves()}
         changes |= {**download_updates(), **disable_resume(), **empty}

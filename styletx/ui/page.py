@@ -10,11 +10,12 @@ from styletx.ui import strings
 
 from .code_snippets import build_code
 from .examples import ASSETS, build_examples, connect_examples
-from .handlers import Page
+from .handlers import Page, on
 from .history import build_history
 from .inputs import build_init_image, build_inputs, build_paintings, build_repeat, build_settings
 from .mask_editor import build_masks
 from .results import build_results
+from .session import RECALL, REMEMBER
 
 
 def build_page(queue: JobQueue, for_agents: bool = False) -> gr.Blocks:
@@ -29,7 +30,7 @@ def build_page(queue: JobQueue, for_agents: bool = False) -> gr.Blocks:
             with gr.Column(scale=1, min_width=320):
                 photo, painting, buttons = build_inputs()
             with gr.Column(scale=2, min_width=320):
-                parts = {**buttons, **build_results(), "run": gr.State({})}
+                parts = {**buttons, **build_results()}
         tiles = build_examples()
         parts |= build_history()
         inputs: Components = {"content": photo, "style": painting, **build_paintings()}
@@ -40,8 +41,16 @@ def build_page(queue: JobQueue, for_agents: bool = False) -> gr.Blocks:
         build_code(inputs)
         page = Page(queue, inputs, parts)
         page.connect(editor)
-        kept = [parts["kept"], parts["latest"]]
-        app.load(page.find_again, kept, page.all_components, concurrency_limit=2, **HIDDEN_EVENT)
+        recalled = gr.JSON(visible=False)  # which the browser fills in
+        app.load(
+            page.find_again,
+            recalled,
+            page.all_components,
+            js=RECALL,
+            concurrency_limit=2,
+            **HIDDEN_EVENT,
+        )
+        on(parts["run"], "change")(None, parts["run"], None, js=REMEMBER)
         page.connect_uploads(painted)
         connect_examples(tiles, page)
         offer_endpoints(queue, inputs, parts["picture"])

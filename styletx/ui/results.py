@@ -1,6 +1,5 @@
 """Result components: the picture, the comparison with the photo, the downloads."""
 
-from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -86,12 +85,10 @@ def download_updates(**paths: Path | str | None) -> dict[str, Any]:
     return {**asleep, **there}
 
 
-def finished_updates(entry: Mapping[str, Any]) -> dict[str, Any]:
+def finished_updates(run_id: str) -> dict[str, Any]:
     """Return the comparison and the downloads of a finished picture."""
     with as_gradio_errors():
-        picture = picture_of(entry["run_id"])
-        files = download_updates(
-            **{kind: export_run(entry["run_id"], kind) for kind in EXPORT_FORMATS}
-        )
+        picture = picture_of(run_id)
+        files = download_updates(**{kind: export_run(run_id, kind) for kind in EXPORT_FORMATS})
     slider = comparison_html(private_of(picture) / PHOTO_FILE, picture, strings.PHOTO_LEFT)
     return {**files, "compared": slider}

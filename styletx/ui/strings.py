@@ -31,7 +31,7 @@ HISTORY_NOTE = (
     "After an hour they are deleted from the server; until then this browser finds them again."
 )
 HERE_AGAIN = "Your pictures of the last hour are still here, below."
-FINISHED_AWAY = "Your last picture was finished while this page was away; here it is."
+LAST_AGAIN = "Your last picture is here again. Those of the last hour are below."
 COMPARE, DELETE = "Compare the last two clicked", "Delete"
 CHOOSE_TWO = "Click on two of your pictures first; then they can be compared."
 CHOOSE_ONE = "Click on one of your pictures first."

@@ -443,27 +443,29 @@ def test_several_paintings_a_preset_and_going_on(visit, files, tmp_path):
     )
 
 
-def test_the_pictures_of_the_last_hour_are_there_after_a_reload_and_so_is_one_finished_meanwhile(
+def test_two_tabs_keep_both_pictures_and_each_finds_its_own_again_and_a_third_none_in_its_way(
     visit,
 ):
-    page = visit(**DESKTOP)
-    choose_example(page)
-    choose(page, Size=64, Steps=2)
-    press_and_wait(page)
-    expect(page.locator("#strip img")).to_have_count(1)
-    page.wait_for_function("localStorage.getItem('styletx-kept')")
-
-    page.reload()
-    expect(page.locator("#strip img")).to_have_count(1)
-    expect(status(page)).to_contain_text("still here")
-    expect(page.locator("#painted img")).to_have_count(0)
-    page.locator("#strip button").first.click()
-    expect(page.locator("#painted img")).to_be_visible()
-
-    page.evaluate("localStorage.removeItem('styletx-kept')")  # as if it had not been told of this
-    page.reload()
-    expect(status(page)).to_contain_text("while this page was away")
-    expect(page.locator("#painted img")).to_be_visible()
+    first = visit(**DESKTOP)
+    second = open_page(first.context, first.url)
+    for page, example in ((first, 0), (second, 3)):
+        choose_example(page, example)
+        choose(page, Size=64, Steps=2)
+        press_and_wait(page)
+        expect(page.locator("#strip img")).to_have_count(1)
+    for page, name in ((first, "temple"), (second, "cat")):
+        kept = shown(page)
+        page.reload()
+        expect(page.locator("#strip img")).to_have_count(2)
+        expect(status(page)).to_contain_text("Your last picture is here again.")
+        expect(page.locator("#painted img")).to_have_attribute("src", kept)
+        expect(page.locator("#photo img")).to_have_attribute("src", re.compile(name))
+    third = open_page(first.context, first.url)
+    expect(third.locator("#strip img")).to_have_count(2)
+    expect(status(third)).to_contain_text("still here")
+    expect(third.locator("#painted img")).to_have_count(0)
+    third.locator("#strip button").first.click()
+    expect(third.locator("#painted img")).to_be_visible()
 
 
 def test_a_page_may_be_framed_by_the_hub_and_by_nobody_else(browser, server, tmp_path):

@@ -11,17 +11,16 @@ from PIL import Image
 from styletx.recipe import input_fingerprints, read_recipe
 from styletx.server.storage import folder_of
 from styletx.settings import FIELDS, Settings
-from styletx.ui import examples, strings
+from styletx.ui import examples, history, strings
 from styletx.ui.history import (
-    MAX_ENTRIES,
     add_entry,
     caption_of,
     deleted,
     restore_entry,
-    restore_history,
     two_compared,
 )
 from styletx.ui.results import comparison_html, finished_updates
+from styletx.ui.session import restored
 from tests.helpers.page import ask, both, build_page, upload
 from tests.helpers.scripted import progress, result
 from tests.helpers.settings import OTHER
@@ -63,7 +62,7 @@ def captions(told):
 
 
 def test_a_run_without_a_picture_joins_nothing():
-    assert add_entry({}, [], None) == add_entry({"run_id": "ab" * 16}, [], None) == {}
+    assert add_entry("", [], None) == add_entry("ab" * 16, [], None) == {}
 
 
 def test_a_picture_of_another_photo_than_there_is_now_is_not_gone_on_from(visit, files):
@@ -86,11 +85,10 @@ def test_it_can_be_taken_away_in_four_kinds_with_its_name(visit):
     assert all(told[kind].interactive for kind in names)
 
 
-def test_the_strip_holds_so_many_and_no_more(visit):
-    visit()
-    many = [{**visit.visits[0], "run_id": f"{k:032x}"} for k in range(MAX_ENTRIES + 5)]
-    run, _ = visit()
-    assert len(add_entry(run, many, None)["visits"]) == MAX_ENTRIES
+def test_the_strip_holds_so_many_and_no_more(visit, monkeypatch):
+    runs = [visit()[0] for _ in range(3)]
+    monkeypatch.setattr(history, "MAX_ENTRIES", 2)
+    assert add_entry(runs[2], runs[1::-1], None)["visits"] == runs[:0:-1]
 
 
 def test_a_click_brings_back_picture_inputs_and_settings(visit, files):
@@ -105,14 +103,14 @@ def test_a_click_brings_back_picture_inputs_and_settings(visit, files):
         str(files / "photo.png"),
     )
     assert (told["share_2"], told["init_image"], told["style_3"]) == (0.5, None, None)
-    assert Path(told["picture"]).parent == folder_of(run["run_id"])
-    assert (told["go_on"], told["run"], told["clicked"]) == (run["run_id"], run, [run["run_id"]])
+    assert Path(told["picture"]).parent == folder_of(run)
+    assert (told["go_on"], told["run"], told["clicked"]) == (run, run, [run])
     assert told["more"].interactive
 
 
 def test_a_picture_that_is_not_the_one_shown_is_deleted_without_a_trace_on_the_page(visit):
     run, _ = visit()
-    told = deleted(visit.visits, [run["run_id"]], "")
+    told = deleted(visit.visits, [run], "")
     assert not {"picture", "compared", "go_on", "png"} & set(told)
 
 
@@ -133,7 +131,7 @@ def test_what_was_brushed_is_not_brought_back_and_that_is_said(visit, files):
 
 def test_a_picture_that_is_gone_says_so(visit):
     visit()
-    deleted(visit.visits, [visit.visits[0]["run_id"]], "")
+    deleted(visit.visits, visit.visits[:1], "")
     with pytest.raises(gr.Error, match="That picture is no longer here: an hour has passed, or it"):
         restore_entry(visit.visits, 0, [])
 
@@ -141,32 +139,32 @@ def test_a_picture_that_is_gone_says_so(visit):
 def test_the_last_two_that_were_clicked_are_compared(visit):
     one, _ = visit(size=300)
     other, _ = visit()
-    clicked = [other["run_id"], one["run_id"]]
+    clicked = [other, one]
     told = two_compared(visit.visits, clicked)["compared"]
     assert "Left: photo-painting. Right: photo-painting · size 300." in told
-    first, second = (told.index(str(folder_of(run["run_id"]))) for run in (one, other))
+    first, second = (told.index(str(folder_of(run))) for run in (one, other))
     assert first < second  # the left one lies on top
     assert (
         "Click on two of your pictures first" in two_compared(visit.visits, clicked[:1])["status"]
     )
-    twice = two_compared(visit.visits, [one["run_id"]] * 2)
+    twice = two_compared(visit.visits, [one] * 2)
     assert "Click on two" in twice["said"]
 
 
 def test_a_deleted_picture_is_gone_from_page_and_server(visit):
     run, _ = visit()
-    assert folder_of(run["run_id"]).is_dir()
-    told = deleted(visit.visits, [run["run_id"]], run["run_id"])
-    assert not folder_of(run["run_id"]).exists()
+    assert folder_of(run).is_dir()
+    told = deleted(visit.visits, [run], run)
+    assert not folder_of(run).exists()
     assert (told["visits"], captions(told), told["picture"], told["go_on"]) == ([], [], None, "")
     assert not any(told[kind].interactive for kind in ("png", "film", "more", "delete"))
 
 
 def test_only_a_picture_of_this_visit_can_be_deleted(visit):
     run, _ = visit()
-    told = deleted([], [run["run_id"]], run["run_id"])
+    told = deleted([], [run], run)
     assert told["status"] == "Click on one of your pictures first."
-    assert folder_of(run["run_id"]).is_dir()
+    assert folder_of(run).is_dir()
 
 
 def test_the_slider_is_one_for_keyboards_and_screen_readers(tmp_path):
@@ -215,40 +213,42 @@ def test_a_surprise_is_a_pair_that_exists():
 def test_a_browser_that_was_away_finds_its_pictures_again(visit):
     older, _ = visit(size=300)
     newer, told = visit()
-    kept = told["kept"]
-    assert kept == [newer["run_id"], older["run_id"]]
-    again = restore_history(kept, kept[0])
-    assert (again["visits"], again["kept"]) == (told["visits"], kept)
+    again = restored({"all": [newer, older], "own": []})
+    assert again["visits"] == told["visits"] == [newer, older]
     assert captions(again) == captions(told)
-    assert "picture" not in again  # what is on the page is left alone
+    assert again["status"] == strings.HERE_AGAIN
+    assert "picture" not in again  # which is another tab's
 
 
-def test_what_was_finished_while_it_was_away_is_brought_back_whole(visit):
-    older, _ = visit(size=300)
-    newer, _ = visit()
-    again = restore_history([older["run_id"]], newer["run_id"])
-    assert len(again["visits"]) == 2
-    assert Path(again["picture"]).parent == folder_of(newer["run_id"])
-    assert again["status"] == strings.FINISHED_AWAY
-    assert again["go_on"] == newer["run_id"]
+def test_a_tab_finds_its_own_last_picture_whole_whatever_another_tab_has_painted(visit):
+    own, _ = visit(size=300)
+    other, _ = visit()
+    again = restored({"all": [other, own], "own": [own]})
+    assert again["visits"] == [other, own]
+    assert Path(again["picture"]).parent == folder_of(own)
+    assert (again["go_on"], again["size"]) == (own, 300)
+    assert again["status"] == strings.LAST_AGAIN
 
 
 def test_a_picture_whose_time_is_over_is_not_found_and_the_others_are(visit):
     older, _ = visit(size=300)
-    newer, told = visit()
-    shutil.rmtree(folder_of(newer["run_id"]))
-    assert restore_history(told["kept"], newer["run_id"])["kept"] == [older["run_id"]]
+    newer, _ = visit()
+    shutil.rmtree(folder_of(newer))
+    again = restored({"all": [newer, older], "own": [newer, older]})
+    assert (again["visits"], again["go_on"]) == ([older], older)
 
 
 @pytest.mark.parametrize(
-    ("kept", "latest"),
+    "recalled",
     [
-        ([], ""),
-        (None, None),
-        ("x", {}),
-        ([{"run_id": "../../etc"}, 5, "../.."], "../../etc"),
-        (5, []),
+        None,
+        "x",
+        5,
+        [],
+        {},
+        {"all": [], "own": None},
+        {"all": [{"run_id": "../../etc"}, 5, "../.."], "own": ["../../etc"]},
     ],
 )
-def test_what_a_browser_makes_up_finds_nothing(kept, latest):
-    assert restore_history(kept, latest) == {}
+def test_what_a_browser_makes_up_finds_nothing(recalled):
+    assert restored(recalled) == {}
