@@ -44,6 +44,9 @@ class ServerLimits:
     )
     connections: int = env_field(100, "requests at a time from one address")
     uploads_per_hour: float = env_field(500, "MB that one address may send")
+    place_kept: float = env_field(
+        60, "seconds that a page keeps its place from others once its connection is lost"
+    )
     max_cache: float = env_field(4000, "MB of pictures that lie on the server")
     proxies: int = env_field(0, "proxies before the server that tell it addresses; on a Space 1", 0)
 

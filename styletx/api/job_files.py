@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ PREVIEWS_KEPT = 3  # besides those of the film
 THUMBNAIL_SIDE_PX = 240
 MAX_FRAMES = 48  # previews at most that a film is made of
 PHOTO_FILE, THUMBNAIL, ARGUMENTS_FILE = "before.jpg", "thumbnail.jpg", "given.json"
+ENDED_FILE = "ended.txt"  # holds what became of a run while its page was away
 EXPORT_FORMATS = {  # how the file's name ends
     "png": ".png",
     "jpeg": ".jpg",
@@ -44,6 +45,7 @@ class JobFiles:
         folder.mkdir(parents=True, exist_ok=True)
         self.private = folder / f"private-{uuid4().hex}"
         self.arguments: Mapping[str, Any] = {}  # by the names of the API's arguments
+        self.uploads: Collection[Path | None] = ()  # which they name
         self.frames: list[Path] = []  # of the film
         self.latest: list[Path] = []
         self.apart, self.number, self.written = 1, 0, 0.0
@@ -51,8 +53,9 @@ class JobFiles:
     def show(self, event: Event | None) -> str | None:
         """Return the path of the newest picture; write a preview at most every `PREVIEW_INTERVAL_S`
         seconds."""
-        if event is not None and not self.private.exists():
-            self.begin(event)
+        self.prepare()
+        if event is not None and not (self.private / PHOTO_FILE).exists():
+            self.keep_photo(event)
         if isinstance(event, Result):
             return str(self.keep(event))
         if event is not None and time.monotonic() - self.written >= PREVIEW_INTERVAL_S:
@@ -70,10 +73,19 @@ class JobFiles:
             save(result.picture, wet, note=to_json(result, self.inputs))
         return path
 
-    def begin(self, event: Event) -> None:
-        """Write the arguments, and the photo now: the upload may expire before a long run ends."""
-        self.private.mkdir(parents=True)
-        (self.private / ARGUMENTS_FILE).write_text(json.dumps(self.arguments))
+    def prepare(self) -> None:
+        """Write the arguments, unless they are there."""
+        if not self.private.exists():
+            self.private.mkdir(parents=True)
+            (self.private / ARGUMENTS_FILE).write_text(json.dumps(self.arguments))
+
+    def leave_word(self, sentence: str) -> None:
+        """Write what became of the run, for a page that was away and may come back."""
+        self.prepare()
+        (self.folder / ENDED_FILE).write_text(sentence)
+
+    def keep_photo(self, event: Event) -> None:
+        """Write the photo now: the upload may expire before a long run ends."""
         size = (event.picture if isinstance(event, Result) else event.preview).size
         photo = flatten_alpha(read_image(self.photo, max(size))).resize(size)
         save(photo, self.private / PHOTO_FILE, quality=90)
@@ -113,6 +125,11 @@ def finished(folder: Path) -> Path | None:
     return next(iter(folder.glob("*.png")), None)
 
 
+def previews(folder: Path) -> list[Path]:
+    """Return the previews in a private folder, the newest last."""
+    return sorted(folder.glob("[0-9]*.jpg"), key=lambda path: int(path.stem.split("-")[0]))
+
+
 def private_of(picture: Path) -> Path:
     """Return the private folder beside a finished picture."""
     return next(picture.parent.glob("private-*"))
@@ -126,10 +143,7 @@ def convert_picture(picture: Path, kind: str) -> Path:
         return path
     with atomic_write(path) as wet:
         if kind == "film":
-            previews = sorted(
-                folder.glob("[0-9]*.jpg"), key=lambda path: int(path.stem.split("-")[0])
-            )
-            save_animation(folder / PHOTO_FILE, previews, picture, wet)
+            save_animation(folder / PHOTO_FILE, previews(folder), picture, wet)
         else:
             save(read_image(picture), wet, note=read_metadata(picture))
     return path

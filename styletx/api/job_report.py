@@ -8,12 +8,14 @@ from typing import Any
 from styletx.events import Event, Result
 from styletx.runners.job import Job
 from styletx.runners.queue import JobQueue
+from styletx.server.storage import touch
 from styletx.text import count
 
 from .job_files import JobFiles, finished
 
 StreamItem = tuple[str | None, dict[str, Any]]  # the path of the picture so far, and how far it is
 STARTING = "Starting …"
+PLACE_LOST = "Its place in the line could not be kept any longer: press Paint to ask again."
 
 
 def stream_job(queue: JobQueue, job: Job, files: JobFiles) -> Iterator[StreamItem]:
@@ -22,6 +24,8 @@ def stream_job(queue: JobQueue, job: Job, files: JobFiles) -> Iterator[StreamIte
     try:
         for event in job.watch():
             place = queue.ahead_of(job), queue.estimated_wait(job)
+            if place[0]:
+                touch([files.folder, *files.uploads])
             yield files.show(event), report(job, event, *place)
     finally:
         job.stop()
@@ -50,6 +54,7 @@ def report(
         "done": isinstance(event, Result) or (event is None and job.stopping),
         "stopped": event.stopped if isinstance(event, Result) else job.stopping,
         "late": job.timed_out,
+        "gave_way": job.abandoned,
         "restarts": getattr(event, "restarts", 0),
         "settings": asdict(job.settings),
     }
@@ -59,9 +64,10 @@ def status_line(report: Mapping[str, Any]) -> str:
     """Return the state of a job in one line."""
     step, steps, seconds = report["step"], report["steps"], report["seconds"]
     if report["stopped"] and not report["level"]:
-        return "Stopped before it began."
+        return PLACE_LOST if report["gave_way"] else "Stopped before it began."
     if report["stopped"]:
         why = "Its time was over" if report["late"] else "Stopped"
+        why = "Others were waiting: stopped" if report["gave_way"] else why
         return f"{why} after {step} of {steps} steps, {seconds:.0f} s. The picture so far is yours."
     if report["done"]:
         return f"Done: {count(steps, 'step')} in {seconds:.0f} s." if steps else "Done."

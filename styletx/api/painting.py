@@ -13,11 +13,11 @@ from styletx.core.regions import NO_PAINTING, check_styles
 from styletx.errors import SettingsError, StyletxError
 from styletx.limits import ServerLimits
 from styletx.recipe import MASKS, SHARES, STYLES, input_fingerprints
-from styletx.runners.job import ANONYMOUS, Client
+from styletx.runners.job import ANONYMOUS, Client, Job
 from styletx.runners.queue import JobQueue
 from styletx.server.errors import as_gradio_errors
 from styletx.server.request import client_address
-from styletx.server.storage import folder_of, touch
+from styletx.server.storage import folder_of
 from styletx.settings import FIELDS, Settings, settings_from
 from styletx.text import quote
 
@@ -44,43 +44,45 @@ PAINT_EVENT: dict[str, Any] = {  # Gradio is to hand on what it gets: we say wha
 def paint_stream(
     queue: JobQueue, arguments: Arguments, request: gr.Request | None = None
 ) -> Iterator[StreamItem]:
-    """Validate the arguments, submit a job and stream it. Page and API share this function."""
+    """Validate the arguments, submit a program's job and stream it; who leaves stops it."""
     with as_gradio_errors():
-        client = client_of(request, queue.limits)
-        settings = settings_from_arguments(arguments)
-        queue.limits.check(settings, queue.device)
-        paths = locate_images(arguments, queue)
-        content, shares = paths["content"], {name: arguments[name] for name in SHARES}
-        if content is None:
-            raise StyletxError(NO_PHOTO)
-        paintings = [
-            (paths[style], shares[share], paths[mask])
-            for style, share, mask in zip(STYLES, SHARES, MASKS, strict=True)
-        ]
-        check_styles(paintings)
-        inputs = input_fingerprints(paths, shares)
-        more = {name: paths[name] for name in ("keep_mask", "init_image")}
-        job = queue.submit(
-            settings, partial(load_images, content, paintings, more, settings), client
+        yield from stream_job(
+            queue, *submit_job(queue, arguments, client_of(request, queue.limits))
         )
-        names = [content, *(path for path, _, _ in paintings if path)][:2]
-        name = "-".join(
-            re.sub(r"[^\w.]+", "_", unquote(path.stem))[:MAX_NAME_LETTERS] for path in names
-        )
-        files = JobFiles(folder_of(job.id), name, content, inputs)
-        files.arguments = arguments
-        for item in stream_job(queue, job, files):
-            if item[1]["ahead"]:
-                touch(paths.values())
-            yield item
 
 
-def client_of(request: gr.Request | None, limits: ServerLimits) -> Client:
+def submit_job(queue: JobQueue, arguments: Arguments, client: Client) -> tuple[Job, JobFiles]:
+    """Validate the arguments and submit a job; return it with its files. Page and API share this
+    function. Raises `StyletxError`."""
+    settings = settings_from_arguments(arguments)
+    queue.limits.check(settings, queue.device)
+    paths = locate_images(arguments, queue)
+    content, shares = paths["content"], {name: arguments[name] for name in SHARES}
+    if content is None:
+        raise StyletxError(NO_PHOTO)
+    paintings = [
+        (paths[style], shares[share], paths[mask])
+        for style, share, mask in zip(STYLES, SHARES, MASKS, strict=True)
+    ]
+    check_styles(paintings)
+    inputs = input_fingerprints(paths, shares)
+    more = {name: paths[name] for name in ("keep_mask", "init_image")}
+    job = queue.submit(settings, partial(load_images, content, paintings, more, settings), client)
+    names = [content, *(path for path, _, _ in paintings if path)][:2]
+    name = "-".join(
+        re.sub(r"[^\w.]+", "_", unquote(path.stem))[:MAX_NAME_LETTERS] for path in names
+    )
+    files = JobFiles(folder_of(job.id), name, content, inputs)
+    files.arguments, files.uploads = arguments, paths.values()
+    return job, files
+
+
+def client_of(request: gr.Request | None, limits: ServerLimits, may_return: bool = False) -> Client:
     """Return the client of a request: its session and its address, as the proxies report it."""
     if request is None or request.request is None:
         return ANONYMOUS
     address = client_address(request.request.scope, limits.proxies)
-    return Client(request.session_hash or "", address)
+    return Client(request.session_hash or "", address, may_return)
 
 
 def locate_images(arguments: Arguments, queue: JobQueue) -> dict[str, Path | None]:

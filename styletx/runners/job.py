@@ -21,10 +21,14 @@ logger = logging.getLogger(__name__)
 
 
 class Client(NamedTuple):
-    """The page session or program that submitted a job, and its address; "" where unknown."""
+    """The page session or program that submitted a job, and its address; "" where unknown.
+
+    Only a page `may_return` after its connection was lost.
+    """
 
     session: str = ""
     address: str = ""
+    may_return: bool = False
 
 
 ANONYMOUS = Client()
@@ -57,6 +61,7 @@ class Job:
         self.changed = Condition()
         self.delivered = Signal()  # once the client has the last event
         self.last_polled = clock()  # the last time that somebody was there for it
+        self.heard = False  # whether anybody ever was
 
     def execute(self, max_seconds: float, should_stop: Callable[["Job"], bool]) -> None:
         """Run to the end, to the first event after `stop`, for `max_seconds` or until
@@ -83,7 +88,7 @@ class Job:
         self.announce()
 
     def abandon(self) -> None:
-        """Stop and keep nothing, since no client is left."""
+        """Stop, since nobody is there. The picture so far is kept for a client that may return."""
         self.abandoned = True
         self.stop()
 
@@ -113,17 +118,18 @@ class Job:
         queued.
 
         The `result` comes last, None if the job was stopped before its first event; an abandoned
-        job has none. If the run failed, its error is raised after the last good picture.
+        job whose client cannot return has none. If the run failed, its error is raised after the
+        last good picture.
         """
         while not self.over:
             if self.has_listener(self.client):
-                self.last_polled = self.clock()
+                self.heard, self.last_polled = True, self.clock()
             previous = self.latest
             if not isinstance(previous, Result):  # which the end of the run follows
                 yield previous
             with self.changed:
                 self.changed.wait_for(partial(self.has_more_than, previous), every)
-        if self.abandoned:
+        if self.abandoned and not self.client.may_return:
             return
         if self.stopping:
             yield self.result

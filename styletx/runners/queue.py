@@ -1,5 +1,6 @@
 """Job queue: which job runs next, and who may submit one."""
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -21,8 +22,8 @@ from .protocol import Runner
 
 # Returns the images as arguments of `stylize`; takes a function that says whether the job is over
 ImageLoader = Callable[[Callable[[], bool]], Mapping[str, Any]]
-ABANDON_AFTER_S = 30  # seconds without anybody there for it after which a run is given up
-YIELD_AFTER_S = 1  # the same for one to which nobody listens, where others want its slot
+ABANDON_AFTER_S = 30  # seconds without a listener after which a program's run is given up
+YIELD_AFTER_S = 1  # the same where others want its slot
 NO_ROOM = "The server's storage is full; please try again later."
 POLL_S = 1  # between two looks at how many slots there are
 POLL_FAST_S = 0.05  # the same while there is a free one: who listens
@@ -31,8 +32,9 @@ POLL_FAST_S = 0.05  # the same while there is a free one: who listens
 class JobQueue:
     """Runs as many jobs at a time as its runner has slots; jobs never share one.
 
-    Clients take turns by address, each in order of arrival. A job starts only while its client
-    listens; a running job without a listener yields to one that has one.
+    Clients take turns by address, each in order of arrival. A job starts only while its client is
+    there; a running job whose client is not there yields to one whose client is. A program is there
+    while it listens, a page that has listened also for `ServerLimits.place_kept` seconds after.
     """
 
     def __init__(
@@ -83,7 +85,7 @@ class JobQueue:
         return job
 
     def run_next(self) -> None:
-        """Wait for a free slot, then run the next job that has a listener."""
+        """Wait for a free slot, then run the next job whose client is there."""
         with self.lock:
             while (job := self.next_job()) is None and self.waiting():
                 self.lock.wait(POLL_S if self.full() else POLL_FAST_S)
@@ -98,7 +100,7 @@ class JobQueue:
             job.future.set_result(None)
 
     def next_job(self) -> Job | None:
-        """Start and return the next job that has a listener, if a slot is free."""
+        """Start and return the next job whose client is there, if a slot is free."""
         return None if self.full() else next(filter(self.try_start, self.waiting()), None)
 
     def waiting(self) -> list[Job]:
@@ -110,10 +112,10 @@ class JobQueue:
         return sum(job.future.running() for job in self.line()) >= self.slots()
 
     def try_start(self, job: Job) -> bool:
-        """Start a job if its client listens; abandon it if its client is gone."""
+        """Start a job if its client is there; abandon it if its client is gone for good."""
         if self.should_yield(job):
             job.abandon()
-        begun = self.has_listener(job.client) and job.future.set_running_or_notify_cancel()
+        begun = self.is_present(job) and job.future.set_running_or_notify_cancel()
         if begun:
             self.turn = max(self.turn, job.priority)
             turns = {**self.turns, job.client.address: job.priority}
@@ -124,11 +126,9 @@ class JobQueue:
         """Make room for a job of this client: abandoned jobs go and, if the queue is full, the job
         without a listener for longest. Raises `Busy`, and then removes none."""
         live = [job for job in self.line() if not job.over]
-        staying = [job for job in live if job.idle_seconds <= ABANDON_AFTER_S]
+        staying = [job for job in live if job.idle_seconds <= self.patience_s(job)]
         unheard = [
-            job
-            for job in staying
-            if not self.has_listener(job.client) and job.idle_seconds > YIELD_AFTER_S
+            job for job in staying if not self.is_present(job) and job.idle_seconds > YIELD_AFTER_S
         ]
         if len(staying) == self.limits.queue and unheard:
             staying.remove(max(unheard, key=lambda job: job.idle_seconds))
@@ -169,15 +169,28 @@ class JobQueue:
             return True
         return client.session in self.listeners
 
+    def is_present(self, job: Job) -> bool:
+        """Return whether the job's client listens, or is a page that did a short while ago."""
+        is_page = job.client.may_return and job.heard
+        return self.has_listener(job.client) or (
+            is_page and job.idle_seconds <= self.limits.place_kept
+        )
+
+    def patience_s(self, job: Job) -> float:
+        """Return the seconds without a listener after which a job ends although nobody waits."""
+        if not (job.client.may_return and job.heard):
+            return ABANDON_AFTER_S
+        return math.inf if job.future.running() else self.limits.place_kept
+
     def should_yield(self, job: Job) -> bool:
-        """Return whether a job should stop: its client is gone, or it has no listener and holds the
-        slot of one that has."""
-        if job.idle_seconds > ABANDON_AFTER_S:
+        """Return whether a job should stop: its client is gone for good, or it holds the slot of
+        one whose client is there, as its own is not."""
+        if job.idle_seconds > self.patience_s(job):
             return True
-        if job.idle_seconds < YIELD_AFTER_S or self.has_listener(job.client):
+        if job.idle_seconds < YIELD_AFTER_S or self.is_present(job):
             return False
         waiting = [other for other in self.waiting() if not other.over]
-        return self.full() and any(self.has_listener(other.client) for other in waiting)
+        return self.full() and any(map(self.is_present, waiting))
 
     def forget(self, job: Job) -> None:
         with self.lock:
@@ -193,7 +206,7 @@ class JobQueue:
             runs,
             key=lambda job: (
                 not job.future.running(),
-                not self.has_listener(job.client),
+                not self.is_present(job),
                 job.priority,
             ),
         )

@@ -1,24 +1,26 @@
 """Event handlers of the page: upload, paint, stop, go on, compare, restore, delete."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from styletx.api.images import Upload
-from styletx.api.job_report import STARTING, screen_reader_line, status_line
+from styletx.api.job_report import STARTING, StreamItem, screen_reader_line, status_line
 from styletx.api.painting import (
     HIDDEN_EVENT,
     LIGHT_EVENT,
     PAINT_EVENT,
     Components,
-    paint_stream,
+    client_of,
+    submit_job,
     validate,
 )
 from styletx.api.schema import DEFAULTS, Arguments
+from styletx.runners.job import Client
 from styletx.runners.queue import JobQueue
+from styletx.server.errors import as_gradio_errors
 from styletx.ui import strings
 
 from .history import (
@@ -29,27 +31,24 @@ from .history import (
     two_compared,
 )
 from .inputs import doubled_settings, repeated, upload_message
+from .lasting_run import LastingRun
 from .loss_chart import LossChart
 from .mask_editor import BRUSHES, BRUSHING, masks_from_drawing
 from .results import disable_resume, download_updates, finished_updates, no_curves
-from .session import restored
+from .session import REMEMBER, became, restored
 
 Shown = dict[str, Any]  # what the page's parts become, by name
 SCROLL_TO_PICTURE = "() => document.querySelector('#given').scrollIntoView()"
 
 
 def show(
-    queue: JobQueue, arguments: Arguments, had_one: bool = True, request: gr.Request | None = None
-) -> Generator[Shown, None, None]:
+    items: Iterator[StreamItem], had_one: bool = True, resized: bool = False
+) -> Iterator[Shown]:
     """Yield the updates of a job. `had_one` says whether a picture is there already, to go on
-    from."""
+    from, `resized` whether the page does not know the size yet."""
     curves = LossChart()
     try:
-        if arguments["size"] is None:
-            doubled = doubled_settings(arguments, queue)
-            arguments = {**arguments, **doubled}
-            yield {"size": doubled["size"]}
-        for path, report in paint_stream(queue, arguments, request):
+        for path, report in items:
             done = report["done"]
             had_one = had_one or bool(done and path)
             shown = {
@@ -58,6 +57,8 @@ def show(
                 "run": report["run_id"],
                 **usable(done, not done, done and had_one),
             }
+            if resized:
+                shown["size"], resized = report["settings"]["size"], False
             if path:  # until there is a new picture, the last one stays
                 shown |= {"picture": path, **download_updates(png=path if done else None)}
             if drawn := curves.see(report):
@@ -83,6 +84,7 @@ class Page:
 
     def __init__(self, queue: JobQueue, inputs: Components, parts: Components) -> None:
         self.queue, self.inputs, self.parts = queue, inputs, parts
+        self.runs: dict[str, LastingRun] = {}  # those that are not over, by their ids
 
     @property
     def all_components(self) -> list[gr.components.Component]:
@@ -129,13 +131,32 @@ class Page:
     def run(
         self, request: gr.Request, arguments: Arguments, had_one: bool = True
     ) -> Iterator[dict[Any, Any]]:
-        shown = show(self.queue, arguments, had_one, request)
-        with closing(shown):  # who leaves stops the run
-            for changes in shown:
-                yield self.updates(changes)
+        resized = arguments["size"] is None
+        for changes in show(self.items(request, arguments), had_one, resized):
+            yield self.updates(changes)
+
+    def items(self, request: gr.Request, arguments: Arguments) -> Iterator[StreamItem]:
+        """Begin a run that goes on when the page is gone, and watch it."""
+        if arguments["size"] is None:
+            arguments = {**arguments, **doubled_settings(arguments, self.queue)}
+        with as_gradio_errors():
+            job, files = submit_job(self.queue, arguments, self.visitor(request))
+        yield from LastingRun(self.queue, job, files).begin(self.runs).watch()
+
+    def visitor(self, request: gr.Request) -> Client:
+        return client_of(request, self.queue.limits, may_return=True)
 
     def find_again(self, recalled: object) -> dict[Any, Any]:
-        return self.updates(restored(recalled))
+        return self.updates(restored(recalled, self.runs))
+
+    def return_to(self, request: gr.Request, run_id: str) -> Iterator[dict[Any, Any]]:
+        """Show a run again that this page had begun before it was away."""
+        run = self.runs.get(run_id)
+        if run is None:  # it has just ended
+            yield self.updates(became(run_id, self.runs))
+            return
+        for changes in show(run.return_to(self.visitor(request)), had_one=False):
+            yield self.updates(changes)
 
     def stop(self, run_id: str) -> bool:
         return self.queue.stop(run_id)
@@ -183,6 +204,12 @@ class Page:
         self.connect_paint_buttons(editor)
         light = {**LIGHT_EVENT, **HIDDEN_EVENT}
         quick = {"queue": False, **HIDDEN_EVENT}
+        on(parts["run"], "change")(None, parts["run"], None, js=REMEMBER)
+        self.connect_end(
+            on(parts["lost"], "change")(
+                self.return_to, parts["lost"], everything, **PAINT_EVENT, **HIDDEN_EVENT
+            )
+        )
         on(parts["stop"], "click")(self.stop, parts["run"], gr.State(), api_name="keep", **quick)
         on(self.inputs["content"], "input")(self.forget, None, everything, **quick)
         on(parts["strip"], "select")(
@@ -198,10 +225,8 @@ class Page:
     def connect_paint_buttons(self, editor: gr.ImageEditor) -> None:
         """Chain the steps of a paint button: validate, make masks from the drawing, paint, keep.
         Gradio continues after an error by `failure` alone."""
-        parts, content, go_on = self.parts, self.inputs["content"], self.inputs["go_on"]
-        changed = [*parts.values(), go_on, self.inputs["size"]]  # the fewer, the sooner shown
-        quick, light = {"queue": False, **HIDDEN_EVENT}, {**LIGHT_EVENT, **HIDDEN_EVENT}
-        raw = {"inputs": list(self.inputs.values()), "outputs": changed, **HIDDEN_EVENT}
+        parts, inputs = self.parts, list(self.inputs.values())
+        raw = {"inputs": inputs, "outputs": self.changed, **HIDDEN_EVENT}
         for name, work_of in (("go", self.paint), ("more", self.go_on), ("twice", self.larger)):
             on(parts[name], "click")(self.show_problems, queue=False, preprocess=False, **raw)
             begun = on(parts[name], "click")(
@@ -209,19 +234,36 @@ class Page:
             )
             masks = [self.inputs[mask] for mask in BRUSHES]
             brush = begun.success(masks_from_drawing, editor, masks, **BRUSHING, **HIDDEN_EVENT)
-            worked = brush.success(work_of, api_name=work_of.__name__, **{**raw, **PAINT_EVENT})
-            for failed in (brush.failure, worked.failure):
-                failed(self.recover, [go_on, parts["status"]], changed, **quick)
-            for ended in (worked.success, worked.failure):
-                kept = ended(
-                    self.remember,
-                    [parts["run"], parts["visits"], content],
-                    changed,
-                    preprocess=False,
-                    trigger_mode="multiple",
-                    **quick,
-                )
-                kept.success(self.prepare_downloads, parts["finished"], changed, **light)
+            self.connect_failure(brush)
+            self.connect_end(
+                brush.success(work_of, api_name=work_of.__name__, **{**raw, **PAINT_EVENT})
+            )
+
+    @property
+    def changed(self) -> list[gr.components.Component]:
+        """Return what a run changes: the fewer, the sooner shown."""
+        return [*self.parts.values(), self.inputs["go_on"], self.inputs["size"]]
+
+    def connect_failure(self, step: Any) -> None:
+        """Restore the buttons if a step of a run fails."""
+        told = [self.inputs["go_on"], self.parts["status"]]
+        step.failure(self.recover, told, self.changed, queue=False, **HIDDEN_EVENT)
+
+    def connect_end(self, worked: Any) -> None:
+        """Keep the picture of a run once it is over, however that was."""
+        self.connect_failure(worked)
+        parts, light = self.parts, {**LIGHT_EVENT, **HIDDEN_EVENT}
+        for ended in (worked.success, worked.failure):
+            kept = ended(
+                self.remember,
+                [parts["run"], parts["visits"], self.inputs["content"]],
+                self.changed,
+                queue=False,
+                preprocess=False,
+                trigger_mode="multiple",
+                **HIDDEN_EVENT,
+            )
+            kept.success(self.prepare_downloads, parts["finished"], self.changed, **light)
 
     def connect_uploads(self, painted: gr.Image) -> None:
         """Check every upload as soon as it is there; restore the recipe of a painted picture."""

@@ -62,6 +62,7 @@ def build_history() -> Components:
         "clicked": gr.JSON([], visible=False),  # the last two
         "run": gr.Textbox("", visible=False),  # the last run that was begun or brought back
         "finished": gr.Textbox("", visible=False),  # the last run that was
+        "lost": gr.Textbox("", visible=False),  # a run that goes on, to which the page is back
     }
 
 

@@ -10,12 +10,12 @@ from styletx.ui import strings
 
 from .code_snippets import build_code
 from .examples import ASSETS, build_examples, connect_examples
-from .handlers import Page, on
+from .handlers import Page
 from .history import build_history
 from .inputs import build_init_image, build_inputs, build_paintings, build_repeat, build_settings
 from .mask_editor import build_masks
 from .results import build_results
-from .session import RECALL, REMEMBER
+from .session import RECALL
 
 
 def build_page(queue: JobQueue, for_agents: bool = False) -> gr.Blocks:
@@ -50,7 +50,6 @@ def build_page(queue: JobQueue, for_agents: bool = False) -> gr.Blocks:
             concurrency_limit=2,
             **HIDDEN_EVENT,
         )
-        on(parts["run"], "change")(None, parts["run"], None, js=REMEMBER)
         page.connect_uploads(painted)
         connect_examples(tiles, page)
         offer_endpoints(queue, inputs, parts["picture"])

@@ -1,10 +1,18 @@
 """Session of a tab: the runs that its browser remembers, found again after a reload."""
 
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+from styletx.api.job_files import ARGUMENTS_FILE, ENDED_FILE, finished, previews
+from styletx.server.storage import folder_of
+from styletx.settings import FIELDS
 from styletx.ui import strings
 
-from .history import MAX_ENTRIES, picture_updates, strip_of, visit_of
+from .history import MAX_ENTRIES, input_updates, picture_updates, strip_of, visit_of
+from .lasting_run import LastingRun
 
 # The browser keeps the ids of its runs, the latest first: those of all tabs, and this tab's own.
 # Each is added where it is kept, so that no tab writes over what another has added. A browser may
@@ -34,18 +42,67 @@ RECALL = """() => {
 }"""
 
 
-def restored(recalled: object) -> dict[str, Any]:
-    """Return the updates of a page that is opened again: the pictures whose ids its browser recalls
-    as far as they still exist, and the last one of this tab in full."""
+def restored(recalled: object, runs: Mapping[str, LastingRun]) -> dict[str, Any]:
+    """Return the updates of a page that is opened again: the pictures whose ids its browser
+    recalls, as far as they still exist, and what became of the last run of this tab. A new tab has
+    none of its own: it takes the last one of a tab that is gone. `runs` are not over yet."""
     known = recalled if isinstance(recalled, dict) else {}
     own = texts(known.get("own"))
-    strip = strip_of(list(dict.fromkeys([*texts(known.get("all")), *own]))[:MAX_ENTRIES])
-    if not strip["visits"]:
-        return {}
-    last = next(filter(None, map(visit_of, own)), None)
-    if last is None:
-        return {**strip, "status": strings.HERE_AGAIN}
-    return {**strip, **picture_updates(last), "status": strings.LAST_AGAIN}
+    every = list(dict.fromkeys([*texts(known.get("all")), *own]))[:MAX_ENTRIES]
+    strip = strip_of(every)
+    changes = {**strip, "status": strings.HERE_AGAIN} if strip["visits"] else {}
+    candidates = own or [run_id for run_id in every[:1] if is_lost(run_id, runs)]
+    last = next((one for one in candidates if one in runs or folder_of(one).exists()), None)
+    if last is not None:
+        return {**changes, **became(last, runs)}
+    return {**changes, "status": strings.LAST_GONE} if own else changes
+
+
+def is_lost(run_id: str, runs: Mapping[str, LastingRun]) -> bool:
+    """Return whether no page has seen the end of a run, nor waits for it."""
+    if run_id in runs:
+        return not runs[run_id].is_heard()
+    folder = folder_of(run_id)
+    return folder.exists() and (finished(folder) is None or (folder / ENDED_FILE).exists())
+
+
+def became(run_id: str, runs: Mapping[str, LastingRun]) -> dict[str, Any]:
+    """Return the updates that show what became of a run: it goes on, which the page then watches;
+    it has a picture; or a sentence says why there is none."""
+    run, entry = runs.get(run_id), visit_of(run_id)
+    if run is not None:
+        return {**given_updates(run.files.arguments), "run": run_id, "lost": run_id}
+    if entry is None:
+        return {**unfinished_updates(folder_of(run_id)), "run": run_id}
+    word = word_left(folder_of(run_id))
+    status = strings.while_away(word) if word else strings.LAST_AGAIN
+    return {**picture_updates(entry), "status": status}
+
+
+def unfinished_updates(folder: Path) -> dict[str, Any]:
+    """Return the updates of a run that came to no picture: what was given for it, its last preview,
+    and why."""
+    word = word_left(folder)
+    changes: dict[str, Any] = {"status": strings.while_away(word) if word else strings.INTERRUPTED}
+    for private in folder.glob("private-*"):
+        with suppress(OSError, ValueError):  # half of it is written, or deleted
+            changes |= given_updates(json.loads((private / ARGUMENTS_FILE).read_text()))
+        for latest in previews(private)[-1:]:
+            changes["picture"] = str(latest)
+    return changes
+
+
+def given_updates(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the updates that bring back the pictures and settings given for a run."""
+    return {**input_updates(given)[0], **{name: given[name] for name in FIELDS}}
+
+
+def word_left(folder: Path) -> str:
+    """Return what became of a run while its page was away, or ""."""
+    try:
+        return (folder / ENDED_FILE).read_text()
+    except OSError:
+        return ""
 
 
 def texts(value: object) -> list[str]:

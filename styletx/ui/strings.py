@@ -32,6 +32,8 @@ HISTORY_NOTE = (
 )
 HERE_AGAIN = "Your pictures of the last hour are still here, below."
 LAST_AGAIN = "Your last picture is here again. Those of the last hour are below."
+LAST_GONE = "Your last picture is no longer here: it was stopped or deleted, or an hour has passed."
+INTERRUPTED = "The server was restarted before your last picture was finished: press Paint again."
 COMPARE, DELETE = "Compare the last two clicked", "Delete"
 CHOOSE_TWO = "Click on two of your pictures first; then they can be compared."
 CHOOSE_ONE = "Click on one of your pictures first."
@@ -92,6 +94,11 @@ def back(caption: str, gone: Sequence[str], masked: bool, went_on: bool) -> str:
     if masked:
         sentence += " What was painted over the photo is not."
     return f"{sentence} It went on from an earlier picture." if went_on else sentence
+
+
+def while_away(sentence: str) -> str:
+    """Say what became of a run that ended while its page was away."""
+    return f"{sentence} That was while this page was away."
 
 
 def nth_painting(place: int) -> str:

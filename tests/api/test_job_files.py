@@ -16,8 +16,9 @@ from styletx.recipe import read_recipe
 from tests.helpers.scripted import FACTS, PICTURE, SETTINGS, progress, result
 
 
-def facts(event, stopping=False, ahead=0, wait=None, late=False):
+def facts(event, stopping=False, ahead=0, wait=None, late=False, left=False):
     run = SimpleNamespace(id="abc", settings=SETTINGS, stopping=stopping, timed_out=late)
+    run.abandoned = left
     return report(run, event, ahead, wait)
 
 
@@ -114,7 +115,15 @@ def test_reports_have_the_same_names_from_first_to_last():
             facts(result(step=2), late=True),
             "Its time was over after 2 of 3 steps, 0 s. The picture so far is yours.",
         ),
+        (
+            facts(result(step=2), left=True),
+            "Others were waiting: stopped after 2 of 3 steps, 0 s. The picture so far is yours.",
+        ),
         (facts(None, stopping=True), "Stopped before it began."),
+        (
+            facts(None, stopping=True, left=True),
+            "Its place in the line could not be kept any longer: press Paint to ask again.",
+        ),
     ],
 )
 def test_every_state_has_its_words(told, words):

@@ -515,6 +515,103 @@ def test_a_run_to_which_nobody_listens_any_more_gives_way_to_one_with_a_listener
     assert not unheard.over
 
 
+def attended(queue, script, name, may_return=True):
+    """A run to which somebody listens, and who can be away."""
+    queue.listeners[name] = 1
+    run = start(queue, script, Client(name, name, may_return))
+    run.watching = run.watch(every=0)
+    next(run.watching)
+    return run
+
+
+@pytest.fixture
+def attending(queue):
+    queue.listeners = Counter()
+    return queue
+
+
+@pytest.mark.parametrize("seconds", [10, 60, 800])
+def test_a_run_whose_page_is_lost_is_finished_while_nobody_else_waits(attending, clock, seconds):
+    script = Script(*AT_WORK[:3], result())
+    run = attended(attending, script, "lost")
+    script.rest()
+    del attending.listeners["lost"]
+    clock.pass_(seconds)
+    script.go_on(1)
+    script.rest()
+    assert not run.over
+    script.go_on()
+    assert list(run.watching)[-1] == result()
+    assert run.outcome == "finished"
+
+
+def test_a_run_whose_page_is_lost_gives_way_after_a_minute_and_its_picture_is_kept(
+    attending, clock
+):
+    script = Script(*AT_WORK)
+    run = attended(attending, script, "lost")
+    script.rest()
+    del attending.listeners["lost"]
+    ann = attended(attending, Script(result()), "ann")
+    clock.pass_(attending.limits.place_kept)
+    next(ann.watching)
+    script.go_on(1)
+    script.rest()
+    assert (run.over, attending.line()) == (False, [run, ann])
+    clock.pass_(0.1)
+    script.go_on(1)
+    assert list(run.watching)[-1] == result(step=1)
+    assert (run.abandoned, run.outcome) == (True, "left")
+    assert list(ann.watching)[-1] == result()
+
+
+def test_a_place_in_line_is_kept_for_a_page_that_is_lost_for_a_minute_and_no_longer(
+    attending, clock
+):
+    hold = Script(*AT_WORK)
+    first = attended(attending, hold, "bob")
+    hold.rest()
+    back, gone, ann = (attended(attending, hold, name) for name in ("back", "gone", "ann"))
+    del attending.listeners["back"], attending.listeners["gone"]
+    clock.pass_(attending.limits.place_kept)
+    there = (first.watching, ann.watching)
+    assert [next(one) for one in there] == [progress(1), None]
+    assert attending.line() == [first, back, gone, ann]
+    attending.listeners["reloaded"], back.client = 1, Client("reloaded", "back", True)
+    next(back.watching)
+    clock.pass_(0.1)
+    assert attending.line() == [first, back, ann, gone]
+    for run in (first, back, ann):
+        until(run.future.running)
+        hold.rest()
+        run.stop()
+        hold.go_on(1)
+    assert set(gone.watching) == {None}
+    assert gone.abandoned
+
+
+def test_a_program_that_is_gone_gives_way_at_once_to_a_page(attending, clock):
+    script = Script(*AT_WORK)
+    run = attended(attending, script, "program", may_return=False)
+    script.rest()
+    del attending.listeners["program"]
+    ann = attended(attending, Script(result()), "ann")
+    clock.pass_(YIELD_AFTER_S + 0.1)
+    script.go_on(1)
+    assert list(ann.watching)[-1] == result()
+    assert list(run.watching) == []
+
+
+def test_a_page_that_never_listened_has_no_place_to_keep(queue, clock):
+    queue.listeners, script = Counter(), Script(progress(1), result())
+    run = start(queue, script, Client("deaf", "1.1.1.1", may_return=True))
+    assert not begins(queue)
+    clock.pass_(ABANDON_AFTER_S + 1)
+    until(lambda: not queue.jobs)
+    assert not script.begun.is_set()
+    assert run.abandoned
+
+
 def test_a_run_to_which_nobody_listens_goes_on_where_there_is_another_place(queue, clock):
     queue.listeners = Counter({"gone": 1})
     script = Script(*AT_WORK)
@@ -598,7 +695,9 @@ def test_what_becomes_of_each_run_is_counted_and_logged_in_a_line_that_tells_of_
         until(lambda: caplog.records)
         (record,) = caplog.records
         assert f"run {run.id[:8]} {told}: 512 pixels, " in record.getMessage()
-        assert not any(secret in record.getMessage() for secret in (run.id, "secret", *ANN))
+        assert not any(
+            secret in record.getMessage() for secret in (run.id, "secret", ANN.session, ANN.address)
+        )
         assert runs_ended(told) == before + 1
         caplog.clear()
 

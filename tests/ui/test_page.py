@@ -1,8 +1,10 @@
 """The page and the API without a server: what they hand on, what they show, what they refuse."""
 
 import json
+from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -26,7 +28,7 @@ from styletx.ui.inputs import doubled_settings, repeated, upload_message
 from styletx.ui.mask_editor import BRUSHES, SOFT, masks_from_drawing, to_paint_over
 from styletx.ui.results import finished_updates
 from tests.helpers.page import ask, both, build_page, by_name, handler, upload
-from tests.helpers.scripted import FACTS, PICTURE, progress, result
+from tests.helpers.scripted import FACTS, PICTURE, Script, progress, result
 from tests.helpers.settings import OTHER
 from tests.helpers.waiting import until
 
@@ -307,13 +309,87 @@ def test_errors_for_people_reach_them_word_for_word():
     assert shown.value.message == "Too large. Try a size of 512."
 
 
-def test_leaving_the_page_stops_the_run(queue, files):
+def test_leaving_stops_the_run_of_a_program(queue, files):
     queue.stylize = lambda **_: (progress(step) for step in range(10**9))
-    watching = ask(build_page(queue), "paint", **both(files))
+    watching = ask(build_page(queue), "stylize", **both(files))
     next(watching)
     (run,) = queue.jobs.values()
     watching.close()
     assert run.stopping
+
+
+@pytest.fixture
+def tab(queue, files, monkeypatch):
+    """A page that begins a run, and is away; `tab.page` is what handles its events."""
+    monkeypatch.setattr(queue, "listeners", Counter({"tab": 1}))
+    script, app = Script(), build_page(queue)
+    script.events, queue.stylize = [progress(1), result()], script
+    (page,) = {fn.fn.__self__ for fn in app.fns.values() if fn.api_name == "paint"}
+    given = {**DEFAULTS, **both(files), "size": 300}
+    scope = {"headers": [], "client": ("1.1.1.1", 1)}
+    asking = SimpleNamespace(request=SimpleNamespace(scope=scope), session_hash="tab")
+    watching = page.paint(asking, *(given[name] for name in page.inputs))
+    run_id = by_name(page, next(watching))["run"]
+    script.rest()
+    until(lambda: page.runs[run_id].latest[0])
+    watching.close()
+    del queue.listeners["tab"]
+    return SimpleNamespace(page=page, script=script, id=run_id, asking=asking)
+
+
+def recalled(tab, **more):
+    """What a page shows that is opened again in a tab, or in another one."""
+    return by_name(tab.page, tab.page.find_again({"all": [tab.id], "own": [tab.id], **more}))
+
+
+@pytest.mark.parametrize("more", [{}, {"own": []}], ids=["reloaded", "opened anew"])
+def test_a_page_that_comes_back_finds_its_run_at_work_and_watches_it_to_the_end(queue, tab, more):
+    told = recalled(tab, **more)
+    assert (told["lost"], told["size"]) == (tab.id, 300)
+    assert told["content"].endswith("photo.png")
+    tab.asking.session_hash = "reloaded"
+    watching = (by_name(tab.page, shown) for shown in tab.page.return_to(tab.asking, tab.id))
+    first = next(watching)
+    assert pressable(first) == ["stop"]
+    assert first["picture"].endswith(".jpg")
+    queue.listeners["reloaded"] = 1
+    tab.script.go_on()
+    *_, last = watching
+    assert last["status"].startswith("Done: 3 steps")
+    assert last["picture"].endswith(".png")
+    assert "lost" not in recalled(tab)
+    assert (
+        recalled(tab)["status"]
+        == "Your last picture is here again. Those of the last hour are below."
+    )
+
+
+def test_another_tab_leaves_a_run_alone_that_its_own_tab_watches(queue, tab):
+    queue.listeners["tab"] = 1
+    assert recalled(tab, own=[]) == {}
+
+
+ENDS = {
+    "finished": ([result()], "Done: 3 steps in 0 s."),
+    "failed": ([StyletxError("It broke.")], "It broke."),
+    "stopped": ([], "Others were waiting: stopped after 1 of 3 steps, 0 s. The picture so far is"),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("own", [True, False], ids=["reloaded", "opened anew"])
+def test_what_became_of_a_run_while_its_page_was_away_is_shown_and_said(queue, tab, end, own):
+    events, sentence = ENDS[end]
+    tab.script.events[1:] = events
+    if end == "stopped":
+        queue.jobs[tab.id].abandon()
+    tab.script.go_on()
+    until(lambda: tab.id not in tab.page.runs)
+    told = recalled(tab, own=[tab.id] if own else [])
+    assert told["status"].startswith(sentence)
+    assert told["status"].endswith("That was while this page was away.")
+    assert told["content"].endswith("photo.png")
+    assert told["picture"].endswith(".png")
 
 
 def test_every_setting_has_a_control_with_its_default_and_limits(queue):
@@ -461,7 +537,7 @@ def test_nothing_is_brought_while_a_run_would_paint_over_it(queue, files):
     watching = ask(app, "paint", **both(files))
     run = next(watching)["run"]
     assert by_name(page, bring(run)) == {}
-    watching.close()
+    queue.stop(run)
     until(lambda: not queue.jobs)
     assert by_name(page, bring(run)) == {"status": "brought"}
     assert by_name(page, bring("")) == {"status": "brought"}

@@ -8,6 +8,7 @@ import gradio as gr
 import pytest
 from PIL import Image
 
+from styletx.api.job_files import private_of
 from styletx.recipe import input_fingerprints, read_recipe
 from styletx.server.storage import folder_of
 from styletx.settings import FIELDS, Settings
@@ -213,7 +214,7 @@ def test_a_surprise_is_a_pair_that_exists():
 def test_a_browser_that_was_away_finds_its_pictures_again(visit):
     older, _ = visit(size=300)
     newer, told = visit()
-    again = restored({"all": [newer, older], "own": []})
+    again = restored({"all": [newer, older], "own": []}, {})
     assert again["visits"] == told["visits"] == [newer, older]
     assert captions(again) == captions(told)
     assert again["status"] == strings.HERE_AGAIN
@@ -223,7 +224,7 @@ def test_a_browser_that_was_away_finds_its_pictures_again(visit):
 def test_a_tab_finds_its_own_last_picture_whole_whatever_another_tab_has_painted(visit):
     own, _ = visit(size=300)
     other, _ = visit()
-    again = restored({"all": [other, own], "own": [own]})
+    again = restored({"all": [other, own], "own": [own]}, {})
     assert again["visits"] == [other, own]
     assert Path(again["picture"]).parent == folder_of(own)
     assert (again["go_on"], again["size"]) == (own, 300)
@@ -234,8 +235,23 @@ def test_a_picture_whose_time_is_over_is_not_found_and_the_others_are(visit):
     older, _ = visit(size=300)
     newer, _ = visit()
     shutil.rmtree(folder_of(newer))
-    again = restored({"all": [newer, older], "own": [newer, older]})
+    again = restored({"all": [newer, older], "own": [newer, older]}, {})
     assert (again["visits"], again["go_on"]) == ([older], older)
+    shutil.rmtree(folder_of(older))
+    assert restored({"all": [], "own": [newer, older]}, {})["status"] == strings.LAST_GONE
+
+
+def test_a_run_that_a_restart_has_cut_off_is_told_with_its_pictures_and_its_last_preview(visit):
+    run, _ = visit(size=300)
+    (picture,) = folder_of(run).glob("*.png")
+    (private_of(picture) / "7-7.jpg").write_bytes(b"")
+    picture.unlink()
+    for own in ([run], []):
+        again = restored({"all": [run], "own": own}, {})
+        assert again["status"] == strings.INTERRUPTED
+        assert again["content"].endswith("photo.png")
+        assert again["size"] == 300
+        assert again["picture"].endswith("7-7.jpg")
 
 
 @pytest.mark.parametrize(
@@ -247,8 +263,8 @@ def test_a_picture_whose_time_is_over_is_not_found_and_the_others_are(visit):
         [],
         {},
         {"all": [], "own": None},
-        {"all": [{"run_id": "../../etc"}, 5, "../.."], "own": ["../../etc"]},
+        {"all": [{"run_id": "../../etc"}, 5, "../.."], "own": [None]},
     ],
 )
 def test_what_a_browser_makes_up_finds_nothing(recalled):
-    assert restored(recalled) == {}
+    assert restored(recalled, {}) == {}
