@@ -22,6 +22,7 @@ from tests.helpers.browser import (
     shown,
     status,
 )
+from tests.helpers.server import Server
 
 pytestmark = pytest.mark.slow
 
@@ -340,17 +341,75 @@ def repeat_a_picture_without_a_recipe(page, files):
     expect(toast).to_be_visible()
 
 
-def test_closing_the_tab_frees_the_painter(visit):
-    page = visit(**DESKTOP)
-    choose_example(page)
-    choose(page, Size=256, **ENDLESS)  # minutes, which the next visitor does not wait for
+def paint_on_and_on(page, example=0):
+    choose_example(page, example)
+    choose(page, Size=128, **ENDLESS)
     page.click("#paint")
-    expect(status(page)).to_have_text(re.compile("step [1-9]"))
+    see_it_painted(page)
+
+
+def see_it_painted(page):
+    expect(status(page)).to_have_text(re.compile("step [1-9][0-9]* of 2000"))
+    expect(page.locator("#photo img")).to_be_visible()
+    expect(page.locator("#painted img")).to_be_visible()
+
+
+def test_a_run_goes_on_while_its_tab_is_away_and_is_found_again_until_others_wait(visit):
+    page = visit(**DESKTOP)
+    paint_on_and_on(page)
+    page.reload()
+    see_it_painted(page)
+    page.close()
+    page = open_page(page.context, page.url)
+    see_it_painted(page)
+    another = open_page(page.context, page.url)  # which leaves the run to its tab
+    expect(another.locator("#stop")).to_be_disabled()
+    another.close()
+    page.click("#stop")
+    expect(status(page)).to_have_text(re.compile("Stopped after [0-9]+ of 2000 steps"))
+    expect(page.locator("#strip img")).to_have_count(1)
+    page.reload()
+    expect(status(page)).to_contain_text("Your last picture is here again.")
+
+
+def test_a_closed_tab_frees_the_painter_for_who_waits_and_its_picture_so_far_is_kept(visit):
+    page = visit(**DESKTOP)
+    paint_on_and_on(page)
     page.close()
     next_visitor = visit(**DESKTOP)
     choose_example(next_visitor)
     choose(next_visitor, Size=64, Steps=1)
     press_and_wait(next_visitor)
+    page = open_page(page.context, page.url)
+    expect(status(page)).to_have_text(re.compile("Others were waiting: stopped after [0-9]+ of"))
+    expect(page.locator("#painted img")).to_have_attribute("src", re.compile(r"\.png$"))
+
+
+def test_a_tab_says_that_its_server_was_restarted_and_works_on_with_what_was_painted(
+    browser, tmp_path
+):
+    server = Server(tmp_path / "cache").wait()
+    context = browser.new_context(**DESKTOP)
+    idle = open_page(context, server.url)
+    choose_example(idle)
+    choose(idle, Size=64, Steps=1)
+    press_and_wait(idle)
+    page = open_page(context, server.url)
+    paint_on_and_on(page, 3)
+    server.process.kill()
+    told = page.get_by_test_id("toast-body")
+    expect(told).to_contain_text("Connection to the server was lost. Attempting reconnection")
+    server.process.wait()
+    again = Server(tmp_path / "cache", port=server.port).wait()
+    expect(status(page)).to_contain_text("The server was restarted before your last picture was")
+    expect(page.locator("#photo img")).to_have_attribute("src", re.compile("cat"))
+    expect(page.locator("#strip img")).to_have_count(1)
+    idle.locator("#strip button").first.click()
+    expect(status(idle)).to_contain_text("are back")
+    press_and_wait(idle)
+    expect(idle.locator("#strip img")).to_have_count(2)
+    context.close()
+    again.close()
 
 
 def test_what_is_brushed_over_stays_the_photo(visit, files, sunset, tmp_path):

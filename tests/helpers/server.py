@@ -22,6 +22,7 @@ GENEROUS = {
     "STYLETX_PROXIES": "1",
     "STYLETX_RUNS_PER_ADDRESS": "60",
     "STYLETX_REQUESTS_PER_SECOND": "1000",
+    "STYLETX_PLACE_KEPT": "3",  # seconds that a test waits for a run whose page it has closed
 }
 
 
@@ -29,12 +30,17 @@ class Server:
     """`python app.py` in a process of its own, with a cache of its own."""
 
     def __init__(
-        self, cache: Path, *options: str, app: Path = ROOT / "app.py", **variables: str
+        self,
+        cache: Path,
+        *options: str,
+        app: Path = ROOT / "app.py",
+        port: int = 0,
+        **variables: str,
     ) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self.url, self.cache = f"http://127.0.0.1:{port}/", cache
+            port = port or free.getsockname()[1]
+        self.url, self.port, self.cache = f"http://127.0.0.1:{port}/", port, cache
         self.log = cache.parent / "server.log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
