@@ -385,11 +385,31 @@ def test_a_closed_tab_frees_the_painter_for_who_waits_and_its_picture_so_far_is_
     expect(page.locator("#painted img")).to_have_attribute("src", re.compile(r"\.png$"))
 
 
-def test_a_tab_says_that_its_server_was_restarted_and_works_on_with_what_was_painted(
-    browser, tmp_path
-):
-    server = Server(tmp_path / "cache").wait()
+@pytest.fixture
+def start(tmp_path):
+    """Start a server, again on the port of an earlier one, with the same cache."""
+    servers = []
+
+    def start_one(port=0):
+        servers.append(Server(tmp_path / "cache", port=port))
+        return servers[-1].wait()
+
+    yield start_one
+    for server in servers:
+        server.close()
+
+
+@pytest.fixture
+def context(browser):
     context = browser.new_context(**DESKTOP)
+    yield context
+    context.close()
+
+
+def test_a_tab_says_that_its_server_was_restarted_and_works_on_with_what_was_painted(
+    context, start
+):
+    server = start()
     idle = open_page(context, server.url)
     choose_example(idle)
     choose(idle, Size=64, Steps=1)
@@ -400,7 +420,7 @@ def test_a_tab_says_that_its_server_was_restarted_and_works_on_with_what_was_pai
     told = page.get_by_test_id("toast-body")
     expect(told).to_contain_text("Connection to the server was lost. Attempting reconnection")
     server.process.wait()
-    again = Server(tmp_path / "cache", port=server.port).wait()
+    start(server.port)
     expect(status(page)).to_contain_text("The server was restarted before your last picture was")
     expect(page.locator("#photo img")).to_have_attribute("src", re.compile("cat"))
     expect(page.locator("#strip img")).to_have_count(1)
@@ -408,8 +428,6 @@ def test_a_tab_says_that_its_server_was_restarted_and_works_on_with_what_was_pai
     expect(status(idle)).to_contain_text("are back")
     press_and_wait(idle)
     expect(idle.locator("#strip img")).to_have_count(2)
-    context.close()
-    again.close()
 
 
 def test_what_is_brushed_over_stays_the_photo(visit, files, sunset, tmp_path):
