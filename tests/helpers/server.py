@@ -54,7 +54,7 @@ class Server:
 
     def wait(self) -> "Server":
         """Until the page answers."""
-        deadline = time.monotonic() + 900
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 with urllib.request.urlopen(self.url, timeout=5):
