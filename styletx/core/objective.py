@@ -54,8 +54,8 @@ def build_terms(  # noqa: PLR0913
         terms.append(composition_term(level_inputs.around(canvas), COMPOSITION))
     for where, paintings in level_inputs.regions:
         targets = [
-            (style_statistics(one, layers, compared, extractor, style_cache), share)
-            for one, share in paintings
+            (style_statistics(one, layers, compared, extractor, style_cache), one.share)
+            for one in paintings
         ]
         if toward < 1:
             features = {layer: photo[layer] for layer in layers}

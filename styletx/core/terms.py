@@ -13,6 +13,7 @@ from torch.nn.functional import interpolate
 from styletx.layers import LayerWeights, layer_names, stride
 
 from .losses import downsampled, gram, moments, relative_error, total_variation
+from .paintings import Painting
 from .vgg import FeatureExtractor, Features
 
 Measure = Callable[[Tensor, Features], Tensor]
@@ -69,19 +70,20 @@ class StyleStatisticsCache:
 
     def get(
         self,
-        painting: Tensor,
+        painting: Painting,
         layers: tuple[str, ...],
         compared: Comparison,
         extractor: FeatureExtractor,
     ) -> Statistics:
-        """Return the statistics of a painting (1, 3, H, W), from the cache if its pixels were seen
-        before."""
+        """Return the statistics of a painting, from the cache if its pixels were seen before."""
         if extractor is not self.extractor:
             self.extractor, self.statistics = extractor, {}
-        digest = blake2b(str(painting.shape).encode())
-        digest.update(painting.cpu().numpy().tobytes())
+        digest = blake2b(str(painting.image.shape).encode())
+        for pixels in (painting.image, painting.visible):
+            digest.update(b"" if pixels is None else pixels.cpu().numpy().tobytes())
         key = digest.digest(), layers, compared
-        found = self.statistics.pop(key, None) or compared.per_layer(extractor(painting, layers))
+        found = self.statistics.pop(key, None)
+        found = found or style_statistics(painting, layers, compared, extractor)
         self.statistics[key] = found  # the latest last
         if len(self.statistics) > self.max_entries:
             del self.statistics[next(iter(self.statistics))]
@@ -89,16 +91,17 @@ class StyleStatisticsCache:
 
 
 def style_statistics(
-    painting: Tensor,
+    painting: Painting,
     layers: tuple[str, ...],
     compared: Comparison,
     extractor: FeatureExtractor,
-    style_cache: StyleStatisticsCache | None,
+    style_cache: StyleStatisticsCache | None = None,
 ) -> Statistics:
-    """Return the statistics of a painting (1, 3, H, W), cached if there is a cache."""
+    """Return the statistics of what shows of a painting, cached if there is a cache."""
     if style_cache is not None:
         return style_cache.get(painting, layers, compared, extractor)
-    return compared.per_layer(extractor(painting, layers))
+    features = extractor(painting.image, layers)
+    return compared.per_layer(features, mask_per_layer(painting.visible, layers))
 
 
 def content_term(

@@ -154,6 +154,21 @@ def drop_alpha(picture: Image.Image) -> Image.Image:
     return Image.composite(picture.convert("RGB"), Image.new("RGB", picture.size, "white"), shows)
 
 
+def fill_transparent(picture: Image.Image) -> Image.Image:
+    """Return a normalized picture with alpha, and colours from around where it is fully
+    transparent: an edge there would count as one of the picture's own."""
+    width, height = picture.size
+    ground = Image.new("RGB", (1, 1))
+    for halvings in reversed(range(max(width, height).bit_length())):  # from the mean to each pixel
+        size = max(1, width >> halvings), max(1, height >> halvings)
+        near = picture.resize(size, Image.Resampling.BOX)  # which weighs colours by their alpha
+        shows = near.getchannel("A").point(lambda alpha: OPAQUE if alpha else 0)
+        further = ground.resize(size, Image.Resampling.BILINEAR)
+        ground = Image.composite(near.convert("RGB"), further, shows)
+    ground.putalpha(picture.getchannel("A"))
+    return ground
+
+
 def check_can_save(path: Path, instead_of: Sequence[Path] = ()) -> None:
     """Raise `ImageError` if `save` could not write there, or would overwrite a picture that is to
     be read. Call it before the work."""

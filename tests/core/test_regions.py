@@ -64,6 +64,7 @@ def test_grey_is_in_between(sunset, weave, eye, plain):
 def test_each_painter_keeps_to_its_region(sunset, weave, eye, plain):
     """The green painting colours its own half, and only that."""
     green = Image.new("RGB", (64, 64), (20, 200, 60))
+    green.paste((30, 190, 70), (0, 0, 64, 32))
 
     def greenness(part):
         red, green, blue = part.reshape(-1, 3).mean(axis=0)
@@ -217,11 +218,47 @@ def test_masks_may_be_of_any_kind(sunset, weave, eye, mode):
     assert np.abs(right(kept) - right(sunset)).mean() > 20
 
 
-def test_a_transparent_painting_teaches_white_and_not_what_it_hides(sunset, weave, eye):
-    ghost = weave.copy()
-    ghost.putalpha(0)
-    white = paint(sunset, [Style(Image.new("RGB", weave.size, "white"))], eye)
-    assert paint(sunset, [Style(ghost)], eye).tobytes() == white.tobytes()
+@pytest.mark.parametrize("chosen", [{}, {"colors": "photo"}, {"colors": "luminance"}], ids=str)
+def test_what_is_invisible_of_a_painting_counts_for_nothing(sunset, weave, eye, chosen):
+    """A hole, whatever its colour, changes little, and a transparent border nothing."""
+    settings = Settings(size=96, steps=3, **chosen)
+    plain = paint(sunset, [Style(weave)], eye, settings)
+    shows = Image.new("L", weave.size, 255)
+    shows.paste(0, (12, 12, 52, 52))
+    pictures = []
+    for hidden in ("white", "red"):
+        holed = Image.composite(weave, Image.new("RGB", weave.size, hidden), shows)
+        holed.putalpha(shows)
+        pictures.append(paint(sunset, [Style(holed)], eye, settings))
+    assert pictures[0].tobytes() == pictures[1].tobytes()
+    means = [np.asarray(picture).mean(axis=(0, 1)) for picture in (plain, pictures[0])]
+    assert np.abs(means[0] - means[1]).max() < 8
+    bordered = Image.new("RGBA", (100, 80), (255, 0, 0, 0))
+    bordered.paste(weave, (20, 8))
+    assert paint(sunset, [Style(bordered)], eye, settings).tobytes() == plain.tobytes()
+
+
+def drawing(color, ground):
+    picture = Image.new("RGBA", (64, 64), ground)
+    for place in range(0, 64, 8):
+        ImageDraw.Draw(picture).line((place, 0, 63 - place, 63), color, 2)
+    return picture
+
+
+@pytest.mark.parametrize(
+    ("painting", "sentence"),
+    [
+        (Image.new("RGB", (64, 64), "teal"), "Painting 2 is of one flat colour, #008080, which "),
+        (Image.new("L", (64, 64), 255), "#ffffff, which holds no brush strokes. Choose one with"),
+        (drawing("white", (0, 0, 0, 0)), "lay it on a ground of another colour first."),
+        (drawing("white", "white"), "Choose one with more to see."),
+        (Image.new("RGBA", (64, 64), (9, 9, 9, 0)), "Painting 2 is transparent all over; choose"),
+    ],
+)
+def test_a_painting_of_one_flat_colour_gets_a_sentence(sunset, weave, eye, painting, sentence):
+    with pytest.raises(StyletxError) as refused:
+        paint(sunset, [Style(weave), Style(painting)], eye)
+    assert sentence in str(refused.value)
 
 
 @pytest.mark.parametrize(

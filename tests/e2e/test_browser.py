@@ -408,7 +408,9 @@ LEFT, RIGHT = (8, 8, 32, 56), (60, 8, 90, 56)
 
 def test_several_paintings_a_preset_and_going_on(visit, files, tmp_path):
     page = visit(**DESKTOP, accept_downloads=True)
-    Image.new("RGB", (64, 64), (10, 220, 40)).save(files / "green.png")
+    green = Image.new("RGB", (64, 64), (10, 220, 40))
+    green.paste((20, 210, 50), (0, 0, 64, 32))
+    green.save(files / "green.png")
     page.get_by_text("More paintings").click()
     give(page, files, photo="photo", painting="painting", painting_2="green")
     page.get_by_label("number input for Share of painting 1").fill("0.1")
