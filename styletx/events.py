@@ -30,6 +30,7 @@ class Report:
     `level` of `levels` counts from 1; `step` of `steps` from 0, where nothing is painted yet.
     `losses` are the weighted terms by name, with their "total". `weights` and `device` name the
     weight source, and device and dtype. `restarts` counts how often another worker had to resume.
+    `notes` are sentences about the pictures, as that a frame is left out.
     """
 
     level: int
@@ -42,6 +43,7 @@ class Report:
     weights: str
     device: str
     restarts: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

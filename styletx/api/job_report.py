@@ -51,6 +51,7 @@ def report(
         "stopped": event.stopped if isinstance(event, Result) else job.stopping,
         "late": job.timed_out,
         "restarts": getattr(event, "restarts", 0),
+        "notes": list(getattr(event, "notes", ())),
         "settings": asdict(job.settings),
     }
 
@@ -64,7 +65,8 @@ def status_line(report: Mapping[str, Any]) -> str:
         why = "Its time was over" if report["late"] else "Stopped"
         return f"{why} after {step} of {steps} steps, {seconds:.0f} s. The picture so far is yours."
     if report["done"]:
-        return f"Done: {count(steps, 'step')} in {seconds:.0f} s." if steps else "Done."
+        done = f"Done: {count(steps, 'step')} in {seconds:.0f} s." if steps else "Done."
+        return " ".join([done, *report["notes"]])
     if not report["level"]:
         return waiting(report) if report["ahead"] else STARTING
     left = report["seconds_left"]

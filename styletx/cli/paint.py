@@ -132,6 +132,8 @@ def show_progress(events: Events, output: Path, inputs: Inputs) -> None:
                     width, height = latest.picture.size
                     name = str(output).encode(errors="replace").decode()  # whatever its bytes are
                     bar.write(f"{name}: {width}x{height} pixels in {latest.seconds:.0f} s")
+                    for note in latest.notes:
+                        bar.write(note)
         except KeyboardInterrupt as stop:
             if not isinstance(latest, Progress):
                 raise StyletxError("Stopped before anything was painted.") from stop

@@ -6,7 +6,7 @@ from torch.nn.functional import conv2d
 
 COVARIANCE_EPSILON = 1e-5  # keeps the covariance of a grey or flat picture invertible
 NO_SIGNAL = 2 / 255  # standard deviation of noise, mottles and rounding, up to which none is seen
-SIGNAL = 4 / 255  # the same from which a direction of colour counts in full
+SIGNAL = 3 / 255  # the same from which a direction of colour counts in full
 MAX_GRAIN_GAIN = 3  # how many times stronger fine grain may become
 UNSEEN_GRAIN = 2 / 255  # standard deviation that grain may have besides
 # Oklab: from linear sRGB to the eye's cones, and from their cube roots to lightness and colour

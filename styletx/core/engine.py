@@ -90,7 +90,7 @@ def resume_or_check_time(
 ) -> RunInputs:
     """Resume, or check that the time budget can be met; return the inputs to go on with. The report
     names the weights and the device from here on."""
-    tracker.provenance = extractor.provenance
+    tracker.provenance, tracker.notes = extractor.provenance, tuple(inputs.notes)
     if resume_from is None:
         check_time_budget(levels, inputs, extractor, tracker)
         return inputs

@@ -45,13 +45,15 @@ class LevelInputs(NamedTuple):
 @dataclass(frozen=True)
 class RunInputs:
     """Inputs of a run: a normalized photo, the regions of a picture of (width, height) `size`, and
-    the settings. `init_image` is the picture to start from, if any."""
+    the settings. `init_image` is the picture to start from, if any; `notes` say what was left
+    out."""
 
     content: Image.Image
     regions: Sequence[Region]
     init_image: Image.Image | None
     settings: Settings
     size: tuple[int, int]
+    notes: Sequence[str] = ()
 
     def at_level(self, level: Level, device: torch.device) -> LevelInputs:
         """Return the images at the size of this level."""
@@ -128,13 +130,14 @@ def prepare_inputs(
 ) -> tuple[Sequence[Level], RunInputs]:
     """Return the levels and the inputs of a run. Raises `StyletxError` if they do not go
     together."""
-    content, styles = normalize(content), prepared_styles(styles)
+    content = normalize(content)
+    styles, notes = prepared_styles(styles, settings.frame)
     if init_image is not None:
         init_image = drop_alpha(normalize(init_image, "The picture to go on with"))
     levels = plan(content.size, settings, longest_side(init_image))
     size = levels[-1].size
     inputs = RunInputs(
-        content, build_regions(styles, keep_mask, content, size), init_image, settings, size
+        content, build_regions(styles, keep_mask, content, size), init_image, settings, size, notes
     )
     check_regions(inputs.regions, inputs.visible_mask)
     return levels, inputs

@@ -1,4 +1,4 @@
-"""Paintings as the network sees them: what is invisible counts for nothing."""
+"""Paintings as the network sees them: what is invisible, or a frame, counts for nothing."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,6 +10,7 @@ from torch import Tensor
 from styletx.errors import ImageError
 from styletx.events import Style
 from styletx.imaging.files import fill_transparent, normalize
+from styletx.imaging.framing import painted_box
 
 from .regions import check_styles
 
@@ -25,15 +26,25 @@ class Painting(NamedTuple):
     share: float
 
 
-def prepared_styles(styles: Sequence[Style]) -> list[Style]:
-    """Return the styles with a share, their pictures normalized and cut to what shows of them.
-    Raises `StyletxError`, also for a painting of one flat colour."""
+def prepared_styles(styles: Sequence[Style], frame: str) -> tuple[list[Style], list[str]]:
+    """Return the styles with a share, their pictures normalized and cut to what counts of them, as
+    the setting `frame` says; and a sentence for each frame that was left out. Raises
+    `StyletxError`, also for a painting of one flat colour."""
     check_styles([(style.picture, style.share, style.mask) for style in styles])
-    return [
-        replace(style, picture=visible_part(normalize(style.picture), f"Painting {place}"))
-        for place, style in enumerate(styles, start=1)
-        if style.picture is not None and style.share
-    ]
+    prepared, notes = [], []
+    for place, style in enumerate(styles, start=1):
+        if style.picture is None or not style.share:
+            continue
+        picture = visible_part(normalize(style.picture), f"Painting {place}")
+        box = painted_box(picture) if frame == "crop" else (0, 0, *picture.size)
+        painted = picture.crop(box)
+        if painted.size != picture.size:
+            whole, part = (f"{one.width}x{one.height}" for one in (picture, painted))
+            notes.append(
+                f"The frame of painting {place} is left out: {part} of {whole} pixels count."
+            )
+        prepared.append(replace(style, picture=painted))
+    return prepared, notes
 
 
 def visible_part(picture: Image.Image, name: str) -> Image.Image:

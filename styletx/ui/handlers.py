@@ -233,11 +233,10 @@ class Page:
     def connect_uploads(self, painted: gr.Image) -> None:
         """Check every upload as soon as it is there; restore the recipe of a painted picture."""
         quick: dict[str, Any] = {"concurrency_limit": None, "preprocess": False, **HIDDEN_EVENT}
-        for name in ("content", "style"):
-            field = self.inputs[name]
-            on(field, "upload")(
-                partial(upload_message, queue=self.queue), field, self.parts["status"], **quick
-            )
+        photo, painting, frame = (self.inputs[name] for name in ("content", "style", "frame"))
+        look, status = partial(upload_message, queue=self.queue), self.parts["status"]
+        on(photo, "upload")(look, photo, status, **quick)
+        on(painting, "upload")(look, [painting, frame], status, **{**quick, **BRUSHING})
 
         def repeat(file: Any, *values: Any) -> Any:
             try:

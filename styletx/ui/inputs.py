@@ -12,6 +12,8 @@ from styletx.api.schema import Arguments
 from styletx.core.pyramid import plan
 from styletx.errors import StyletxError
 from styletx.fields import ChoiceField, NumberField
+from styletx.imaging.files import read_image
+from styletx.imaging.framing import LOOKED_AT_PX, painted_box
 from styletx.recipe import SHARES, STYLES, differing_inputs, input_fingerprints, read_recipe
 from styletx.runners.queue import JobQueue
 from styletx.server.errors import as_gradio_errors
@@ -139,14 +141,19 @@ def repeated(painted: Upload, arguments: Arguments, queue: JobQueue) -> dict[str
     return {**asdict(recipe.settings), **shares, "status": message, "said": message}
 
 
-def upload_message(file: Upload, queue: JobQueue) -> str:
-    """Return what is wrong with an upload, as soon as it is there."""
+def upload_message(file: Upload, frame: str = "keep", *, queue: JobQueue) -> str:
+    """Return what is wrong with an upload, as soon as it is there; of a painting, by the setting
+    `frame`, also whether its frame is left out."""
     try:
         with as_gradio_errors():
-            upload_path(file, "picture", queue)
+            path = upload_path(file, "picture", queue)
+            if path is None or frame != "crop":
+                return strings.RECEIVED
+            picture = read_image(path, LOOKED_AT_PX)
     except gr.Error as error:
         return str(error.message)
-    return strings.RECEIVED
+    framed = painted_box(picture) != (0, 0, *picture.size)
+    return f"{strings.RECEIVED} {strings.FRAME_LEFT_OUT}" if framed else strings.RECEIVED
 
 
 def doubled_settings(arguments: Arguments, queue: JobQueue) -> dict[str, int]:

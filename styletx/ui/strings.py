@@ -20,6 +20,7 @@ LEFT, RIGHT = "The picture on the left", "The picture on the right"
 PHOTO_LEFT = "Left: the photo. Right: the picture."
 NOTHING_TO_COMPARE = "Once there is a picture, you can slide it over the photo here."
 RECEIVED = "The picture is here."
+FRAME_LEFT_OUT = "Its frame is left out."
 CURVES = "While it is painted, its distance from the painting and from the photo is drawn here."
 DISTANCE = "Distance"
 DISTANCES = {"style": "from the painting", "content": "from the photo"}

@@ -109,6 +109,7 @@ def test_reports_have_the_same_names_from_first_to_last():
         ),
         (facts(result()), "Done: 3 steps in 0 s."),
         (facts(replace(result(step=1), steps=1)), "Done: 1 step in 0 s."),
+        (facts(replace(result(), notes=("No frame.",))), "Done: 3 steps in 0 s. No frame."),
         (facts(result(step=2)), "Stopped after 2 of 3 steps, 0 s. The picture so far is yours."),
         (
             facts(result(step=2), late=True),

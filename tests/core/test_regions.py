@@ -1,7 +1,10 @@
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from styletx import Settings, Style, StyletxError, stylize
 from styletx.core.regions import build_regions
@@ -236,6 +239,23 @@ def test_what_is_invisible_of_a_painting_counts_for_nothing(sunset, weave, eye, 
     bordered = Image.new("RGBA", (100, 80), (255, 0, 0, 0))
     bordered.paste(weave, (20, 8))
     assert paint(sunset, [Style(bordered)], eye, settings).tobytes() == plain.tobytes()
+
+
+def test_a_frame_is_left_out_unless_it_is_kept(sunset, weave, eye):
+    framed = Style(ImageOps.expand(weave.resize((200, 200)), 60, "white"))
+    found = {}
+    for frame in ("crop", "keep"):
+        settings = Settings(size=96, steps=2, frame=frame)
+        *_, found[frame] = stylize(sunset, [framed], settings, weights=eye)
+    whole = paint(sunset, [Style(weave)], eye, replace(SETTINGS, steps=2))
+    light = {name: np.asarray(result.picture).mean() for name, result in found.items()}
+    assert abs(light["crop"] - np.asarray(whole).mean()) < 8
+    assert light["keep"] > light["crop"] + 20
+    (note,) = found["crop"].notes
+    assert re.fullmatch(
+        r"The frame of painting 1 is left out: 1\d\dx1\d\d of 320x320 pixels count\.", note
+    )
+    assert found["keep"].notes == ()
 
 
 def drawing(color, ground):

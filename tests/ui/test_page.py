@@ -6,7 +6,7 @@ from pathlib import Path
 
 import gradio as gr
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from styletx import FIELDS, PRESETS, Settings, StyletxError
 from styletx.api import job_files
@@ -203,8 +203,17 @@ def test_a_photo_that_nothing_is_brushed_over_has_no_masks():
 
 def test_what_is_no_picture_is_said_as_soon_as_it_is_uploaded(files, queue):
     (files / "page.png").write_text("<html>")
-    assert "page.png is not a picture" in upload_message(upload(files, "page"), queue)
-    assert upload_message(upload(files, "photo"), queue) == "The picture is here."
+    assert "page.png is not a picture" in upload_message(upload(files, "page"), queue=queue)
+    assert upload_message(upload(files, "photo"), queue=queue) == "The picture is here."
+
+
+def test_a_frame_that_is_left_out_is_said_as_soon_as_it_is_uploaded(files, queue, weave):
+    ImageOps.expand(weave.resize((200, 200)), 60, "white").save(files / "framed.png")
+    found = [
+        upload_message(upload(files, name), frame, queue=queue)
+        for name, frame in (("framed", "crop"), ("framed", "keep"), ("painting", "crop"))
+    ]
+    assert found == ["The picture is here. Its frame is left out.", *["The picture is here."] * 2]
 
 
 def test_strokes_stay_until_there_is_another_photo(files, queue):

@@ -170,6 +170,8 @@ class Batch:
         width, height = last.picture.size
         size = f"{width}x{height} pixels in {last.seconds:.0f} s"
         self.bar.write(f"{display_name(str(item.picture), 160)}: {size}", sys.stdout)
+        for note in last.notes:
+            self.say(f"{display_name(str(item.painting.path), 160)}: {note}")
         return "painted", {"steps": last.steps}
 
     def run(self, item: BatchItem, photo: Image.Image, style: Style) -> Event:
