@@ -198,7 +198,7 @@ def fits_editor(size: tuple[int, int]) -> bool:
     """Return whether a drawing of (width, height) `size` can be one over a photo, which is reduced
     to `EDITOR_SIDE_PX` on the longer side, but to no less than `MIN_SIDE_PX` on the other."""
     short, long = sorted(size)
-    return long <= EDITOR_SIDE_PX or (short <= MIN_SIDE_PX and long * short <= EDITOR_SIDE_PX**2)
+    return long <= EDITOR_SIDE_PX or (short == MIN_SIDE_PX and long * short <= EDITOR_SIDE_PX**2)
 
 
 def check_layer(place: object, file: Path | io.BytesIO) -> None:
