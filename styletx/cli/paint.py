@@ -17,6 +17,7 @@ from styletx.core.threads import limit_threads
 from styletx.errors import StyletxError
 from styletx.events import Event, Events, Progress, Result, Style
 from styletx.imaging.files import check_can_save, read_image, save
+from styletx.imaging.guards import install_pillow_guards
 from styletx.recipe import (
     MASKS,
     SHARES,
@@ -38,6 +39,7 @@ from .parser import Parser, run_command
 def paint(arguments: list[str]) -> int:
     """Return 0 when the picture was painted, else 1 with a sentence on stderr; argparse exits with
     2."""
+    install_pillow_guards()
     return run_command(partial(paint_picture, parser().parse_args(arguments)))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from styletx.api.images import Upload, upload_path
+from styletx.api.images import Upload, check_upload, showable, upload_path
 from styletx.api.painting import Components, locate_images, resolve_init_image
 from styletx.api.schema import Arguments
 from styletx.core.pyramid import plan
@@ -139,14 +139,20 @@ def repeated(painted: Upload, arguments: Arguments, queue: JobQueue) -> dict[str
     return {**asdict(recipe.settings), **shares, "status": message, "said": message}
 
 
-def upload_message(file: Upload, queue: JobQueue) -> str:
-    """Return what is wrong with an upload, as soon as it is there."""
+def received(file: Upload, queue: JobQueue) -> tuple[str, Any]:
+    """Say what is wrong with an upload or missing from it, as soon as it is there; return that, and
+    the update of its field, where browsers could not show the file."""
     try:
         with as_gradio_errors():
-            upload_path(file, "picture", queue)
+            path = upload_path(file, "picture", queue)
+            if path is None:
+                return strings.RECEIVED, gr.skip()
+            left_out = check_upload(path, queue.limits.max_pixels)
+            shown = showable(path, queue)
     except gr.Error as error:
-        return str(error.message)
-    return strings.RECEIVED
+        return str(error.message), gr.skip()
+    message = f"{strings.RECEIVED} {left_out}".strip()
+    return message, gr.skip() if shown == path else str(shown)
 
 
 def doubled_settings(arguments: Arguments, queue: JobQueue) -> dict[str, int]:

@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import gradio as gr
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -22,7 +23,7 @@ from styletx.server.errors import as_gradio_errors
 from styletx.server.storage import runs
 from styletx.ui import examples, page
 from styletx.ui.history import add_entry
-from styletx.ui.inputs import doubled_settings, repeated, upload_message
+from styletx.ui.inputs import doubled_settings, received, repeated
 from styletx.ui.mask_editor import BRUSHES, SOFT, masks_from_drawing, to_paint_over
 from styletx.ui.results import finished_updates
 from tests.helpers.page import ask, both, build_page, by_name, handler, upload
@@ -203,8 +204,26 @@ def test_a_photo_that_nothing_is_brushed_over_has_no_masks():
 
 def test_what_is_no_picture_is_said_as_soon_as_it_is_uploaded(files, queue):
     (files / "page.png").write_text("<html>")
-    assert "page.png is not a picture" in upload_message(upload(files, "page"), queue)
-    assert upload_message(upload(files, "photo"), queue) == "The picture is here."
+    assert "page.png is not a picture" in received(upload(files, "page"), queue)[0]
+    whole = (files / "photo.png").read_bytes()
+    (files / "half.png").write_bytes(whole[: len(whole) // 2])
+    assert "half.png is damaged" in received(upload(files, "half"), queue)[0]
+    (files / "cut.png").write_bytes(whole[:-24])
+    said = "The picture is here. cut.png was cut off: about 2% of the picture is missing."
+    assert received(upload(files, "cut"), queue) == (said, gr.skip())
+    assert received(upload(files, "photo"), queue) == ("The picture is here.", gr.skip())
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "HEIF"])
+def test_an_upload_that_browsers_cannot_show_becomes_one_that_they_can(files, queue, kind):
+    photo, given = Image.open(files / "photo.png"), upload(files, "photo")
+    given["path"] = str(files / "photo.jpg")  # whatever it is called
+    pillow_heif.register_heif_opener()
+    photo.save(given["path"], kind)
+    said, shown = received(given, queue)
+    assert said == "The picture is here."
+    with Image.open(shown) as found:
+        assert (found.format, found.size) == ("PNG", photo.size)
 
 
 def test_strokes_stay_until_there_is_another_photo(files, queue):

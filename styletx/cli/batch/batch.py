@@ -18,7 +18,8 @@ from styletx.core import weights as sources
 from styletx.core.pyramid import max_useful_side
 from styletx.errors import ImageError, StyletxError, Unwritable, WeightsError
 from styletx.events import Event, Progress, Result, Style
-from styletx.imaging.files import check_header, explain, read_image
+from styletx.imaging.files import read_image
+from styletx.imaging.opening import explain, open_checked
 from styletx.recipe import STYLES, fingerprint
 from styletx.runners.protocol import Runner
 from styletx.runners.ray.client import ClusterUnavailable
@@ -155,8 +156,7 @@ class Batch:
     def outcome(self, item: BatchItem) -> tuple[str, dict[str, Any]]:
         """Return the outcome of one picture in a word, with details. Raises `StyletxError`."""
         style, mark = item.painting.read()
-        with reading(item.photo):
-            check_header(item.photo)  # before all of what may be no picture is read
+        with reading(item.photo), open_checked(item.photo):  # before all is read of no picture
             inputs = {"content": fingerprint(item.photo), STYLES[0]: mark}
         if is_done(item.picture, self.settings, inputs, self.source):
             return "there", {}

@@ -25,8 +25,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def batch(arguments: list[str]) -> int:
-    """Return 0 when all pictures are there, else 1 with a sentence on stderr; argparse exits with
-    2."""
+    """Return 0 when all pictures are there and none was skipped, else 1 with a sentence on stderr;
+    argparse exits with 2."""
     given = parser().parse_args(arguments)
     try:
         settings = settings_from(given.preset, settings_in(given))
@@ -57,7 +57,7 @@ def paint(given: argparse.Namespace, settings: Settings, runner: Runner) -> int:
         with stopped_by_signals(work):
             work.paint(items(photos.pictures, wanted, names))
         sys.stderr.write(f"{work.summary()}\n")
-    return 0 if work.complete else 1
+    return 0 if work.complete and not (photos.unread or paintings.unread) else 1
 
 
 def items(

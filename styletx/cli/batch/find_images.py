@@ -2,6 +2,7 @@
 
 import glob
 import hashlib
+import mimetypes
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,12 +13,14 @@ from pathlib import Path
 from PIL import Image
 
 from styletx.errors import ImageError, StyletxError
-from styletx.imaging.files import FORMATS, read_metadata
+from styletx.imaging.files import read_metadata
+from styletx.imaging.opening import FORMATS, HEIC_ENDINGS
 from styletx.text import count, display_name
 
 LISTED_NAMES = 5  # of the files that are skipped, to be told by name
 MAX_NAME_BYTES = 180  # of a picture's name: what file systems allow, less what is added to it
 FINGERPRINT_DIGITS = 12  # of a fingerprint that tells two pictures of one name apart
+CAMERA_ENDINGS = (".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".jxl", ".psd")
 Pair = tuple[Path, Path]  # a photo and a painting
 
 
@@ -27,12 +30,18 @@ class InputFiles:
 
     pictures: list[Path] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)  # no pictures, by their endings
+    unread: list[Path] = field(default_factory=list)  # pictures, but of a format that is not read
     painted: list[Path] = field(default_factory=list)  # in the folder that is painted into
 
     def skipped(self) -> Iterator[str]:
         """Yield sentences about the skipped files."""
         if self.others:
             yield f"Skipped, as no pictures by their names: {listed(self.others)}."
+        if self.unread:
+            yield (
+                f"Skipped, as pictures of a format that is not read here: {listed(self.unread)}. "
+                "Please save them as JPEG or PNG."
+            )
         if self.painted:
             yield f"Skipped, as painted by this program: {listed(self.painted)}."
 
@@ -60,7 +69,7 @@ def find_images(words: Sequence[str], out: Path) -> InputFiles:
         known.add(place)
         ours = place.parent == real_path(out) and was_painted(place)
         (found.painted if ours else found.pictures).append(path)
-    found.others = sorted(set(found.others))
+    found.others, found.unread = (sorted(set(paths)) for paths in (found.others, found.unread))
     if not found.pictures:
         asked = ", ".join(map(display_name, words[:LISTED_NAMES]))
         raise StyletxError(
@@ -86,7 +95,8 @@ def expand(word: str, found: InputFiles) -> list[Path]:
         raise StyletxError(f"{display_name(word)} cannot be looked into: {reason}.") from error
     endings = readable()
     pictures = [p for p in candidates if p.suffix.lower() in endings and not p.is_dir()]
-    found.others += set(candidates) - set(pictures)
+    for path in set(candidates) - set(pictures):
+        (found.unread if is_picture(path) else found.others).append(path)
     if not pictures:
         raise StyletxError(f"There is no picture in {display_name(word)}.")
     return pictures
@@ -102,7 +112,14 @@ def real_path(path: Path) -> Path:
 
 def readable() -> set[str]:
     """Return the endings of the formats that are read."""
-    return {end for end, kind in Image.registered_extensions().items() if kind in FORMATS}
+    known = {end for end, kind in Image.registered_extensions().items() if kind in FORMATS}
+    return known | set(HEIC_ENDINGS)
+
+
+def is_picture(path: Path) -> bool:
+    """Return whether a file is a picture by its name, of whatever format."""
+    kind, _ = mimetypes.guess_type(path.name)
+    return (kind or "").startswith("image/") or path.suffix.lower() in CAMERA_ENDINGS
 
 
 def was_painted(path: Path) -> bool:

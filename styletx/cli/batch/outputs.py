@@ -13,7 +13,8 @@ from filelock import FileLock, Timeout
 from styletx._version import VERSION
 from styletx.errors import ImageError, StyletxError, Unwritable
 from styletx.events import Result
-from styletx.imaging.files import open_checked, read_metadata, save
+from styletx.imaging.files import read_metadata, save
+from styletx.imaging.opening import open_checked
 from styletx.recipe import Inputs, read_recipe, sanitize, to_json
 from styletx.settings import Settings
 from styletx.text import display_name
