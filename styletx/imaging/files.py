@@ -51,6 +51,7 @@ def read_image(
         if large:  # before its colours, for which there would be no room
             picture = limit_size(resizable(picture), longest)
         found = limit_size(normalize(picture, path.name), longest)
+    check_visible(found, path.name)
     if missing:
         found.info[LEFT_OUT] = f"{display_name(path.name)} {left_out(missing)}"
         logger.warning("%s", found.info[LEFT_OUT])
@@ -95,13 +96,17 @@ def normalize(picture: Image.Image, name: str = "This picture") -> Image.Image:
         alpha = upright.convert("RGBA").getchannel("A")
     colors = to_srgb(upright)
     colors.info.clear()  # what it said is done, and not to be done again
-    if alpha is not None and alpha.getextrema() == (0, 0):
-        raise ImageError(
-            f"{display_name(name)} is fully transparent: there is nothing to see in it."
-        )
     if alpha is not None and alpha.getextrema() != (OPAQUE, OPAQUE):
         colors.putalpha(alpha)
     return colors
+
+
+def check_visible(picture: Image.Image, name: str) -> None:
+    """Raise `ImageError` for a normalized picture of which nothing shows."""
+    if picture.mode == "RGBA" and picture.getchannel("A").getextrema() == (0, 0):
+        raise ImageError(
+            f"{display_name(name)} is fully transparent: there is nothing to see in it."
+        )
 
 
 def flatten_alpha(picture: Image.Image, behind: str = "white") -> Image.Image:

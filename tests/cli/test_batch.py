@@ -13,6 +13,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -319,6 +320,25 @@ def test_photos_may_lie_where_the_pictures_go_and_those_are_not_painted_again(he
     assert "Skipped, as painted by this program: a-wave.png, b-wave.png, c-wave.png.\n" in told
     assert many(["*-wave.png", "--style", "by/wave.png", "-o", "."]) == 1
     assert "were painted into this very folder; give others.\n" in capsys.readouterr().err
+
+
+def test_photos_of_a_phone_are_painted(here, runner):
+    pillow_heif.register_heif_opener()
+    Image.new("RGB", (40, 40), RED).save("in/phone.HEIC", "HEIF")
+    assert batch("in", "--style", "by/wave.png") == 0
+    assert outcomes() == {"painted": 4}
+
+
+def test_a_picture_that_is_skipped_is_no_success_and_a_file_of_another_kind_is_one(
+    here, runner, capsys
+):
+    Path("in/notes.txt").write_text("red, green, blue")
+    assert batch("in", "--style", "by/wave.png") == 0
+    Path("in/layers.psd").write_bytes(b"8BPS")
+    assert batch("in", "--style", "by/wave.png") == 1
+    told = capsys.readouterr().err
+    assert "Skipped, as no pictures by their names: in/notes.txt." in told
+    assert "Skipped, as pictures of a format that is not read here: in/layers.psd." in told
 
 
 def test_two_batches_do_not_paint_into_one_folder(here, runner, capsys):

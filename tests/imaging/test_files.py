@@ -83,6 +83,7 @@ XMP = b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orienta
         ("JPEG", "exif", True),
         ("PNG", "exif", True),
         ("AVIF", "exif", True),  # as Pillow writes it, which turns it for those that read none
+        ("HEIF", "exif", True),
         ("TIFF", "exif", True),
         ("WEBP", "exif", False),
         ("JPEG", "xmp", False),
@@ -95,7 +96,9 @@ def test_a_picture_held_on_its_side_is_set_upright_where_browsers_do(
 ):
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was turned a quarter
-    path = stored(photo, tmp_path / "held", format=kind, **{told: exif if told == "exif" else XMP})
+    pillow_heif.register_heif_opener()
+    said = {"exif": exif.tobytes(), "xmp": XMP}[told]
+    path = stored(photo, tmp_path / "held", format=kind, **{told: said})
     for longest in (None, 60):
         found = read_image(path, longest)
         assert (found.height > found.width) == is_turned

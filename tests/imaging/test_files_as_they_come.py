@@ -7,7 +7,8 @@ import pytest
 from PIL import Image, ImageStat, JpegImagePlugin, PngImagePlugin
 
 import styletx.imaging.files as images
-from styletx import StyletxError
+from styletx import Settings, Style, StyletxError
+from styletx.core.inputs import prepare_inputs
 from styletx.imaging import opening
 from styletx.imaging.files import LEFT_OUT, read_image, save
 from tests.helpers.hostile_files import chunk
@@ -194,7 +195,9 @@ def test_a_jpeg_to_keep_has_colours_as_fine_as_its_brightness(photo, tmp_path):
         assert JpegImagePlugin.get_sampling(found) == 0  # 4:4:4
 
 
-def test_a_picture_that_nobody_could_see_is_refused(tmp_path):
+def test_a_picture_that_nobody_could_see_is_refused(photo, tmp_path):
     path = stored(Image.new("RGBA", (40, 40)), tmp_path / "ghost.png")
     with pytest.raises(StyletxError, match="ghost.png is fully transparent: there is nothing"):
         read_image(path)
+    with pytest.raises(StyletxError, match="The photo is fully transparent"):
+        prepare_inputs(Image.new("RGBA", (40, 40)), [Style(photo)], Settings(), None, None)
