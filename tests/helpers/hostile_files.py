@@ -216,7 +216,7 @@ def turned():
         held = sample()
         if to_upright is not None:
             held = held.transpose(Image.Transpose(INVERSE.get(to_upright, to_upright)))
-        for kind in ("JPEG", "PNG", "AVIF", "TIFF"):
+        for kind in ("JPEG", "PNG", "TIFF", "AVIF"):  # which takes the tag out of `exif`
             yield f"held-{way}.{ENDINGS[kind]}", stored(held, kind, exif=exif), sample()
 
 
