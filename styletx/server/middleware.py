@@ -48,6 +48,8 @@ SECURITY_HEADERS = {
     "referrer-policy": "same-origin",
     "content-security-policy": f"frame-ancestors {FRAME_ANCESTORS}",
 }
+EVENTS = b"text/event-stream"
+NOT_HELD_BACK = (b"x-accel-buffering", b"no")  # nginx would hand on events in bursts, or at the end
 
 
 class RequestGuard:
@@ -74,8 +76,11 @@ class RequestGuard:
             nonlocal begun
             begun = True
             if message["type"] == "http.response.start":
+                given = message.get("headers", ())
                 named = [(key.encode(), value.encode()) for key, value in SECURITY_HEADERS.items()]
-                message["headers"] = [*message.get("headers", ()), *named]
+                if dict(given).get(b"content-type", b"").startswith(EVENTS):
+                    named.append(NOT_HELD_BACK)
+                message["headers"] = [*given, *named]
             await send(message)
 
         address = client_address(scope, self.limits.proxies)
