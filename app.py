@@ -6,6 +6,8 @@ import signal
 import sys
 
 from styletx.api.mcp import NEEDS, can_serve
+from styletx.cli.options import add_device
+from styletx.core.device import set_device
 from styletx.errors import StyletxError
 from styletx.limits import ServerLimits
 from styletx.runners import registry
@@ -28,6 +30,7 @@ def options() -> argparse.ArgumentParser:
     parser.add_argument("--share", action="store_true", default=None, help="make a public link")
     parser.add_argument("--mcp", action="store_true", help="offer the tool paint to agents")
     parser.add_argument("--auth", metavar="NAME:PASSWORD", help="ask visitors for these")
+    add_device(parser)
     return parser
 
 
@@ -40,6 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error("--auth is written NAME:PASSWORD")
     if chosen.mcp and not can_serve():
         parser.error(NEEDS)
+    set_device(chosen.device)
     logging.basicConfig(format="%(message)s")
     for module in LOGGED:
         logging.getLogger(f"styletx.{module}").setLevel(logging.INFO)

@@ -10,6 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from styletx.core.device import set_device
 from styletx.core.engine import stylize
 from styletx.core.pyramid import max_useful_side
 from styletx.core.regions import check_styles
@@ -31,7 +32,7 @@ from styletx.recipe import (
 from styletx.settings import INITS, Settings, settings_from
 from styletx.text import count, input_name
 
-from .options import add_preset, add_settings, add_weights, settings_in
+from .options import add_device, add_preset, add_settings, add_weights, settings_in
 from .parser import Parser, run_command
 
 
@@ -63,6 +64,7 @@ def paint_picture(given: argparse.Namespace) -> None:
     )
     photo = read_image(given.photo, most)
     limit_threads()
+    set_device(given.device)
     events = stylize(
         photo, styles, settings, keep_mask=keep_mask, init_image=init_image, weights=given.weights
     )
@@ -160,6 +162,7 @@ def parser() -> argparse.ArgumentParser:
         help="a picture painted here, whose settings are to be taken",
     )
     add_weights(parser)
+    add_device(parser)
     add_settings(parser, init_picture=True)
     return parser
 

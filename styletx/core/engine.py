@@ -15,6 +15,7 @@ from styletx.errors import Diverged, OutOfMemory, StyletxError
 from styletx.events import Events, Progress, Style
 from styletx.settings import Settings
 
+from .device import best_device
 from .inputs import LevelInputs, RunInputs, initial_canvas, longest_side, prepare_inputs
 from .memory import translate_out_of_memory
 from .objective import build_terms
@@ -24,7 +25,7 @@ from .pyramid import Level
 from .tensors import resize_tensor
 from .terms import StyleStatisticsCache, Term, evaluate
 from .timing import TIMED_STEPS
-from .vgg import FeatureExtractor, best_device, vgg19
+from .vgg import FeatureExtractor, vgg19
 from .weights import Weights
 
 logger = logging.getLogger(__name__)

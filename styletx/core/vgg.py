@@ -1,5 +1,6 @@
 """VGG19 feature extractor: activations of its layers, by the names the papers give them."""
 
+import math
 import time
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
@@ -188,14 +189,6 @@ def is_loaded() -> bool:
     return _vgg19.cache_info().currsize > 0
 
 
-def best_device() -> torch.device:
-    """Return CUDA, MPS or the CPU. Call it when work starts: the answer may differ between
-    processes."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
 @cache
 def fastest_precision(device: torch.device) -> torch.dtype:
     """Return bfloat16 if convolutions are clearly faster in it, else float32, by measuring both; on
@@ -211,7 +204,8 @@ def fastest_precision(device: torch.device) -> torch.dtype:
 
 
 def time_convolution(device: torch.device, precision: torch.dtype) -> float:
-    """Return the seconds of VGG19's commonest convolution at a modest size, the best of five."""
+    """Return the seconds of VGG19's commonest convolution at a modest size, the best of five;
+    infinity where the device cannot compute so, as old graphics cards cannot in bfloat16."""
     activation, kernel = (
         torch.ones(*shape, device=device, dtype=precision).to(memory_format=torch.channels_last)
         for shape in ((1, 256, 64, 64), (256, 256, 3, 3))
@@ -222,4 +216,7 @@ def time_convolution(device: torch.device, precision: torch.dtype) -> float:
         conv2d(activation, kernel, padding=1).sum().item()  # waits for the device to finish
         return time.perf_counter() - started
 
-    return min(once() for _ in range(5))
+    try:
+        return min(once() for _ in range(5))
+    except RuntimeError:
+        return math.inf

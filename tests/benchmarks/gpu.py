@@ -22,9 +22,10 @@ from torch.profiler import ProfilerActivity, profile
 
 from styletx import Settings, Style, stylize
 from styletx.core import engine
+from styletx.core.device import best_device
 from styletx.core.inputs import prepare_inputs
 from styletx.core.optimizers import optimizer_for
-from styletx.core.vgg import FeatureExtractor, best_device
+from styletx.core.vgg import FeatureExtractor
 from styletx.core.weights import Weights, load
 from styletx.imaging.files import read_image
 

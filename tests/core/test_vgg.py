@@ -99,6 +99,18 @@ def test_precision_is_the_one_that_measures_clearly_faster(seconds, chosen, monk
     assert vgg.fastest_precision.__wrapped__(CPU) == chosen
 
 
+def test_a_device_without_bfloat16_works_in_float32(monkeypatch):
+    convolve = vgg.conv2d
+
+    def too_old(activation, *given, **more):
+        if activation.dtype == torch.bfloat16:
+            raise RuntimeError("not supported on this card")
+        return convolve(activation, *given, **more)
+
+    monkeypatch.setattr(vgg, "conv2d", too_old)
+    assert vgg.fastest_precision.__wrapped__(CPU) == torch.float32
+
+
 def test_apples_cards_work_in_float32_unmeasured(monkeypatch):
     monkeypatch.setattr(vgg, "time_convolution", lambda *_: 1 / 0)
     assert vgg.fastest_precision.__wrapped__(torch.device("mps")) == torch.float32

@@ -51,6 +51,7 @@ def test_weights_that_cannot_be_read_are_a_sentence(refused, monkeypatch):
     ("variable", "value", "sentence"),
     [
         ("STYLETX_RUNNER", "spark", "STYLETX_RUNNER is 'spark', but must be local, zerogpu"),
+        ("STYLETX_DEVICE", "gpu", "The device is 'gpu', but must be auto, cpu, cuda, mps,"),
         ("STYLETX_QUEUE", "many", "STYLETX_QUEUE is 'many', but must be a whole number"),
     ],
 )

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from styletx.cli.options import add_preset, add_settings, add_weights, settings_in
+from styletx.cli.options import add_device, add_preset, add_settings, add_weights, settings_in
 from styletx.cli.parser import Parser
+from styletx.core.device import set_device
 from styletx.core.pyramid import max_useful_side
 from styletx.errors import StyletxError
 from styletx.imaging.guards import install_pillow_guards
@@ -28,6 +29,7 @@ def batch(arguments: list[str]) -> int:
     """Return 0 when all pictures are there, else 1 with a sentence on stderr; argparse exits with
     2."""
     given = parser().parse_args(arguments)
+    set_device(given.device)
     try:
         settings = settings_from(given.preset, settings_in(given))
         return paint(given, settings, registry.get_runner())
@@ -121,5 +123,6 @@ def parser() -> argparse.ArgumentParser:
     )
     add_preset(parser)
     add_weights(parser)
+    add_device(parser)
     add_settings(parser)
     return parser
