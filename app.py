@@ -13,6 +13,7 @@ from styletx.limits import ServerLimits
 from styletx.runners import registry
 from styletx.runners.queue import JobQueue
 from styletx.server.serve import serve
+from styletx.text import replace_unwritable
 from styletx.ui.examples import ASSETS
 from styletx.ui.page import build_page
 from styletx.ui.theme import THEME, pictures_of_presets
@@ -37,6 +38,7 @@ def options() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> None:
     """Load the network, then serve the page until it is interrupted or terminated."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # also while the network is loaded
+    replace_unwritable()
     parser = options()
     chosen = parser.parse_args(arguments)
     if chosen.auth and ":" not in chosen.auth:
@@ -61,7 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
             theme=THEME,
             css_paths=ASSETS / "page.css",
             css=pictures_of_presets(ASSETS / "presets"),
-            js=(ASSETS / "page.js").read_text(),
+            js=(ASSETS / "page.js").read_text("utf-8"),
             favicon_path=ASSETS / "icon.png",
             run_history=False,
             ssr_mode=False,

@@ -132,8 +132,7 @@ def show_progress(events: Events, output: Path, inputs: Inputs) -> None:
                 if isinstance(latest, Result):
                     save(latest.picture, output, note=to_json(latest, inputs))
                     width, height = latest.picture.size
-                    name = str(output).encode(errors="replace").decode()  # whatever its bytes are
-                    bar.write(f"{name}: {width}x{height} pixels in {latest.seconds:.0f} s")
+                    bar.write(f"{output}: {width}x{height} pixels in {latest.seconds:.0f} s")
         except KeyboardInterrupt as stop:
             if not isinstance(latest, Progress):
                 raise StyletxError("Stopped before anything was painted.") from stop

@@ -90,7 +90,10 @@ def stopped_by_signals(work: Batch) -> Iterator[None]:
 @contextmanager
 def logged(path: Path) -> Iterator[None]:
     """Write the log to a file, which is created with its first line."""
-    handler, log = logging.FileHandler(path, delay=True), logging.getLogger("styletx")
+    handler, log = (
+        logging.FileHandler(path, delay=True, encoding="utf-8"),
+        logging.getLogger("styletx"),
+    )
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     log.addHandler(handler)
     try:
