@@ -1,5 +1,6 @@
 """A batch paints every photo in the manner of every painting, and goes on where it was stopped."""
 
+import errno
 import gc
 import io
 import json
@@ -228,10 +229,18 @@ def test_a_folder_and_a_pattern_without_a_picture_are_told(here, runner, capsys,
     assert capsys.readouterr().err == f"{sentence}\n"
 
 
-def test_a_name_with_brackets_is_a_file_if_there_is_one(here, runner):
-    paint(here / "in" / "[x].png", RED)
-    assert batch("in/[x].png", "--style", "by/wave.png") == 0
+@pytest.mark.parametrize(
+    "word", ["at [2024]/[x].png", "at [2024]/*.png", "a* [2024]/*.png", "at [2024]/**/[x]*.png"]
+)
+def test_brackets_are_parts_of_names_where_there_are_such(here, runner, word):
+    paint(here / "at [2024]" / "[x].png", RED)
+    assert batch(word, "--style", "by/wave.png") == 0
     assert pictures() == ["[x]-wave.png"]
+
+
+def test_brackets_are_patterns_where_there_are_no_such_names(here, runner):
+    assert batch("in/[ab].png", "--style", "by/wave.png") == 0
+    assert pictures() == ["a-wave.png", "b-wave.png"]
 
 
 def test_two_of_one_name_become_two_pictures_whatever_the_order(here, runner):
@@ -321,7 +330,16 @@ def test_photos_may_lie_where_the_pictures_go_and_those_are_not_painted_again(he
     assert "were painted into this very folder; give others.\n" in capsys.readouterr().err
 
 
-def test_two_batches_do_not_paint_into_one_folder(here, runner, capsys):
+@pytest.mark.skipif(sys.platform == "win32", reason="it has locks of its own")
+@pytest.mark.parametrize("refusal", [None, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_two_batches_do_not_paint_into_one_folder(here, runner, capsys, monkeypatch, refusal):
+    """Also where it is on a network that has no locks."""
+
+    def flock(*_):
+        raise OSError(refusal, "No locks available")
+
+    if refusal:
+        monkeypatch.setattr("fcntl.flock", flock)
     with open_output_folder(Path("out")):
         assert batch() == 1
     told = "Another batch is painting into out; wait for it, or choose another folder.\n"

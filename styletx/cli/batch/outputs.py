@@ -1,5 +1,6 @@
 """Output folder of a batch: finished pictures, written atomically, and the manifest."""
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from styletx._version import VERSION
 from styletx.errors import ImageError, StyletxError, Unwritable
@@ -18,7 +19,8 @@ from styletx.recipe import Inputs, read_recipe, sanitize, to_json
 from styletx.settings import Settings
 from styletx.text import display_name
 
-MANIFEST, LOCK, ERRORS = "manifest.jsonl", ".lock", "errors.log"
+MANIFEST, LOCK, SOFT_LOCK, ERRORS = "manifest.jsonl", ".lock", ".soft-lock", "errors.log"
+WITHOUT_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP)  # what their folders answer; filelock knows ENOSYS
 PART = ".styletx-part.png"  # how a picture's name ends as long as it is being written
 
 
@@ -46,10 +48,10 @@ class Manifest:
 def open_output_folder(out: Path) -> Iterator[Manifest]:
     """Create and lock the output folder, and remove unfinished files of a killed batch. Raises
     `StyletxError` if that fails."""
-    shown, lock = display_name(str(out), 160), FileLock(out / LOCK, timeout=0)
+    shown = display_name(str(out), 160)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        lock = acquire_lock(out)
         for path in out.glob(f".*{PART}"):
             path.unlink()
         manifest = Manifest(out / MANIFEST)
@@ -65,6 +67,20 @@ def open_output_folder(out: Path) -> Iterator[Manifest]:
             yield manifest
     finally:
         lock.release()
+
+
+def acquire_lock(out: Path) -> BaseFileLock:
+    """Return the folder's lock, held; on network folders without locks, one that is a file. Raises
+    `Timeout` if another batch holds it."""
+    lock: BaseFileLock = FileLock(out / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except OSError as error:
+        if error.errno not in WITHOUT_LOCKS:
+            raise
+        lock = SoftFileLock(out / SOFT_LOCK, timeout=0)
+        lock.acquire()
+    return lock
 
 
 def check_overwritable(path: Path) -> bool:
