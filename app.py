@@ -5,18 +5,21 @@ import logging
 import signal
 import sys
 
-from styletx.api.mcp import NEEDS, can_serve
-from styletx.cli.options import add_device
-from styletx.core.device import set_device
-from styletx.errors import StyletxError
-from styletx.limits import ServerLimits
-from styletx.runners import registry
-from styletx.runners.queue import JobQueue
-from styletx.server.serve import serve
-from styletx.text import replace_unwritable
-from styletx.ui.examples import ASSETS
-from styletx.ui.page import build_page
-from styletx.ui.theme import THEME, pictures_of_presets
+try:  # Gradio and torch take seconds to import
+    from styletx.api.mcp import NEEDS, can_serve
+    from styletx.cli.options import add_device
+    from styletx.core.device import set_device
+    from styletx.errors import StyletxError
+    from styletx.limits import ServerLimits
+    from styletx.runners import registry
+    from styletx.runners.queue import JobQueue
+    from styletx.server.serve import serve
+    from styletx.text import replace_unwritable
+    from styletx.ui.examples import ASSETS
+    from styletx.ui.page import build_page
+    from styletx.ui.theme import THEME, pictures_of_presets
+except KeyboardInterrupt:
+    sys.exit("Stopped.")
 
 LOGGED = ("core.threads", "runners.job", "runners.ray.runner")  # a line for each run or change
 
@@ -46,9 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
     if chosen.mcp and not can_serve():
         parser.error(NEEDS)
     set_device(chosen.device)
-    logging.basicConfig(format="%(message)s")
-    for module in LOGGED:
-        logging.getLogger(f"styletx.{module}").setLevel(logging.INFO)
+    start_logging()
     try:
         queue = JobQueue(runner := registry.get_runner(), ServerLimits.of())
         runner.warm_up()
@@ -72,8 +73,25 @@ def main(arguments: list[str] | None = None) -> None:
         )
     except StyletxError as error:
         parser.exit(1, f"{error}\n")
-    except (OSError, OverflowError) as error:  # the port is taken, or none
-        parser.exit(1, f"The server could not start. {error}\n")
+    except KeyboardInterrupt:
+        parser.exit(1, "Stopped.\n")
+    except (OSError, OverflowError) as error:
+        parser.exit(1, f"The server could not start. {explain(error, chosen.port)}\n")
+
+
+def start_logging() -> None:
+    """Write warnings, and what the LOGGED modules tell, to stderr."""
+    logging.basicConfig(format="%(message)s")
+    for module in LOGGED:
+        logging.getLogger(f"styletx.{module}").setLevel(logging.INFO)
+
+
+def explain(error: OSError | OverflowError, port: int | None) -> str:
+    """Return why no server starts. Gradio's own error, about ports, has no number."""
+    if getattr(error, "errno", 0) is not None:
+        return str(error)
+    tried = f"Port {port} is" if port else "All ports that were tried are"
+    return f"{tried} taken, or not allowed here; choose another with --port."
 
 
 if __name__ == "__main__":

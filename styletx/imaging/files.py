@@ -1,6 +1,7 @@
 """Picture files: open, check, normalize, save."""
 
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from .metadata import ASCII, NOTE, metadata_for
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 MAX_PIXELS = 40_000_000
+ADDRESS = re.compile(r"(https?|ftp):/+(.*)", re.DOTALL)  # a path has one slash where it had two
 OPAQUE = 255
 LARGE_PIXELS = 4096**2  # from here on, each further copy costs more memory than it may
 HUNGRY_FORMATS = ("WEBP", "AVIF")  # formats of which Pillow holds four copies while it decodes them
@@ -98,10 +100,19 @@ def explain(path: Path, error: Exception) -> str:
     try:
         kind = path.stat().st_mode
     except (OSError, ValueError):  # also a name that no system would have
-        return f"There is no file {display_name(str(path), 160)}."
+        return missing(path)
     if stat.S_ISDIR(kind):
         return f"{display_name(str(path), 160)} is a folder, not a picture."
     return f"{display_name(path.name)} is damaged and cannot be read."
+
+
+def missing(path: Path) -> str:
+    """Return that there is no such file, and what to do if it was an address."""
+    address = ADDRESS.match(path.as_posix())
+    if not address:
+        return f"There is no file {display_name(str(path), 160)}."
+    shown = display_name("://".join(address.groups()), 160)
+    return f"{shown} is an address, not a file. Please download the picture and name its file."
 
 
 def check_size(picture: Image.Image, name: str, max_pixels: float = MAX_PIXELS) -> None:

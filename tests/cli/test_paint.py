@@ -73,6 +73,11 @@ def test_a_picture_to_go_on_with_takes_the_place_of_a_start(paint, files):
         (["--shares", "1", "2"], "For 1 painting you gave 2 shares; give as many, or none."),
         (["--shares", "-1"], "The share of painting 1 is -1.0, but must lie between 0 and 1000."),
         (["--init", "nowhere.png"], "There is no file nowhere.png."),
+        (
+            ["https://here.org/a.jpg?w=9"],
+            "https://here.org/a.jpg?w=9 is an address, not a file. Please download the picture and",
+        ),
+        (["--recipe", "http://here/a.png"], "http://here/a.png is an address, not a file. Please"),
         (["--init", "nois"], "init is 'nois', but must be colors, photo or noise."),
         (["--preset", "Water"], "Unknown preset 'Water'. Available: Quick sketch, Oil"),
         (["--style-layers", "conv3_1"], "style_layers names 'conv3_1'; did you mean relu3_1?"),

@@ -335,5 +335,6 @@ def test_what_keeps_the_app_from_starting_is_a_sentence_and_an_exit_status(serve
     command = [sys.executable, ROOT / "app.py", "--port", port]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 1
-    assert "The server could not start." in done.stderr
+    told = f"The server could not start. Port {port} is taken, or not allowed here; choose another"
+    assert told in done.stderr
     assert "Traceback" not in done.stderr

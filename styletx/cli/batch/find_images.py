@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from styletx.errors import ImageError, StyletxError
-from styletx.imaging.files import FORMATS, read_metadata
+from styletx.imaging.files import ADDRESS, FORMATS, missing, read_metadata
 from styletx.text import count, display_name
 
 LISTED_NAMES = 5  # of the files that are skipped, to be told by name
@@ -72,6 +72,8 @@ def find_images(words: Sequence[str], out: Path) -> InputFiles:
 def expand(word: str, found: InputFiles) -> list[Path]:
     """Return the visible files that a word names; note skipped ones in `found`."""
     path = Path(word)
+    if ADDRESS.match(path.as_posix()):
+        raise StyletxError(missing(path))
     try:
         if path.is_dir():
             candidates = [path for path in path.iterdir() if not path.name.startswith(".")]
