@@ -23,6 +23,11 @@ class Style:
     mask: Image.Image | None = None
 
 
+def precision_of(device: str) -> str:
+    """Return the dtype's name in a report's or recipe's `device`, as in "cpu, bfloat16"."""
+    return device.rpartition(", ")[2]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """Progress of a run, in plain values that can cross processes and machines.

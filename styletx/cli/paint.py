@@ -16,7 +16,7 @@ from styletx.core.pyramid import max_useful_side
 from styletx.core.regions import check_styles
 from styletx.core.threads import limit_threads
 from styletx.errors import StyletxError
-from styletx.events import Event, Events, Progress, Result, Style
+from styletx.events import Event, Events, Progress, Result, Style, precision_of
 from styletx.imaging.files import check_can_save, read_image, save
 from styletx.recipe import (
     MASKS,
@@ -66,7 +66,13 @@ def paint_picture(given: argparse.Namespace) -> None:
     limit_threads()
     set_device(given.device)
     events = stylize(
-        photo, styles, settings, keep_mask=keep_mask, init_image=init_image, weights=given.weights
+        photo,
+        styles,
+        settings,
+        keep_mask=keep_mask,
+        init_image=init_image,
+        weights=given.weights,
+        precision=precision_of(recipe.device) if recipe else None,
     )
     named_shares = dict(zip(SHARES, shares, strict=False))
     inputs = input_fingerprints(named_inputs(given, init_path), named_shares)

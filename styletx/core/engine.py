@@ -48,23 +48,23 @@ def stylize(  # noqa: PLR0913
     keep_mask: Image.Image | None = None,
     init_image: Image.Image | None = None,
     weights: str | Weights | None = None,
+    precision: str | None = None,
     report_every: float = 0.25,
     resume_from: Progress | None = None,
     style_cache: StyleStatisticsCache | None = None,
 ) -> Events:
     """Paint `content` in the style of `styles`; close the generator to stop early.
 
-    White in `keep_mask` stays the photo. `init_image` is a picture to start from: it is painted on
-    at larger sizes up to that of the settings, or at that size alone. `resume_from` is the last
-    report of a run with the same inputs that was interrupted elsewhere. `style_cache` keeps
-    statistics of paintings between runs. `weights` are VGG19's, or a source as in `weights.load`.
+    White in `keep_mask` stays the photo. `init_image` is painted on at larger sizes up to that of
+    the settings, or at that size alone. `weights` are VGG19's or their source; `precision` is
+    float32 or bfloat16, by default, or if the device lacks it, the faster one. `resume_from` is the
+    last report of a run with the same inputs; `style_cache` keeps statistics between runs.
 
-    Yields `Progress` before the first step and then at most every `report_every` seconds, and one
-    `Result`. Raises `StyletxError`, after a `Result` of the last good picture if there is one.
-    """
+    Yields `Progress` before the first step and at most every `report_every` seconds, then a
+    `Result`. Raises `StyletxError`, after a `Result` of the last good picture if there is one."""
     levels, inputs = prepare_inputs(content, styles, settings, keep_mask, init_image)
     tracker, canvas = ProgressTracker(levels, settings, report_every, inputs.render), None
-    extractor = vgg19(best_device(), weights)
+    extractor = vgg19(best_device(), weights, precision)
     inputs = resume_or_check_time(levels, inputs, extractor, tracker, resume_from)
     try:
         for level in levels[tracker.levels_done :]:

@@ -20,6 +20,7 @@ from .tiling import TiledFeatures
 from .weights import Weights, load, resolve_source
 
 Features = Mapping[str, Tensor]
+MAX_SLOWDOWN = 3  # how much slower bfloat16 may be where a recipe asks for it
 MIN_SPEEDUP = 1.3  # how much faster bfloat16 must be, so that a noisy measurement decides nothing
 
 
@@ -164,15 +165,17 @@ _loading = Lock()  # `cache` alone would load twice when two threads ask at once
 def vgg19(
     device: torch.device,
     weights: str | Weights | None = None,
-    precision: torch.dtype | None = None,
+    precision: torch.dtype | str | None = None,
 ) -> FeatureExtractor:
     """Return the network with these weights on this device, loaded once.
 
     `weights` are their source as in `weights.load`, by default STYLETX_WEIGHTS or the embedded
-    copy; or the weights themselves, which are not cached. `precision` is by default the faster one.
-    Raises `WeightsError`.
+    copy; or the weights themselves, which are not cached. `precision` is by default the faster one,
+    also where it is the name of one that this device cannot compute in. Raises `WeightsError`.
     """
     with _loading:
+        if isinstance(precision, str):
+            precision = named_precision(device, precision)
         precision = precision or fastest_precision(device)
         if isinstance(weights, Weights):
             return FeatureExtractor(weights, precision).to(device)
@@ -201,6 +204,18 @@ def fastest_precision(device: torch.device) -> torch.dtype:
     }
     worth_it = seconds[torch.float32] > MIN_SPEEDUP * seconds[torch.bfloat16]
     return torch.bfloat16 if worth_it else torch.float32
+
+
+@cache
+def named_precision(device: torch.device, name: str) -> torch.dtype | None:
+    """Return the precision that a recipe names, or None where this device cannot compute in it, or
+    only far more slowly."""
+    if name == "float32":
+        return torch.float32
+    if name != "bfloat16" or device.type == "mps":
+        return None
+    rough, exact = (time_convolution(device, one) for one in (torch.bfloat16, torch.float32))
+    return torch.bfloat16 if rough < MAX_SLOWDOWN * exact else None
 
 
 def time_convolution(device: torch.device, precision: torch.dtype) -> float:

@@ -42,6 +42,7 @@ class Scripted:
 
     def __init__(self):
         self.runs, self.room, self.faults = [], 1, {}
+        self.precisions, self.device = [], "cpu, float32"
         self.closed = self.at_work = self.most_at_work = 0
         self.meanwhile = lambda: None
 
@@ -51,18 +52,19 @@ class Scripted:
     def close(self):
         pass
 
-    def __call__(self, content, styles, settings, *, weights=None):
+    def __call__(self, content, styles, settings, *, weights=None, precision=None):
+        self.precisions.append(precision)
         self.runs.append((content.getpixel((0, 0)), styles[0].picture.getpixel((0, 0)), settings))
         self.at_work += 1
         self.most_at_work = max(self.most_at_work, self.at_work)
         try:
-            yield replace(progress(1), settings=settings)
+            yield replace(progress(1), settings=settings, device=self.device)
             self.meanwhile()
             if content.getpixel((0, 0)) in self.faults:
                 raise self.faults[content.getpixel((0, 0))]
             yield replace(progress(2), settings=settings)
             # of its own, as of every run: Pillow keeps what is being saved with the picture
-            yield replace(result(), settings=settings, picture=PICTURE.copy())
+            yield replace(result(), settings=settings, device=self.device, picture=PICTURE.copy())
         finally:
             self.at_work -= 1
             self.closed += 1
@@ -465,6 +467,15 @@ def test_what_is_there_is_not_painted_again(here, runner, capsys):
     assert told == "6 pictures: 0 painted, 6 there already, 0 failed."
 
 
+def test_pictures_of_one_batch_have_one_precision_also_where_it_goes_on(here, runner):
+    runner.device = "cpu, bfloat16"
+    assert batch("in/b.png", "in/c.png", "--style", "by/wave.png") == 0
+    assert runner.precisions == [None, "bfloat16"]
+    assert batch("in", "--style", "by/wave.png") == 0
+    assert runner.precisions == [None, "bfloat16", "bfloat16"]
+    assert len(runner.runs) == 3
+
+
 def test_dates_do_not_matter_and_copies_of_the_inputs_are_the_same(here, runner):
     batch()
     for path in (*Path("in").iterdir(), *Path("by").iterdir()):
@@ -703,7 +714,7 @@ def engine(monkeypatch, eye):
     """The real engine, with a small eye."""
 
     class Small(Local):
-        def __call__(self, content, styles, settings, *, weights=None):
+        def __call__(self, content, styles, settings, *, weights=None, precision=None):
             return stylize(content, styles, settings, weights=replace(eye, source="embedded"))
 
     monkeypatch.setattr(registry, "get_runner", Small)

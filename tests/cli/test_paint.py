@@ -24,7 +24,7 @@ def test_every_setting_has_an_option_with_the_same_default():
 
 def test_the_result_is_written_with_the_settings_chosen(paint, files):
     assert paint("--size", "64", "--init", "noise", "--weights", "hub") == 0
-    besides = {"weights": "hub", "keep_mask": None, "init_image": None}
+    besides = {"weights": "hub", "keep_mask": None, "init_image": None, "precision": None}
     assert paint.given == (Settings(size=64, init="noise"), besides)
     with Image.open(files / "out.png") as picture:
         assert picture.size == (40, 40)
@@ -144,7 +144,7 @@ def test_interrupting_before_the_first_picture_says_so(paint, files, capsys):
 def kept(files):
     """A picture that was painted of photo.png in the manner of painting.png."""
     paths = {"content": files / "photo.png", "style": files / "painting.png"}
-    event = replace(result(), settings=Settings(size=300, detail=2.0))
+    event = replace(result(), settings=Settings(size=300, detail=2.0), device="cpu, bfloat16")
     save(PICTURE, files / "kept.png", note=to_json(event, input_fingerprints(paths, {})))
     return files / "kept.png"
 
@@ -163,6 +163,7 @@ def test_the_result_carries_its_recipe(paint, files):
 def test_a_recipe_is_followed_with_what_is_chosen_besides(paint, kept, capsys):
     assert paint("--recipe", str(kept), "--steps", "9") == 0
     assert paint.given[0] == Settings(size=300, detail=2.0, steps=9)
+    assert paint.given[1]["precision"] == "bfloat16"
     assert "Note:" not in capsys.readouterr().err
 
 

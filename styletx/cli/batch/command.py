@@ -20,7 +20,7 @@ from styletx.settings import Settings, settings_from
 
 from .batch import Batch, BatchItem, Painting
 from .find_images import find_images, output_paths
-from .outputs import ERRORS, open_output_folder
+from .outputs import ERRORS, open_output_folder, precision_in
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -56,6 +56,7 @@ def paint(given: argparse.Namespace, settings: Settings, runner: Runner) -> int:
         closing(runner),
     ):
         work = Batch(runner, settings, given.weights, manifest, len(names))
+        work.precision = precision_in(names.values())
         with stopped_by_signals(work):
             work.paint(items(photos.pictures, wanted, names))
         sys.stderr.write(f"{work.summary()}\n")

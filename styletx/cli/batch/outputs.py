@@ -3,7 +3,7 @@
 import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
@@ -13,7 +13,7 @@ from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from styletx._version import VERSION
 from styletx.errors import ImageError, StyletxError, Unwritable
-from styletx.events import Result
+from styletx.events import Result, precision_of
 from styletx.imaging.files import open_checked, read_metadata, save
 from styletx.recipe import Inputs, read_recipe, sanitize, to_json
 from styletx.settings import Settings
@@ -116,6 +116,14 @@ def is_done(path: Path, settings: Settings, inputs: Inputs, weights: str) -> boo
         return False
     there = (recipe.settings, recipe.inputs, recipe.version, recipe.weights)
     return recipe.finished and there == (settings, inputs, VERSION, sanitize(weights))
+
+
+def precision_in(paths: Iterable[Path]) -> str | None:
+    """Return the precision of the first picture that is there and painted here, if any."""
+    for path in filter(Path.is_file, paths):
+        with suppress(StyletxError):
+            return precision_of(read_recipe(path).device)
+    return None
 
 
 def save_atomically(result: Result, path: Path, inputs: Inputs) -> None:
