@@ -85,6 +85,7 @@ def test_an_interrupt_while_packages_are_imported_is_a_word(start):
     [
         ("STYLETX_RUNNER", "spark", "STYLETX_RUNNER is 'spark', but must be local, zerogpu"),
         ("STYLETX_DEVICE", "gpu", "The device is 'gpu', but must be auto, cpu, cuda, mps,"),
+        ("STYLETX_FRAME_ANCESTORS", "a; x", "STYLETX_FRAME_ANCESTORS names 'a;', but must name"),
         ("STYLETX_QUEUE", "many", "STYLETX_QUEUE is 'many', but must be a whole number"),
     ],
 )
