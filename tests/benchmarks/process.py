@@ -12,6 +12,9 @@ from pathlib import Path
 import torch
 
 ROOT = Path(__file__).parents[2]
+VERSION = torch.__version__
+AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}  # as most processors
+HALVES = {"amx_bf16": "with bfloat16 matrices (AMX)", "avx512_bf16": "with bfloat16 instructions"}
 
 
 @dataclass
@@ -48,6 +51,12 @@ def run(command: Sequence[str | Path], root: Path = ROOT) -> Ran:
     return ran
 
 
+def kind() -> str:
+    """Return the kind of processor that these figures are of."""
+    held = all(os.environ.get(name) == value for name, value in AVX2.items())
+    return "AVX2" if held else "as it is"
+
+
 def machine() -> str:
     """The processor, or the graphics card, and what is used of it."""
     if torch.cuda.is_available():
@@ -55,8 +64,7 @@ def machine() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     names = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     name = next((line.split(": ")[1] for line in names if line.startswith("model name")), "")
-    halves = "with" if "avx512_bf16" in "".join(names) else "without"
-    return (
-        f"{name or platform.processor()}, {os.cpu_count()} cores, {halves} bfloat16 instructions, "
-        f"torch {torch.__version__}"
-    )
+    flags = "".join(names)
+    halves = next((text for flag, text in HALVES.items() if flag in flags), "without bfloat16")
+    used = "held to AVX2" if kind() == "AVX2" else halves
+    return f"{name or platform.processor()}, {os.cpu_count()} cores, {used}, torch {VERSION}"
