@@ -99,7 +99,8 @@ def tables(results: Mapping[str, dict]) -> str:
     """Return Markdown: the means over the pairs with all kinds of processor side by side, then of
     each kind a row for each program and pair, and notes."""
     kinds = [(of_program(known["rows"]), known["machine"]) for known in results.values()]
-    heads = " | ".join(f"{kind}: process, s | run alone, s" for kind in results)
+    names = (where.split(", ")[2] for _, where in kinds)
+    heads = " | ".join(f"{name}: process, s | run alone, s" for name in names)
     lines = [f"| program | {heads} | peak, MB | E | C |", "|---|" + "---|" * (2 * len(kinds) + 3)]
     for program in PROGRAMS:
         cells = [figures(rows[program.name], rows[PROGRAMS[0].name]) for rows, _ in kinds]

@@ -26,7 +26,7 @@ class Program:
     command: tuple[str, ...]
     ours: bool = False
 
-    def choices(self, photo: Path, painting: Path, out: Path, steps: int) -> list[str | Path]:
+    def words(self, photo: Path, painting: Path, out: Path, steps: int) -> list[str | Path]:
         if self.command[-1] == "pastiche":
             every, folder = str(max(10, steps // 20)), out.parent
             options = ["-o", out, "--size", str(SIZE), "--seed", "0", "--num-steps", str(steps)]
