@@ -13,7 +13,7 @@ import hashlib
 import math
 import random
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -25,6 +25,7 @@ from torch.nn.functional import conv2d, interpolate, max_pool2d, pad
 from styletx import Settings, Style, stylize
 from styletx.core import engine
 from styletx.core.factors import FILE, Factor
+from styletx.core.losses import moments, squared_distance, squared_norm
 from styletx.core.tensors import to_tensor
 from styletx.core.vgg import FeatureExtractor, fastest_precision, vgg19
 from styletx.core.weights import load
@@ -133,7 +134,10 @@ def regress(pictures: list[Tensor]) -> dict[str, Factor]:
             continue
         wanted, given = [], []
         for place, (exact, rough) in enumerate(zip(seen, approximate, strict=True)):
-            seen[place], approximate[place] = convolve(name, exact), convolve(name, rough)
+            seen[place], approximate[place] = (
+                WHOLE.convolve(name, exact),
+                WHOLE.convolve(name, rough),
+            )
             positions = torch.randint(seen[place][0, 0].numel(), (POSITIONS,))
             wanted.append(seen[place][0].flatten(1)[:, positions].T)
             given.append(approximate[place][0].flatten(1)[:, positions].T)
@@ -188,11 +192,11 @@ def scaled(picture: Tensor) -> Tensor:
 
 
 def convolve(name: str, activation: Tensor, factor: Factor | None = None) -> Tensor:
-    """Return the whole convolution of a layer, or its factored one."""
+    """Return the whole convolution of a layer, or its factored one, which can be trained."""
+    if factor is None:
+        return WHOLE.convolve(name, activation)
     kernel, bias = WHOLE.get_buffer(f"{name}_kernel"), WHOLE.get_buffer(f"{name}_bias")
     padded = pad(activation, (1, 1, 1, 1), mode="replicate")
-    if factor is None:
-        return conv2d(padded, kernel, bias)
     reduced = torch.einsum("rc,cixy->rixy", factor.reduce, kernel)
     reduced = conv2d(padded, reduced, factor.reduce @ bias + factor.reduce_bias)
     return conv2d(reduced, factor.expand[:, :, None, None], factor.expand_bias)
@@ -265,23 +269,24 @@ def features_error(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) ->
 
 
 def moments_error(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> Tensor:
-    pairs = [zip(moments(wanted[name]), moments(found[name]), strict=True) for name in STYLE]
+    pairs = [
+        zip(moments_of_crops(wanted[name]), moments_of_crops(found[name]), strict=True)
+        for name in STYLE
+    ]
     return sum(error([one], [other]) for pair in pairs for one, other in pair)
 
 
-def moments(batch: Tensor) -> list[Tensor]:
-    """Return the mean and the covariance of each crop's features (N, C, H, W)."""
-    positions = batch.float().flatten(2)
-    mean = positions.mean(dim=2, keepdim=True)
-    covariance = (positions - mean) @ (positions - mean).mT / positions.shape[2]
-    return [mean, covariance]
+def moments_of_crops(batch: Tensor) -> list[Tensor]:
+    """Return the means (N, C, 1) and covariances (N, C, C) of features (N, C, H, W)."""
+    of_each = map(moments, batch.float().split(1))
+    return [torch.stack(parts) for parts in zip(*of_each, strict=True)]
 
 
-def error(wanted: list[Tensor], found: list[Tensor]) -> Tensor:
-    """Return the relative squared error."""
-    pairs = list(zip(wanted, found, strict=True))
-    distance = sum((w.float() - f.float()).square().sum() for w, f in pairs)
-    return distance / sum(w.float().square().sum() for w, _ in pairs)
+def error(wanted: Sequence[Tensor], found: Sequence[Tensor]) -> Tensor:
+    """Return the relative squared error of all together."""
+    pairs = zip(found, wanted, strict=True)
+    distance = sum(squared_distance(f.float(), w.float()) for f, w in pairs)
+    return distance / sum(squared_norm(w) for w in wanted)
 
 
 if __name__ == "__main__":

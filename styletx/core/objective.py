@@ -8,7 +8,7 @@ from torch import Tensor
 from styletx.layers import layer_names
 from styletx.settings import MAX_STYLE_WEIGHT, Settings
 
-from .inputs import LevelInputs
+from .inputs import LevelInputs, WeightedImages
 from .pyramid import Level
 from .terms import (
     GATYS,
@@ -52,15 +52,19 @@ def build_terms(  # noqa: PLR0913
         alpha *= DETAIL * settings.detail
     elif settings.method != "gatys":
         alpha *= CONTENT
-    seen = level_inputs.around(canvas)
-    photo = extractor(level_inputs.photo, layer_names(level.content_layers))
+    layers, seen = layer_names(level.style_layers), level_inputs.around(canvas)
+    whole, wanted = extractor.whole, {*layer_names(level.content_layers)}
+    if whole is extractor and toward < 1:
+        wanted.update(layers)  # all in one pass
+    own = photo = extractor(level_inputs.photo, wanted)
+    if whole is not extractor and toward < 1:
+        own = whole(level_inputs.photo, layers)
     terms = [content_term(photo, level.content_layers, alpha, compared)]
     if level.refines:
         terms.append(composition_term(seen, COMPOSITION))
-    layers = layer_names(level.style_layers)
-    style = StyleTargets(level_inputs.photo, seen, layers, compared, extractor, style_cache)
+    style = StyleTargets(own, seen, layers, compared, extractor, style_cache)
     for where, paintings in level_inputs.regions:
-        targets = [(style.target(one, where, toward), share) for one, share in paintings]
+        targets = style.of_region(where, paintings, toward)
         area = 1.0 if where is None else where.mean().item()  # so that all pixels weigh the same
         terms.append(style_term(targets, level.style_layers, beta * area, where, compared))
     if settings.smoothness:
@@ -79,40 +83,37 @@ class StyleTargets:
     factored one: where both agree on a picture, its target is the painting itself.
     """
 
-    photo: Tensor
+    photo: Features  # by the whole network, where `toward` is below 1
     canvas: Tensor
     layers: tuple[str, ...]
     compared: Comparison
     extractor: FeatureExtractor
     style_cache: StyleStatisticsCache | None
 
-    def __post_init__(self) -> None:
-        self.whole = self.extractor.whole or self.extractor
-
-    def target(self, painting: Tensor, where: Tensor | None, toward: float) -> Statistics:
-        """Return the target of a painting for the region `where`, so far from the photo's own
-        statistics towards the painting's."""
-        region = mask_per_layer(where, self.layers)
-        target = style_statistics(
-            painting, self.layers, self.compared, self.whole, self.style_cache
-        )
+    def of_region(
+        self, where: Tensor | None, paintings: WeightedImages, toward: float
+    ) -> list[tuple[Statistics, float]]:
+        """Return the target of each painting, with its share, for the region `where`, so far from
+        the photo's own statistics towards the painting's."""
+        region, whole = mask_per_layer(where, self.layers), self.extractor.whole
+        given = self.layers, self.compared, whole, self.style_cache
+        targets = [(style_statistics(one, *given), share) for one, share in paintings]
         if toward < 1:
-            own = self.compared.per_layer(self.photo_features, region)
-            target = interpolate_statistics(own, target, toward)
-        if self.whole is self.extractor:
-            return target
-        whole, factored = (self.compared.per_layer(f, region) for f in self.canvas_features)
-        return add_difference(target, factored, whole)
-
-    @cached_property
-    def photo_features(self) -> Features:
-        features: Features = self.whole(self.photo, self.layers)
-        return features
+            photo = {layer: self.photo[layer] for layer in self.layers}
+            own = self.compared.per_layer(photo, region)
+            targets = [
+                (interpolate_statistics(own, target, toward), share) for target, share in targets
+            ]
+        if whole is not self.extractor:
+            seen, found = (self.compared.per_layer(f, region) for f in self.canvas_features)
+            targets = [(add_difference(target, found, seen), share) for target, share in targets]
+        return targets
 
     @cached_property
     def canvas_features(self) -> tuple[Features, Features]:
-        """Features of the first canvas, by the whole network and the factored one."""
-        return self.whole(self.canvas, self.layers), self.extractor(self.canvas, self.layers)
+        """Features of the first canvas, by the whole network and by the factored one."""
+        whole, factored = self.extractor.whole, self.extractor
+        return whole(self.canvas, self.layers), factored(self.canvas, self.layers)
 
 
 def term_weights(settings: Settings) -> tuple[float, float, float]:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from threading import Lock
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import conv2d, conv_transpose2d, linear, max_pool2d, pad
 
+from styletx.events import FACTORED
 from styletx.layers import LAYERS
 
 from .factors import Factor, load_factors
@@ -27,25 +28,23 @@ MIN_SPEEDUP = 1.3  # how much faster bfloat16 must be, so that a noisy measureme
 class FeatureExtractor(nn.Module):
     """VGG19's convolutions. It holds weights only, so all runs may share one.
 
-    Convolutions and activations are in `precision`. If some are factored, `whole` is the network
-    that they are taken from.
+    Convolutions and activations are in `precision`.
     """
 
     mean: Tensor
     std: Tensor
-    whole: "FeatureExtractor | None"
+    original: "FeatureExtractor | None"  # that the factored convolutions are taken from
 
     def __init__(
         self,
         weights: Weights,
         precision: torch.dtype = torch.float32,
         factors: Mapping[str, Factor] = MappingProxyType({}),
-        whole: "FeatureExtractor | None" = None,
     ) -> None:
         """Convolutions with `factors` are replaced by two that take less time."""
         super().__init__()
-        self.whole = whole
-        self.source = f"{weights.source}, factored" if factors else weights.source
+        self.original = FeatureExtractor(weights, precision) if factors else None
+        self.source = weights.source + FACTORED if factors else weights.source
         self.precision, self.factored = precision, frozenset(factors)
         self.register_buffer("mean", torch.tensor(weights.mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(weights.std).view(1, 3, 1, 1))
@@ -60,6 +59,11 @@ class FeatureExtractor(nn.Module):
             kernel = kernel.to(precision, memory_format=torch.channels_last)
             self.register_buffer(f"{name}_kernel", kernel)
             self.register_buffer(f"{name}_bias", bias.to(precision))
+
+    @property
+    def whole(self) -> "FeatureExtractor":
+        """Return the same network with no convolution factored."""
+        return self.original or self
 
     @property
     def device(self) -> torch.device:
@@ -202,29 +206,20 @@ def vgg19(
         precision = precision or fastest_precision(device)
         if isinstance(weights, Weights):
             return FeatureExtractor(weights, precision).to(device)
-        found = networks(device, resolve_source(weights), precision)
-        return found.factored if factored else found.whole
-
-
-class Networks(NamedTuple):
-    """One network, whole and factored; the same where there are no factors for it."""
-
-    whole: FeatureExtractor
-    factored: FeatureExtractor
+        found = _vgg19(device, resolve_source(weights), precision)
+        return found if factored else found.whole
 
 
 @cache
-def networks(device: torch.device, source: str, precision: torch.dtype) -> Networks:
-    weights = load(source)
-    whole = FeatureExtractor(weights, precision).to(device)
-    if source != DEFAULT or device.type != "cpu":
-        return Networks(whole, whole)
-    return Networks(whole, FeatureExtractor(weights, precision, load_factors(), whole).to(device))
+def _vgg19(device: torch.device, source: str, precision: torch.dtype) -> FeatureExtractor:
+    """Return the network, factored where there are factors for it."""
+    factors = load_factors() if source == DEFAULT and device.type == "cpu" else {}
+    return FeatureExtractor(load(source), precision, factors).to(device)
 
 
 def is_loaded() -> bool:
     """Return whether a network has been loaded."""
-    return networks.cache_info().currsize > 0
+    return _vgg19.cache_info().currsize > 0
 
 
 def best_device() -> torch.device:

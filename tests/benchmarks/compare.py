@@ -5,8 +5,8 @@ Writes compare.json and compare.md beside this file, and the picture assets/benc
 run takes hours, nearly all of them the peers'. With --quick they take 30 steps, from which their
 seconds are extrapolated; their quality is that of the longest run that compare.json has.
 
-compare.json has two sets of figures, of which a run replaces one: those of the processor as it is,
-and, if both variables of `process.AVX2` are set, as one without AVX-512 and bfloat16.
+compare.json has a set of figures for each kind of processor, of which a run replaces one. If both
+variables of `process.AVX2` are set, the processor is used as one without AVX-512 and bfloat16.
 """
 
 import argparse
@@ -72,14 +72,16 @@ def judged(
     """Return the times of one run, and how good its pictures are, as plain values."""
     whole, (begun, *_) = timed.extrapolated(program.steps), timed.points[0]
     judge = Judge(*map(read_image, inputs(pair)), eye)
-    curve = [(second, step, *judge(read_image(KEPT / path))) for second, step, path in timed.points]
-    longest = max(
-        (row["curve"] for row in earlier if (row["program"], row["pair"]) == (program.name, pair)),
-        key=lambda points: points[-1][1],
-        default=curve,
-    )
-    if not program.ours and longest[-1][1] > timed.steps:
-        curve = [(begun + step * timed.per_step, step, *errors) for _, step, *errors in longest]
+    same = (row for row in earlier if (row["program"], row["pair"]) == (program.name, pair))
+    longest = max(same, key=lambda row: row["seen_steps"], default=None)
+    if program.ours or longest is None or longest["seen_steps"] <= timed.steps:
+        curve = [
+            (second, step, *judge(read_image(KEPT / path))) for second, step, path in timed.points
+        ]
+    else:
+        curve = [
+            (begun + step * timed.per_step, step, *errors) for _, step, *errors in longest["curve"]
+        ]
     sys.stdout.write(f"{program.name} {pair} {whole.wall:.1f} s {curve[-1]}\n")
     return {
         "program": program.name,
@@ -99,8 +101,7 @@ def tables(results: Mapping[str, dict]) -> str:
     """Return Markdown: the means over the pairs with all kinds of processor side by side, then of
     each kind a row for each program and pair, and notes."""
     kinds = [(of_program(known["rows"]), known["machine"]) for known in results.values()]
-    names = (where.split(", ")[2] for _, where in kinds)
-    heads = " | ".join(f"{name}: process, s | run alone, s" for name in names)
+    heads = " | ".join(f"{kind}: process, s | run alone, s" for kind in results)
     lines = [f"| program | {heads} | peak, MB | E | C |", "|---|" + "---|" * (2 * len(kinds) + 3)]
     for program in PROGRAMS:
         cells = [figures(rows[program.name], rows[PROGRAMS[0].name]) for rows, _ in kinds]

@@ -56,19 +56,24 @@ def test_the_gradient_of_a_factored_layer_is_the_slope_of_what_it_sees():
 
 
 def test_a_first_canvas_is_as_far_from_its_targets_as_the_whole_network_sees_it(eye, picture):
-    whole = FeatureExtractor(eye)
     factors = {"relu1_2": random_factor(len(eye.convolutions[1][1]), 3)}
-    factored = FeatureExtractor(eye, factors=factors, whole=whole)
-    painting, where = picture.flip(2), torch.rand(1, 1, 24, 20)
-    style = StyleTargets(painting.flip(3), picture, ("relu2_1",), RELATIVE, factored, None)
+    factored = FeatureExtractor(eye, factors=factors)
+    whole = factored.whole
+    painting, where = picture.flip(2), picture[:, :1].flip(3)
+    photo = whole(painting.flip(3), ["relu2_1"])
+    style = StyleTargets(photo, picture, ("relu2_1",), RELATIVE, factored, None)
     region = mask_per_layer(where, ["relu2_1"])
     by_whole, by_factored = (
         RELATIVE.per_layer(one(picture, ["relu2_1"]), region)["relu2_1"]
         for one in (whole, factored)
     )
     for toward in (1, 0.4):
-        target = style.target(painting, where, toward)["relu2_1"]
-        plain = replace(style, extractor=whole).target(painting, where, toward)["relu2_1"]
+        target, plain = (
+            replace(style, extractor=one).of_region(where, [(painting, 1.0)], toward)[0][0][
+                "relu2_1"
+            ]
+            for one in (factored, whole)
+        )
         for found, aim, seen, wanted in zip(by_factored, target, by_whole, plain, strict=True):
             assert not torch.allclose(aim, wanted, atol=1e-2)
             torch.testing.assert_close(found - aim, seen - wanted, atol=1e-4, rtol=1e-4)

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from styletx._version import VERSION
 from styletx.errors import ImageError, StyletxError, Unwritable
-from styletx.events import Result
+from styletx.events import FACTORED, Result
 from styletx.imaging.files import open_checked, read_metadata, save
 from styletx.recipe import Inputs, read_recipe, sanitize, to_json
 from styletx.settings import Settings
@@ -98,7 +98,7 @@ def is_done(path: Path, settings: Settings, inputs: Inputs, weights: str) -> boo
             picture.verify()
     except StyletxError:  # of another version, or cut short when it was copied
         return False
-    painted_with = recipe.weights.split(",")[0]  # whether they were factored depends on the device
+    painted_with = recipe.weights.removesuffix(FACTORED)  # which depends on the device
     there = (recipe.settings, recipe.inputs, recipe.version, painted_with)
     return recipe.finished and there == (settings, inputs, VERSION, sanitize(weights))
 
