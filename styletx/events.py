@@ -9,6 +9,7 @@ from .fields import NumberField
 from .settings import Settings
 
 MAX_PAINTINGS = 4
+FACTORED = ", factored"  # ends the name of weights whose convolutions are factored
 SHARE = NumberField(0, 1000, 0.05, "Share", "How much of a painting there is beside the others")
 
 

@@ -15,9 +15,10 @@ from styletx.errors import Diverged, OutOfMemory, StyletxError
 from styletx.events import Events, Progress, Style
 from styletx.settings import Settings
 
+from . import factors
 from .device import best_device
 from .inputs import LevelInputs, RunInputs, initial_canvas, longest_side, prepare_inputs
-from .memory import translate_out_of_memory
+from .memory import keep_freed_memory, translate_out_of_memory
 from .objective import build_terms
 from .optimizers import optimizer_for
 from .progress import ProgressTracker
@@ -63,15 +64,28 @@ def stylize(  # noqa: PLR0913
     Yields `Progress` before the first step and at most every `report_every` seconds, then a
     `Result`. Raises `StyletxError`, after a `Result` of the last good picture if there is one."""
     levels, inputs = prepare_inputs(content, styles, settings, keep_mask, init_image)
-    tracker, canvas = ProgressTracker(levels, settings, report_every, inputs.render), None
-    extractor = vgg19(best_device(), weights, precision)
+    tracker = ProgressTracker(levels, settings, report_every, inputs.render)
+    extractor = vgg19(best_device(), weights, precision, factored=factors.suit(settings))
     inputs = resume_or_check_time(levels, inputs, extractor, tracker, resume_from)
+    with keep_freed_memory():
+        yield from paint_levels(levels, inputs, extractor, tracker, style_cache)
+
+
+def paint_levels(
+    levels: Sequence[Level],
+    inputs: RunInputs,
+    extractor: FeatureExtractor,
+    tracker: ProgressTracker,
+    style_cache: StyleStatisticsCache | None,
+) -> Events:
+    """Paint the levels that are not done. Yields and raises as `stylize`."""
+    canvas = None
     try:
         for level in levels[tracker.levels_done :]:
             with translate_out_of_memory(levels, level):
                 canvas, setup = set_up_level(canvas, level, inputs, extractor, style_cache)
                 tracker.start_level(level)
-                yield from run_level(canvas, setup, settings, tracker)
+                yield from run_level(canvas, setup, inputs.settings, tracker)
     except StyletxError:
         if canvas is not None:  # rendering it may run out of memory too
             with suppress(OutOfMemory), translate_out_of_memory(levels, level):

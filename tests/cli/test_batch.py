@@ -21,7 +21,7 @@ import styletx.cli.paint as command_line
 from styletx.cli.batch import batch as work
 from styletx.cli.batch.command import batch as many
 from styletx.cli.batch.command import parser
-from styletx.cli.batch.outputs import Manifest, open_output_folder
+from styletx.cli.batch.outputs import Manifest, is_done, open_output_folder
 from styletx.cli.batch.progress import BatchProgress
 from styletx.cli.main import main as cli_main
 from styletx.core.engine import stylize
@@ -510,6 +510,15 @@ def test_what_has_changed_is_painted_anew(here, runner, monkeypatch, what):
     if what in ("settings", "photo", "unfinished", "cut"):
         assert batch(*words, *painting, *more) == 0
         assert len(runner.runs) == 2 + anew
+
+
+@pytest.mark.parametrize("painted_with", ["my, own.pth", "my, own.pth, factored"])
+def test_whether_convolutions_were_factored_does_not_matter(tmp_path, painted_with):
+    path, inputs = tmp_path / "a.png", {"content": "1" * 64, "style": "2" * 64}
+    painted = replace(result(), weights=painted_with)
+    save(PICTURE, path, note=to_json(painted, inputs))
+    assert is_done(path, painted.settings, inputs, "my, own.pth")
+    assert not is_done(path, painted.settings, inputs, "my")
 
 
 def test_a_picture_of_another_version_is_ours_to_replace(here, runner):

@@ -536,7 +536,7 @@ def test_a_painting_is_looked_at_once_by_runs_that_share_what_is_known(
     sunset, weave, eye, monkeypatch
 ):
     extractor = vgg19(torch.device("cpu"), eye, torch.float32)
-    monkeypatch.setattr(engine, "vgg19", lambda *_: extractor)
+    monkeypatch.setattr(engine, "vgg19", lambda *_, **__: extractor)
     looks = []
     forward = extractor.forward
     monkeypatch.setattr(extractor, "forward", lambda *a: looks.append(a) or forward(*a))

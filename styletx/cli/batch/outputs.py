@@ -13,7 +13,7 @@ from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from styletx._version import VERSION
 from styletx.errors import ImageError, StyletxError, Unwritable
-from styletx.events import Result, precision_of
+from styletx.events import FACTORED, Result, precision_of
 from styletx.imaging.files import open_checked, read_metadata, save
 from styletx.recipe import Inputs, read_recipe, sanitize, to_json
 from styletx.settings import Settings
@@ -114,7 +114,8 @@ def is_done(path: Path, settings: Settings, inputs: Inputs, weights: str) -> boo
             picture.verify()
     except StyletxError:  # of another version, or cut short when it was copied
         return False
-    there = (recipe.settings, recipe.inputs, recipe.version, recipe.weights)
+    painted_with = recipe.weights.removesuffix(FACTORED)  # which depends on the device
+    there = (recipe.settings, recipe.inputs, recipe.version, painted_with)
     return recipe.finished and there == (settings, inputs, VERSION, sanitize(weights))
 
 
