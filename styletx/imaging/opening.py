@@ -1,6 +1,7 @@
 """Opening of picture files: which of Pillow's readers, and what is refused by its header."""
 
 import io
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,6 +40,7 @@ JPEG_TIMES = 6  # as many pixels, of a JPEG: it is reduced while it is decoded
 COEFFICIENT_BYTES = 10  # for each pixel of `MAX_PIXELS`: a progressive JPEG holds all of them
 HUNGRY_FORMATS = ("WEBP", "AVIF", "HEIF")  # formats of which four copies are held while they decode
 MIN_SIDE_PX = 16  # the least that the network can see: four poolings leave one row
+ADDRESS = re.compile(r"(https?|ftp):/+(.*)", re.DOTALL)  # a path has one slash where it had two
 SAVE_AS_JPEG = "Please save it as JPEG or PNG."
 SAMPLES = {1: "", 2: ", signed", 3: ", floating point"}  # how a TIFF calls its numbers
 
@@ -103,7 +105,7 @@ def explain(path: Path, error: Exception) -> str:
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError):  # also a name that no system would have
-        return f"There is no file {display_name(str(path), 160)}."
+        return no_such_file(path)
     if stat.S_ISDIR(mode):
         return f"{display_name(str(path), 160)} is a folder, not a picture."
     with path.open("rb") as file:
@@ -119,6 +121,15 @@ def explain(path: Path, error: Exception) -> str:
     return (
         f"{shown} is not a picture that can be read here. Please use one of {', '.join(FORMATS)}."
     )
+
+
+def no_such_file(path: Path) -> str:
+    """Return that there is no such file, and what to do if it was an address."""
+    address = ADDRESS.match(path.as_posix())
+    if not address:
+        return f"There is no file {display_name(str(path), 160)}."
+    shown = display_name("://".join(address.groups()), 160)
+    return f"{shown} is an address, not a file. Please download the picture and name its file."
 
 
 def unusual_tiff(path: Path) -> str:

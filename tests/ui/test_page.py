@@ -1,8 +1,10 @@
 """The page and the API without a server: what they hand on, what they show, what they refuse."""
 
 import json
+import re
 from dataclasses import asdict, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from urllib.parse import unquote, urlsplit
 
 import gradio as gr
 import pillow_heif
@@ -26,6 +28,7 @@ from styletx.ui.history import add_entry
 from styletx.ui.inputs import doubled_settings, received, repeated
 from styletx.ui.mask_editor import BRUSHES, SOFT, masks_from_drawing, to_paint_over
 from styletx.ui.results import finished_updates
+from styletx.ui.theme import pictures_of_presets
 from tests.helpers.page import ask, both, build_page, by_name, handler, upload
 from tests.helpers.scripted import FACTS, PICTURE, progress, result
 from tests.helpers.settings import OTHER
@@ -495,3 +498,14 @@ def test_what_breaks_off_before_there_is_a_run_leaves_paint_to_be_pressed(queue)
         assert pressable(told) == wanted
         assert told["status"] == "Nothing was begun; the message says why."
         assert "status" not in by_name(page, page.recover(go_on, "It broke."))  # which says more
+
+
+@pytest.mark.parametrize(
+    "folder", [PurePosixPath("/home/it's C# (50%)/ä"), PureWindowsPath(r"C:\it's C#\presets")]
+)
+def test_pictures_of_presets_are_found_wherever_the_clone_lies(folder):
+    found = re.findall(r"url\('([^']*)'\)", pictures_of_presets(folder))
+    names = ["standard", "quick-sketch", "oil", "fine-detail", "pure-texture", "classic-gatys"]
+    wanted = [f"{folder.as_posix()}/{name}.jpg" for name in (*names, "keep-colours")]
+    addresses = [urlsplit(f"http://here/{address}") for address in found]
+    assert [unquote(one.path) for one in addresses] == [f"/gradio_api/file={w}" for w in wanted]

@@ -17,7 +17,7 @@ from PIL import Image
 from styletx.core import weights as sources
 from styletx.core.pyramid import max_useful_side
 from styletx.errors import ImageError, StyletxError, Unwritable, WeightsError
-from styletx.events import Event, Progress, Result, Style
+from styletx.events import Event, Progress, Result, Style, precision_of
 from styletx.imaging.files import read_image
 from styletx.imaging.opening import explain, open_checked
 from styletx.recipe import STYLES, fingerprint
@@ -95,6 +95,7 @@ class Batch:
         self.runner, self.settings, self.weights = runner, settings, weights
         self.source = sources.source_label(sources.resolve_source(weights))
         self.manifest, self.total = manifest, total
+        self.precision: str | None = None  # of the first picture: they do not mix
         self.outcomes = Counter[str]()
         self.said: set[str] = set()
         self.lock = Lock()
@@ -174,8 +175,10 @@ class Batch:
 
     def run(self, item: BatchItem, photo: Image.Image, style: Style) -> Event:
         """Return the last event of a run: its result, unless the batch is stopping."""
-        with closing(self.runner(photo, [style], self.settings, weights=self.weights)) as events:
+        more = {"weights": self.weights, "precision": self.precision}
+        with closing(self.runner(photo, [style], self.settings, **more)) as events:
             for last in events:
+                self.precision = self.precision or precision_of(last.device)
                 if self.stopping and isinstance(last, Progress):
                     break
                 self.bar.update(item.picture, last)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from styletx.errors import ImageError, StyletxError
 from styletx.imaging.files import read_metadata
-from styletx.imaging.opening import FORMATS, HEIC_ENDINGS
+from styletx.imaging.opening import ADDRESS, FORMATS, HEIC_ENDINGS, no_such_file
 from styletx.text import count, display_name
 
 LISTED_NAMES = 5  # of the files that are skipped, to be told by name
@@ -81,15 +81,15 @@ def find_images(words: Sequence[str], out: Path) -> InputFiles:
 def expand(word: str, found: InputFiles) -> list[Path]:
     """Return the visible files that a word names; note skipped ones in `found`."""
     path = Path(word)
+    if ADDRESS.match(path.as_posix()):
+        raise StyletxError(no_such_file(path))
     try:
         if path.is_dir():
             candidates = [path for path in path.iterdir() if not path.name.startswith(".")]
         elif not glob.has_magic(word) or path.exists():
             return [path]
         else:
-            # Path.glob knows no pattern that begins with /
-            candidates = [Path(name) for name in glob.glob(word, recursive=True)]  # noqa: PTH207
-            candidates = [path for path in candidates if not path.is_dir()]
+            candidates = [path for path in matches(path) if not path.is_dir()]
     except (OSError, ValueError) as error:  # also a name that no system would have
         reason = getattr(error, "strerror", None) or error
         raise StyletxError(f"{display_name(word)} cannot be looked into: {reason}.") from error
@@ -100,6 +100,18 @@ def expand(word: str, found: InputFiles) -> list[Path]:
     if not pictures:
         raise StyletxError(f"There is no picture in {display_name(word)}.")
     return pictures
+
+
+def matches(pattern: Path) -> list[Path]:
+    """Return what a pattern finds. Its folders as far as they exist are no patterns, and where
+    brackets find nothing they are parts of names: both are common, as in `in [2024]/*.jpg`."""
+    there = next(folder for folder in pattern.parents if folder.exists())  # at last . or /
+    rest = str(pattern.relative_to(there))
+    for known in (rest, rest.replace("[", "[[]")):
+        found = glob.glob(f"{glob.escape(str(there))}/{known}", recursive=True)  # noqa: PTH207
+        if found:
+            break
+    return [Path(name) for name in found]
 
 
 def real_path(path: Path) -> Path:
