@@ -9,6 +9,7 @@ from .fields import NumberField
 from .settings import Settings
 
 MAX_PAINTINGS = 4
+FACTORED = ", factored"  # ends the name of weights whose convolutions are factored
 SHARE = NumberField(0, 1000, 0.05, "Share", "How much of a painting there is beside the others")
 
 
@@ -21,6 +22,11 @@ class Style:
     picture: Image.Image
     share: float = 1.0
     mask: Image.Image | None = None
+
+
+def precision_of(device: str) -> str:
+    """Return the dtype's name in a report's or recipe's `device`, as in "cpu, bfloat16"."""
+    return device.rpartition(", ")[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from styletx.events import Style
-from styletx.imaging.files import drop_alpha, normalize
+from styletx.imaging.files import check_visible, drop_alpha, normalize
 from styletx.settings import Settings
 
 from .color import recolor, to_grayscale, to_oklab, with_colors
@@ -131,6 +131,7 @@ def prepare_inputs(
     """Return the levels and the inputs of a run. Raises `StyletxError` if they do not go
     together."""
     content = normalize(content)
+    check_visible(content, "The photo")
     styles, notes = prepared_styles(styles, settings.frame)
     if init_image is not None:
         init_image = drop_alpha(normalize(init_image, "The picture to go on with"))

@@ -12,7 +12,14 @@ from torch.nn.functional import interpolate
 
 from styletx.layers import LayerWeights, layer_names, stride
 
-from .losses import downsampled, gram, moments, relative_error, total_variation
+from .losses import (
+    downsampled,
+    gram,
+    moments,
+    relative_error,
+    squared_distance,
+    total_variation,
+)
 from .paintings import Painting
 from .vgg import FeatureExtractor, Features
 
@@ -53,8 +60,8 @@ RELATIVE = Comparison(moments, relative_error, relative_error)
 # Gatys et al. (2016), equations 1 and 4; `gram` is G / M already, so only 1 / 4N² is left here
 GATYS = Comparison(
     lambda features, where: (gram(features, where),),
-    lambda f, p: (f - p).square().sum() / 2,
-    lambda g, a: (g - a).square().sum() / (4 * len(a) ** 2),
+    lambda f, p: squared_distance(f, p) / 2,
+    lambda g, a: squared_distance(g, a) / (4 * len(a) ** 2),
 )
 
 
@@ -108,11 +115,11 @@ def content_term(
     content: Features, layers: LayerWeights, weight: float, compared: Comparison = RELATIVE
 ) -> Term:
     """Return the content term: the error of the photo's features at the layers."""
-    targets = {layer: content[layer].float() for layer in layer_names(layers)}
+    targets = {layer: content[layer] for layer in layer_names(layers)}
 
     def measure(_: Tensor, features: Features) -> Tensor:
         return weighted_mean(
-            (compared.content_error(features[layer].float(), targets[layer]), counts)
+            (compared.content_error(features[layer], targets[layer]), counts)
             for layer, counts in layers
         )
 
@@ -158,6 +165,16 @@ def interpolate_statistics(near: Statistics, far: Statistics, part: float) -> St
     return {
         layer: tuple(n.lerp(f, part) for n, f in zip(near[layer], far[layer], strict=True))
         for layer in near
+    }
+
+
+def add_difference(start: Statistics, found: Statistics, less: Statistics) -> Statistics:
+    """Return start + found − less."""
+    return {
+        layer: tuple(
+            s + f - n for s, f, n in zip(start[layer], found[layer], less[layer], strict=True)
+        )
+        for layer in start
     }
 
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from .files import MIN_SIDE_PX
+from .opening import MIN_SIDE_PX
 
 LOOKED_AT_PX = 384  # pixels on the longer side at which borders are searched
 RING = 0.01  # of the longer side: the narrowest border

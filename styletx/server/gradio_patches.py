@@ -21,7 +21,7 @@ from PIL import Image
 
 from styletx import metrics
 from styletx.errors import StyletxError
-from styletx.imaging.files import MIN_SIDE_PX
+from styletx.imaging.opening import MIN_SIDE_PX
 from styletx.limits import MEGA, ServerLimits
 from styletx.text import shorten
 

@@ -19,6 +19,7 @@ from styletx.api.painting import (
     validate,
 )
 from styletx.api.schema import DEFAULTS, Arguments
+from styletx.recipe import STYLES
 from styletx.runners.queue import JobQueue
 from styletx.ui import strings
 
@@ -32,7 +33,7 @@ from .history import (
     restore_history,
     two_compared,
 )
-from .inputs import doubled_settings, repeated, upload_message
+from .inputs import doubled_settings, received, repeated
 from .loss_chart import LossChart
 from .mask_editor import BRUSHES, BRUSHING, masks_from_drawing
 from .results import disable_resume, download_updates, finished_updates, no_curves
@@ -233,10 +234,10 @@ class Page:
     def connect_uploads(self, painted: gr.Image) -> None:
         """Check every upload as soon as it is there; restore the recipe of a painted picture."""
         quick: dict[str, Any] = {"concurrency_limit": None, "preprocess": False, **HIDDEN_EVENT}
-        photo, painting, frame = (self.inputs[name] for name in ("content", "style", "frame"))
-        look, status = partial(upload_message, queue=self.queue), self.parts["status"]
-        on(photo, "upload")(look, photo, status, **quick)
-        on(painting, "upload")(look, [painting, frame], status, **{**quick, **BRUSHING})
+        for name in ("content", *STYLES, "init_image"):
+            field = self.inputs[name]
+            shown = [self.parts["status"], field]
+            on(field, "upload")(partial(received, queue=self.queue), field, shown, **quick)
 
         def repeat(file: Any, *values: Any) -> Any:
             try:

@@ -17,7 +17,7 @@ from styletx.core.paintings import Painting
 from styletx.core.pyramid import plan
 from styletx.core.tensors import to_tensor
 from styletx.core.terms import RELATIVE, StyleStatisticsCache
-from styletx.core.vgg import best_device, vgg19
+from styletx.core.vgg import vgg19
 from tests.helpers.network import small_weights
 from tests.helpers.scripted import slow_steps
 
@@ -456,15 +456,6 @@ def test_between_reports_nothing_waits_for_the_device(sunset, weave, eye):
     assert 0 < waits(3) == waits(40)
 
 
-@pytest.mark.parametrize(
-    ("cuda", "mps", "chosen"), [(True, False, "cuda"), (False, True, "mps"), (False, False, "cpu")]
-)
-def test_the_best_device_there_is_is_asked_for_when_work_starts(monkeypatch, cuda, mps, chosen):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
-    assert best_device().type == chosen
-
-
 def test_a_time_to_keep_decides_how_many_steps_there_are(sunset, weave, eye, monkeypatch):
     slow_steps(monkeypatch, 0.125)
     settings = Settings(size=128, steps=1, seconds=2)
@@ -541,7 +532,7 @@ def test_a_painting_is_looked_at_once_by_runs_that_share_what_is_known(
     sunset, weave, eye, monkeypatch
 ):
     extractor = vgg19(torch.device("cpu"), eye, torch.float32)
-    monkeypatch.setattr(engine, "vgg19", lambda *_: extractor)
+    monkeypatch.setattr(engine, "vgg19", lambda *_, **__: extractor)
     looks = []
     forward = extractor.forward
     monkeypatch.setattr(extractor, "forward", lambda *a: looks.append(a) or forward(*a))

@@ -289,7 +289,7 @@ def test_a_painting_of_one_flat_colour_gets_a_sentence(sunset, weave, eye, paint
         ([None, "white"], None, "Nothing is left to do for one of the paintings"),
         (["square"], None, "A mask is 64x64 pixels, the photo 96x64: they need the same shape."),
         ([None], "square", "A mask is 64x64 pixels, the photo 96x64: they need the same shape."),
-        (["tiny"], None, "The mask is 30x20 pixels; each side needs at least 32."),
+        (["tiny"], None, "The mask is 30x10 pixels; each side needs at least 16."),
     ],
 )
 def test_impossible_masks_are_explained(sunset, weave, eye, masks, keep_mask, sentence):
@@ -297,7 +297,7 @@ def test_impossible_masks_are_explained(sunset, weave, eye, masks, keep_mask, se
         "black": Image.new("L", sunset.size),
         "white": Image.new("L", sunset.size, 255),
         "square": Image.new("L", (64, 64), 255),
-        "tiny": Image.new("L", (30, 20), 255),
+        "tiny": Image.new("L", (30, 10), 255),
         None: None,
     }
     styles = [Style(weave, mask=made[mask]) for mask in masks]

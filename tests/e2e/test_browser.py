@@ -305,6 +305,14 @@ def test_nothing_is_brought_over_a_run_and_the_slider_keeps_its_place(visit):
     assert at == f"{slider.input_value()}%"
 
 
+def test_a_picture_that_no_browser_shows_is_shown(visit, files, sunset):
+    page = visit(**DESKTOP)
+    sunset.save(files / "scan.tif")
+    page.set_input_files("#photo input[type=file]", str(files / "scan.tif"))
+    page.wait_for_function("document.querySelector('#photo img')?.naturalWidth > 0")
+    expect(status(page)).to_have_text("The picture is here.")
+
+
 def test_what_is_missing_or_cannot_be_used_is_explained_on_the_page(visit, files):
     page = visit(**DESKTOP)
     press_paint_without_pictures(page)

@@ -9,7 +9,7 @@ from gradio.components.image_editor import EditorData
 from PIL import Image
 
 from styletx import StyletxError
-from styletx.imaging.files import MIN_SIDE_PX
+from styletx.imaging.opening import MIN_SIDE_PX
 from styletx.server import gradio_patches
 from styletx.server.gradio_patches import EDITOR_SIDE_PX, patch_image_editor
 from styletx.ui.mask_editor import BRUSHES, masks_from_drawing, to_paint_over
