@@ -2,7 +2,10 @@
 
 import sys
 
-from styletx.cli.main import main
+try:
+    from styletx.cli.main import main
 
-if __name__ == "__main__":
-    sys.exit(main())
+    if __name__ == "__main__":
+        sys.exit(main())
+except KeyboardInterrupt:  # torch takes seconds to import
+    sys.exit("Stopped.")

@@ -9,6 +9,7 @@ from .fields import NumberField
 from .settings import Settings
 
 MAX_PAINTINGS = 4
+FACTORED = ", factored"  # ends the name of weights whose convolutions are factored
 SHARE = NumberField(0, 1000, 0.05, "Share", "How much of a painting there is beside the others")
 
 
@@ -23,6 +24,11 @@ class Style:
     mask: Image.Image | None = None
 
 
+def precision_of(device: str) -> str:
+    """Return the dtype's name in a report's or recipe's `device`, as in "cpu, bfloat16"."""
+    return device.rpartition(", ")[2]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """Progress of a run, in plain values that can cross processes and machines.
@@ -30,6 +36,7 @@ class Report:
     `level` of `levels` counts from 1; `step` of `steps` from 0, where nothing is painted yet.
     `losses` are the weighted terms by name, with their "total". `weights` and `device` name the
     weight source, and device and dtype. `restarts` counts how often another worker had to resume.
+    `notes` are sentences about the pictures, as that a frame is left out.
     """
 
     level: int
@@ -42,6 +49,7 @@ class Report:
     weights: str
     device: str
     restarts: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

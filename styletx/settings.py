@@ -64,6 +64,14 @@ class Settings:
             "Whose colours the result has",
         ),
     )
+    frame: str = setting(
+        "crop",
+        ChoiceField(
+            {"crop": "is left out", "keep": "is part of it"},
+            "Frame",
+            "Whether a frame, mat or wall around a painting counts",
+        ),
+    )
     content_weight: float = setting(
         1.0,
         NumberField(0, 10, 0.1, "Content strength", "How strongly the photo's shapes are kept (α)"),

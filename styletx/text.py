@@ -1,5 +1,16 @@
 """Text from elsewhere as it can stand in a sentence: short, on one line, without markup."""
 
+import io
+import sys
+
+
+def replace_unwritable() -> None:
+    """Have letters that the encoding of the output lacks written as "?": where it is not UTF-8, a
+    picture's name would otherwise fail once the picture is there."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
 
 def shorten(text: str, most: int) -> str:
     """Return the text on one line, cut after `most` letters."""

@@ -15,12 +15,13 @@ from hypothesis import strategies as some
 from PIL import Image
 
 from styletx import FIELDS, PRESETS, Settings, StyletxError
-from styletx.core.pyramid import MIN_SIDE, plan, style_image_size
+from styletx.core.pyramid import plan, style_image_size
 from styletx.core.tensors import to_picture, to_tensor
 from styletx.core.timing import StepTimer
 from styletx.errors import SettingsError
 from styletx.fields import ChoiceField, LayersField, NumberField
 from styletx.imaging.files import drop_alpha, normalize, read_image, save
+from styletx.imaging.opening import MIN_SIDE_PX
 from styletx.layers import CHOICES, LAYERS, parse_layers
 from styletx.layers import format_layers as layers_written
 from styletx.recipe import is_input, read_recipe, to_json
@@ -247,13 +248,13 @@ def test_a_recipe_that_is_damaged_is_read_or_refused_in_a_sentence(folder):
 def test_any_plan_goes_from_coarse_to_fine_in_the_steps_asked_for(shape, chosen, begun):
     levels = or_a_sentence(plan, shape, chosen, begun)
     if levels is None:
-        assert min(shape) * chosen.size / max(shape) < MIN_SIDE
+        assert min(shape) * chosen.size / max(shape) < MIN_SIDE_PX
         return
     longest = [max(level.size) for level in levels]
     assert longest == sorted(set(longest))
     assert longest[-1] == chosen.size
     for level in levels:
-        assert min(level.size) >= MIN_SIDE
+        assert min(level.size) >= MIN_SIDE_PX
         for side, whole in zip(level.size, shape, strict=True):
             assert abs(side - whole * max(level.size) / max(shape)) <= 0.5
     check_steps([level.steps for level in levels], chosen)
@@ -273,7 +274,7 @@ def check_steps(steps, chosen):
 def test_any_painting_is_looked_at_as_large_as_the_network_needs(shape, chosen):
     for level in plan((300, 200), chosen):
         size = style_image_size(shape, level, chosen.style_scale)
-        assert min(size) >= MIN_SIDE
+        assert min(size) >= MIN_SIDE_PX
         assert max(size) <= max(4096, *shape)
 
 

@@ -21,11 +21,10 @@ def test_the_tables_of_settings_and_presets_are_what_their_script_writes():
 
 def test_the_figures_of_the_comparison_are_those_that_its_script_wrote():
     written = (ROOT / "tests" / "benchmarks" / "compare.md").read_text()
-    assert written.splitlines()[0].startswith("| program |")
+    assert written.startswith("| program |")
     assert written in (ROOT / "tests" / "benchmarks" / "README.md").read_text()
-    means = re.findall(r"\| ([^|]+) \| mean \| (.*)", written)
-    assert means
-    assert all(f"| {program} | {figures}" in README for program, figures in means)
+    means, *_ = written.split("\n\n")
+    assert means in README
 
 
 def test_the_promises_are_listed_as_the_tests_are_called():

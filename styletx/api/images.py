@@ -13,13 +13,15 @@ from gradio.utils import get_upload_folder
 from styletx.core.pyramid import max_useful_side
 from styletx.errors import Busy, ImageError, StyletxError
 from styletx.events import Style
-from styletx.imaging.files import check_header, read_image
+from styletx.imaging.files import LEFT_OUT, read_image, save
+from styletx.imaging.opening import is_shown_by_browsers
 from styletx.limits import MEGA
 from styletx.runners.queue import NO_ROOM, JobQueue
-from styletx.settings import Settings
+from styletx.settings import MAX_SIZE, Settings
 
 Upload = dict[str, Any] | None  # a file as Gradio describes it, which lies in its cache
-header_checks = Semaphore(2)  # files that are looked at at a time
+first_looks = Semaphore(2)  # files that are looked at at a time
+LOOK_SIDE_PX = 512  # of the first look at a file, which only is to see that it can be read
 
 
 def load_images(
@@ -61,23 +63,39 @@ def upload_path(file: Upload, what: str, queue: JobQueue) -> Path | None:
     return path
 
 
-def check_upload(path: Path, max_megapixels: float) -> None:
-    """Raise `ImageError` if the file is no picture of at most so many million pixels."""
+def check_upload(path: Path, max_megapixels: float) -> str:
+    """Read a picture as a run would, but small; return what of it is missing, in a sentence, or "".
+
+    Raises `ImageError` if the file is no picture that could be painted.
+    """
     known = path.stat()
-    with header_checks:
-        if problem := upload_problem(path, known.st_mtime_ns, known.st_size, max_megapixels * MEGA):
-            raise ImageError(problem)
+    with first_looks:
+        problem, left_out = look(path, known.st_mtime_ns, known.st_size, max_megapixels * MEGA)
+    if problem:
+        raise ImageError(problem)
+    return left_out
 
 
 @lru_cache(maxsize=1000)
-def upload_problem(path: Path, written: int, size: int, max_pixels: float) -> str:
-    """Return what is wrong with a file, or "". Cached, since a call names a file several times, and
-    an attacker many times."""
+def look(path: Path, written: int, size: int, max_pixels: float) -> tuple[str, str]:
+    """Return what is wrong with a file and what is missing, or "". Cached, since a call names a
+    file several times, and an attacker many times."""
     try:
-        check_header(path, max_pixels)
+        return "", read_image(path, LOOK_SIDE_PX, max_pixels).info.get(LEFT_OUT, "")
     except ImageError as error:
-        return str(error)
-    return ""
+        return str(error), ""
+
+
+def showable(path: Path, queue: JobQueue) -> Path:
+    """Return a picture that browsers can show: the file itself, or a PNG made of it beside it."""
+    if is_shown_by_browsers(path):
+        return path
+    if queue.is_disk_full():
+        raise Busy(NO_ROOM)
+    shown = path.with_suffix(".png")
+    with first_looks:
+        save(read_image(path, MAX_SIZE), shown)
+    return shown
 
 
 def save_data_url(url: str, what: str, queue: JobQueue) -> Path | None:

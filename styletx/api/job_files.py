@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from styletx.events import Event, Result
 from styletx.imaging.animation import save_animation
-from styletx.imaging.files import flatten_alpha, read_image, read_metadata, save
+from styletx.imaging.files import flatten_alpha, limit_size, read_image, read_metadata, save
 from styletx.recipe import Inputs, to_json
 
 PREVIEW_SIDE_PX = 768
@@ -116,8 +116,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def small(picture: Image.Image, longest: int) -> Image.Image:
-    side = min(longest, max(picture.size))
-    return ImageOps.contain(picture, (side, side))
+    return limit_size(picture.copy(), longest)
 
 
 def finished(folder: Path) -> Path | None:

@@ -56,6 +56,7 @@ def report(
         "late": job.timed_out,
         "gave_way": job.abandoned,
         "restarts": getattr(event, "restarts", 0),
+        "notes": list(getattr(event, "notes", ())),
         "settings": asdict(job.settings),
     }
 
@@ -70,7 +71,8 @@ def status_line(report: Mapping[str, Any]) -> str:
         why = "Others were waiting: stopped" if report["gave_way"] else why
         return f"{why} after {step} of {steps} steps, {seconds:.0f} s. The picture so far is yours."
     if report["done"]:
-        return f"Done: {count(steps, 'step')} in {seconds:.0f} s." if steps else "Done."
+        done = f"Done: {count(steps, 'step')} in {seconds:.0f} s." if steps else "Done."
+        return " ".join([done, *report["notes"]])
     if not report["level"]:
         return waiting(report) if report["ahead"] else STARTING
     left = report["seconds_left"]

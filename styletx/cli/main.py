@@ -3,6 +3,8 @@
 import sys
 from importlib import import_module
 
+from styletx.text import replace_unwritable
+
 MODULES = {  # each with a function of the command's name, imported only for it: most need torch
     "paint": "paint",
     "batch": "batch.command",
@@ -13,6 +15,7 @@ MODULES = {  # each with a function of the command's name, imported only for it:
 
 def main(arguments: list[str] | None = None) -> int:
     """Return 0 when the work was done, else 1 with a sentence on stderr; argparse exits with 2."""
+    replace_unwritable()
     words = sys.argv[1:] if arguments is None else arguments
     command = "paint"
     if words and words[0] in MODULES.keys() - {"paint"}:  # which may be a photo's name

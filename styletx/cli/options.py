@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
+from styletx.core.device import DEVICE_VARIABLE
 from styletx.fields import ChoiceField, NumberField
 from styletx.settings import FIELDS, PRESETS, Settings
 
@@ -19,6 +20,15 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
         "--weights",
         help="where VGG19 comes from: embedded (the default), torchvision, hub, "
         "hub:owner/repo/file@revision, or a .safetensors or .pth file",
+    )
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--device",
+        metavar="NAME",
+        help="where it is painted: auto (the default), cpu, cuda, one of several cards as cuda:1, "
+        f"or mps (or {DEVICE_VARIABLE})",
     )
 
 

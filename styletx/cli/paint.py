@@ -10,13 +10,15 @@ from typing import Any
 
 from tqdm import tqdm
 
+from styletx.core.device import set_device
 from styletx.core.engine import stylize
 from styletx.core.pyramid import max_useful_side
 from styletx.core.regions import check_styles
 from styletx.core.threads import limit_threads
 from styletx.errors import StyletxError
-from styletx.events import Event, Events, Progress, Result, Style
+from styletx.events import Event, Events, Progress, Result, Style, precision_of
 from styletx.imaging.files import check_can_save, read_image, save
+from styletx.imaging.guards import install_pillow_guards
 from styletx.recipe import (
     MASKS,
     SHARES,
@@ -31,13 +33,14 @@ from styletx.recipe import (
 from styletx.settings import INITS, Settings, settings_from
 from styletx.text import count, input_name
 
-from .options import add_preset, add_settings, add_weights, settings_in
+from .options import add_device, add_preset, add_settings, add_weights, settings_in
 from .parser import Parser, run_command
 
 
 def paint(arguments: list[str]) -> int:
     """Return 0 when the picture was painted, else 1 with a sentence on stderr; argparse exits with
     2."""
+    install_pillow_guards()
     return run_command(partial(paint_picture, parser().parse_args(arguments)))
 
 
@@ -63,8 +66,15 @@ def paint_picture(given: argparse.Namespace) -> None:
     )
     photo = read_image(given.photo, most)
     limit_threads()
+    set_device(given.device)
     events = stylize(
-        photo, styles, settings, keep_mask=keep_mask, init_image=init_image, weights=given.weights
+        photo,
+        styles,
+        settings,
+        keep_mask=keep_mask,
+        init_image=init_image,
+        weights=given.weights,
+        precision=precision_of(recipe.device) if recipe else None,
     )
     named_shares = dict(zip(SHARES, shares, strict=False))
     inputs = input_fingerprints(named_inputs(given, init_path), named_shares)
@@ -132,6 +142,8 @@ def show_progress(events: Events, output: Path, inputs: Inputs) -> None:
                     width, height = latest.picture.size
                     name = str(output).encode(errors="replace").decode()  # whatever its bytes are
                     bar.write(f"{name}: {width}x{height} pixels in {latest.seconds:.0f} s")
+                    for note in latest.notes:
+                        bar.write(note)
         except KeyboardInterrupt as stop:
             if not isinstance(latest, Progress):
                 raise StyletxError("Stopped before anything was painted.") from stop
@@ -160,6 +172,7 @@ def parser() -> argparse.ArgumentParser:
         help="a picture painted here, whose settings are to be taken",
     )
     add_weights(parser)
+    add_device(parser)
     add_settings(parser, init_picture=True)
     return parser
 

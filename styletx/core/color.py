@@ -2,8 +2,13 @@
 
 import torch
 from torch import Tensor
+from torch.nn.functional import conv2d
 
 COVARIANCE_EPSILON = 1e-5  # keeps the covariance of a grey or flat picture invertible
+NO_SIGNAL = 2 / 255  # standard deviation of noise, mottles and rounding, up to which none is seen
+SIGNAL = 3 / 255  # the same from which a direction of colour counts in full
+MAX_GRAIN_GAIN = 3  # how many times stronger fine grain may become
+UNSEEN_GRAIN = 2 / 255  # standard deviation that grain may have besides
 # Oklab: from linear sRGB to the eye's cones, and from their cube roots to lightness and colour
 CONES = torch.tensor(
     [
@@ -44,14 +49,56 @@ def recolor(
     With `where` and `where_like` (1, 1, H, W), the statistics are those of these regions.
 
     The map is the optimal transport between the two Gaussians, the linear one that changes colours
-    least: T = A^-½ (A^½ B A^½)^½ A^-½. Values may leave [0, 1].
+    least: T = A^-½ (A^½ B A^½)^½ A^-½. Directions in which `image` hardly varies are not stretched:
+    their noise would become coloured grain. Values may leave [0, 1].
     """
     mean, covariance = mean_and_covariance(image, where)
     new_mean, wanted = mean_and_covariance(like, where_like)
     root, inverse_root = matrix_power(covariance, 0.5), matrix_power(covariance, -0.5)
     transport = inverse_root @ matrix_power(root @ wanted @ root, 0.5) @ inverse_root
-    moved = transport @ (in_double(image) - mean) + new_mean
+    offsets = in_double(image) - mean
+    picture = offsets.view(3, *image.shape[2:])
+    signal = signal_projection(covariance, transport, picture) @ offsets
+    moved = transport @ signal + at_most_one(transport) @ (offsets - signal) + new_mean
     return moved.view(image.shape).to(image)
+
+
+def signal_projection(covariance: Tensor, transport: Tensor, offsets: Tensor) -> Tensor:
+    """Return the matrix (3, 3) that keeps of a colour the directions that `transport` (3, 3) may
+    stretch: there is a signal, by the `covariance` (3, 3), and the grain of the `offsets` (3, H, W)
+    stays bearable. A direction is kept in part in between."""
+    values, vectors = torch.linalg.eigh(covariance)
+    share = signal_share((values - COVARIANCE_EPSILON).clamp(min=0).sqrt())
+    gains = (vectors.mT @ transport @ vectors).diagonal()
+    grain = fine_grain(torch.einsum("ij,ihw->jhw", vectors, offsets))
+    allowed = MAX_GRAIN_GAIN - 1 + UNSEEN_GRAIN / (grain + COVARIANCE_EPSILON)
+    share = share.minimum(allowed / (gains - 1).clamp(min=COVARIANCE_EPSILON)).clamp(max=1)
+    projection: Tensor = vectors * share @ vectors.mT
+    return projection
+
+
+def fine_grain(channels: Tensor) -> Tensor:
+    """Return the standard deviation (C) of the noise from pixel to pixel in `channels` (C, H, W).
+
+    As in Immerkær (1996), from a difference of two Laplacians, which sees no edges; the median,
+    unlike his mean, sees no texture that covers less than half of the picture.
+    """
+    line = torch.tensor([1.0, -2.0, 1.0]).to(channels)
+    differences = conv2d(channels[:, None], torch.outer(line, line)[None, None])
+    return differences.abs().flatten(1).median(dim=1).values / (6 * 0.6745)
+
+
+def at_most_one(symmetric: Tensor) -> Tensor:
+    """Return a matrix (N, N) that stretches nothing, and else does what `symmetric` does."""
+    values, vectors = torch.linalg.eigh(symmetric)
+    limited: Tensor = vectors * values.clamp(max=1) @ vectors.mT
+    return limited
+
+
+def signal_share(spread: Tensor) -> Tensor:
+    """Return from 0 to 1 how far a standard deviation tells a signal, and not noise."""
+    part = ((spread - NO_SIGNAL) / (SIGNAL - NO_SIGNAL)).clamp(0, 1)
+    return part * part * (3 - 2 * part)
 
 
 def in_double(image: Tensor) -> Tensor:
@@ -84,19 +131,28 @@ def from_oklab(lab: Tensor) -> Tensor:
 
 
 def to_grayscale(
-    image: Tensor, like: Tensor | None = None, where_like: Tensor | None = None
+    image: Tensor,
+    like: Tensor | None = None,
+    where: Tensor | None = None,
+    where_like: Tensor | None = None,
 ) -> Tensor:
     """Return `image` (1, 3, H, W) without its colours; with `like`, its lightness moved to the mean
-    and standard deviation of that, or of its region `where_like`."""
+    and standard deviation of that. `where` and `where_like` as in `recolor`."""
     light = to_oklab(image)[:, :1]
     if like is not None:
-        wanted = to_oklab(like)[:, :1]
-        counts = torch.ones_like(wanted) if where_like is None else where_like
-        mean = (wanted * counts).sum() / counts.sum()
-        spread = ((wanted - mean).square() * counts).sum().div(counts.sum()).sqrt()
-        light = (light - light.mean()) / (light.std() + COVARIANCE_EPSILON) * spread
-        light = (light + mean).clamp(0, 1)
+        mean, spread = mean_and_spread(light, where)
+        new_mean, wanted = mean_and_spread(to_oklab(like)[:, :1], where_like)
+        gain = wanted / (spread + COVARIANCE_EPSILON)
+        gain = gain.clamp(max=1).lerp(gain, signal_share(spread))
+        light = ((light - mean) * gain + new_mean).clamp(0, 1)
     return from_oklab(torch.cat([light, torch.zeros_like(light), torch.zeros_like(light)], dim=1))
+
+
+def mean_and_spread(light: Tensor, where: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return the mean and the standard deviation of a channel (1, 1, H, W), within a region."""
+    counts = torch.ones_like(light) if where is None else where
+    mean = (light * counts).sum() / counts.sum()
+    return mean, ((light - mean).square() * counts).sum().div(counts.sum()).sqrt()
 
 
 def with_colors(painted: Tensor, colors: Tensor) -> Tensor:

@@ -15,8 +15,10 @@ from styletx.errors import Diverged, OutOfMemory, StyletxError
 from styletx.events import Events, Progress, Style
 from styletx.settings import Settings
 
+from . import factors
+from .device import best_device
 from .inputs import LevelInputs, RunInputs, initial_canvas, longest_side, prepare_inputs
-from .memory import translate_out_of_memory
+from .memory import keep_freed_memory, translate_out_of_memory
 from .objective import build_terms
 from .optimizers import optimizer_for
 from .progress import ProgressTracker
@@ -24,7 +26,7 @@ from .pyramid import Level
 from .tensors import resize_tensor
 from .terms import StyleStatisticsCache, Term, evaluate
 from .timing import TIMED_STEPS
-from .vgg import FeatureExtractor, best_device, vgg19
+from .vgg import FeatureExtractor, vgg19
 from .weights import Weights
 
 logger = logging.getLogger(__name__)
@@ -47,30 +49,43 @@ def stylize(  # noqa: PLR0913
     keep_mask: Image.Image | None = None,
     init_image: Image.Image | None = None,
     weights: str | Weights | None = None,
+    precision: str | None = None,
     report_every: float = 0.25,
     resume_from: Progress | None = None,
     style_cache: StyleStatisticsCache | None = None,
 ) -> Events:
     """Paint `content` in the style of `styles`; close the generator to stop early.
 
-    White in `keep_mask` stays the photo. `init_image` is a picture to start from: it is painted on
-    at larger sizes up to that of the settings, or at that size alone. `resume_from` is the last
-    report of a run with the same inputs that was interrupted elsewhere. `style_cache` keeps
-    statistics of paintings between runs. `weights` are VGG19's, or a source as in `weights.load`.
+    White in `keep_mask` stays the photo. `init_image` is painted on at larger sizes up to that of
+    the settings, or at that size alone. `weights` are VGG19's or their source; `precision` is
+    float32 or bfloat16, by default, or if the device lacks it, the faster one. `resume_from` is the
+    last report of a run with the same inputs; `style_cache` keeps statistics between runs.
 
-    Yields `Progress` before the first step and then at most every `report_every` seconds, and one
-    `Result`. Raises `StyletxError`, after a `Result` of the last good picture if there is one.
-    """
+    Yields `Progress` before the first step and at most every `report_every` seconds, then a
+    `Result`. Raises `StyletxError`, after a `Result` of the last good picture if there is one."""
     levels, inputs = prepare_inputs(content, styles, settings, keep_mask, init_image)
-    tracker, canvas = ProgressTracker(levels, settings, report_every, inputs.render), None
-    extractor = vgg19(best_device(), weights)
+    tracker = ProgressTracker(levels, settings, report_every, inputs.render)
+    extractor = vgg19(best_device(), weights, precision, factored=factors.suit(settings))
     inputs = resume_or_check_time(levels, inputs, extractor, tracker, resume_from)
+    with keep_freed_memory():
+        yield from paint_levels(levels, inputs, extractor, tracker, style_cache)
+
+
+def paint_levels(
+    levels: Sequence[Level],
+    inputs: RunInputs,
+    extractor: FeatureExtractor,
+    tracker: ProgressTracker,
+    style_cache: StyleStatisticsCache | None,
+) -> Events:
+    """Paint the levels that are not done. Yields and raises as `stylize`."""
+    canvas = None
     try:
         for level in levels[tracker.levels_done :]:
             with translate_out_of_memory(levels, level):
                 canvas, setup = set_up_level(canvas, level, inputs, extractor, style_cache)
                 tracker.start_level(level)
-                yield from run_level(canvas, setup, settings, tracker)
+                yield from run_level(canvas, setup, inputs.settings, tracker)
     except StyletxError:
         if canvas is not None:  # rendering it may run out of memory too
             with suppress(OutOfMemory), translate_out_of_memory(levels, level):
@@ -90,7 +105,7 @@ def resume_or_check_time(
 ) -> RunInputs:
     """Resume, or check that the time budget can be met; return the inputs to go on with. The report
     names the weights and the device from here on."""
-    tracker.provenance = extractor.provenance
+    tracker.provenance, tracker.notes = extractor.provenance, tuple(inputs.notes)
     if resume_from is None:
         check_time_budget(levels, inputs, extractor, tracker)
         return inputs

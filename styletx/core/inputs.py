@@ -10,10 +10,11 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from styletx.events import Style
-from styletx.imaging.files import drop_alpha, normalize
+from styletx.imaging.files import check_visible, drop_alpha, normalize
 from styletx.settings import Settings
 
 from .color import recolor, to_grayscale, to_oklab, with_colors
+from .paintings import Painting, prepared_styles
 from .pyramid import Level, plan, style_image_size
 from .regions import (
     Region,
@@ -21,22 +22,20 @@ from .regions import (
     build_regions,
     check_regions,
     intersect,
-    prepared_styles,
     resized,
 )
 from .tensors import resize_tensor, to_picture, to_tensor
 
 NOISE_GRAIN_PX = 8  # to each value of noise: finer, it would stay as speckle
-WeightedImages = Sequence[tuple[Tensor, float]]  # paintings (1, 3, H, W), and their shares
 
 
 class LevelInputs(NamedTuple):
     """Images at the size of one level: the photo (1, 3, H, W), the painted mask (1, 1, H, W) or
-    None for all, and each region with its weighted paintings."""
+    None for all, and each region with its paintings."""
 
     photo: Tensor
     painted_mask: Tensor | None
-    regions: Sequence[tuple[Tensor | None, WeightedImages]]
+    regions: Sequence[tuple[Tensor | None, Sequence[Painting]]]
 
     def around(self, canvas: Tensor) -> Tensor:
         """Return the canvas, with the photo where nothing is painted."""
@@ -46,13 +45,15 @@ class LevelInputs(NamedTuple):
 @dataclass(frozen=True)
 class RunInputs:
     """Inputs of a run: a normalized photo, the regions of a picture of (width, height) `size`, and
-    the settings. `init_image` is the picture to start from, if any."""
+    the settings. `init_image` is the picture to start from, if any; `notes` say what was left
+    out."""
 
     content: Image.Image
     regions: Sequence[Region]
     init_image: Image.Image | None
     settings: Settings
     size: tuple[int, int]
+    notes: Sequence[str] = ()
 
     def at_level(self, level: Level, device: torch.device) -> LevelInputs:
         """Return the images at the size of this level."""
@@ -63,7 +64,7 @@ class RunInputs:
         for region in self.regions:
             part = intersect(region.where, self.visible_mask)
             where = None if part is None else resized(part, level.size, device)
-            paintings = [(self.style_image(s, level, photo, where), s.share) for s in region.styles]
+            paintings = [self.style_image(style, level, photo, where) for style in region.styles]
             regions.append((where, paintings))
         mask = self.painted_mask
         painted = None if mask is None else resized(mask, level.size, device)
@@ -71,16 +72,19 @@ class RunInputs:
 
     def style_image(
         self, style: Style, level: Level, photo: Tensor, where: Tensor | None
-    ) -> Tensor:
-        """Return the painting (1, 3, H, W) at the size that matches this level, recoloured if the
-        settings ask for it."""
+    ) -> Painting:
+        """Return the painting at the size that matches this level, recoloured if the settings ask
+        for it."""
         size = style_image_size(style.picture.size, level, self.settings.style_scale)
-        painting = to_tensor(style.picture, size, photo.device)
+        image, visible = to_tensor(style.picture.convert("RGB"), size, photo.device), None
+        if style.picture.mode == "RGBA":
+            alpha = style.picture.getchannel("A").convert("RGB")
+            visible = to_tensor(alpha, size, photo.device)[:, :1]
         if self.settings.colors == "photo":
-            return recolor(painting, photo, where_like=where).clamp(0, 1)
-        if self.settings.colors == "luminance":
-            return to_grayscale(painting, photo, where)
-        return painting
+            image = recolor(image, photo, visible, where).clamp(0, 1)
+        elif self.settings.colors == "luminance":
+            image = to_grayscale(image, photo, visible, where)
+        return Painting(image, visible, style.share)
 
     @cached_property
     def painted_mask(self) -> Tensor | None:
@@ -126,13 +130,15 @@ def prepare_inputs(
 ) -> tuple[Sequence[Level], RunInputs]:
     """Return the levels and the inputs of a run. Raises `StyletxError` if they do not go
     together."""
-    content, styles = normalize(content), prepared_styles(styles)
+    content = normalize(content)
+    check_visible(content, "The photo")
+    styles, notes = prepared_styles(styles, settings.frame)
     if init_image is not None:
         init_image = drop_alpha(normalize(init_image, "The picture to go on with"))
     levels = plan(content.size, settings, longest_side(init_image))
     size = levels[-1].size
     inputs = RunInputs(
-        content, build_regions(styles, keep_mask, content, size), init_image, settings, size
+        content, build_regions(styles, keep_mask, content, size), init_image, settings, size, notes
     )
     check_regions(inputs.regions, inputs.visible_mask)
     return levels, inputs
@@ -172,8 +178,8 @@ def recolor_by_region(image: Tensor, level_inputs: LevelInputs) -> Tensor:
     recolored, claimed = torch.zeros_like(image), torch.zeros_like(image[:, :1])
     for where, paintings in level_inputs.regions:
         mixed = torch.zeros_like(image)
-        for painting, share in paintings:
-            mixed += share * recolor(image, painting, where)
+        for painting in paintings:
+            mixed += painting.share * recolor(image, painting.image, where, painting.visible)
         if where is None:
             return mixed
         recolored, claimed = recolored + where * mixed, claimed + where

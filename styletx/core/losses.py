@@ -8,7 +8,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import avg_pool2d
 
-BLOCK_POSITIONS = 256  # summed in the features' own precision; the sums are added in float32
+BLOCK_POSITIONS = 512  # summed in the features' own precision; the sums are added in float32
 EPSILON = 1e-8  # a target of zeros, such as the variance of a flat colour, divides by this
 
 
@@ -18,7 +18,37 @@ def relative_error(found: Tensor, target: Tensor) -> Tensor:
     Gatys et al. (2016) take the plain squared error, so that every layer and every painting needs
     its own weight.
     """
-    return (found - target).square().sum() / (target.square().sum() + EPSILON)
+    return squared_distance(found, target) / (squared_norm(target) + EPSILON)
+
+
+def squared_distance(found: Tensor, target: Tensor) -> Tensor:
+    """Return ‖found − target‖², in float32 at least."""
+    distance: Tensor = SquaredDistance.apply(found, target)
+    return distance
+
+
+def squared_norm(tensor: Tensor) -> Tensor:
+    precise = torch.promote_types(tensor.dtype, torch.float32)
+    norm: Tensor = torch.linalg.vector_norm(tensor, dtype=precise)
+    return norm.square()
+
+
+class SquaredDistance(Function):
+    """A squared distance with its gradient written out, so that halves are not copied in
+    float32."""
+
+    @staticmethod
+    def forward(ctx: Any, found: Tensor, target: Tensor) -> Tensor:
+        difference = found - target
+        ctx.save_for_backward(difference)
+        return squared_norm(difference)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        """Return d/d(found) = 2 (found − target); the target is fixed."""
+        (difference,) = ctx.saved_tensors
+        return difference * (2 * gradient), None
 
 
 def gram(features: Tensor, where: Tensor | None = None) -> Tensor:
@@ -67,8 +97,7 @@ class Moments(Function):
             part[:whole].view(-1, BLOCK_POSITIONS, channels) for part in (positions, counted)
         )
         rest, counted_rest = (part[whole:].to(precise) for part in (positions, counted))
-        ones = torch.ones(1, BLOCK_POSITIONS, dtype=positions.dtype, device=positions.device)
-        total = (ones @ counted_blocks).sum(dim=0, dtype=precise).mT
+        total = counted_blocks.sum(dim=1).sum(dim=0, dtype=precise)[:, None]
         total += counted_rest.sum(dim=0)[:, None]
         products = torch.addmm(
             (blocks.mT @ counted_blocks).sum(dim=0, dtype=precise), rest.mT, counted_rest

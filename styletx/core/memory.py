@@ -1,5 +1,8 @@
-"""Out-of-memory errors as a sentence, with a size that fits."""
+"""Memory: kept from step to step; and errors of too little as a sentence, with a size that fits."""
 
+import ctypes
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from traceback import clear_frames
@@ -9,6 +12,36 @@ import torch
 from styletx.errors import OutOfMemory
 
 from .pyramid import COARSEST_SIDE, Level
+
+# For glibc, options of mallopt(3): what it comes to by itself at the most, and while painting
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+USUAL = {M_TRIM_THRESHOLD: 64 << 20, M_MMAP_THRESHOLD: 32 << 20}
+KEEP = {M_TRIM_THRESHOLD: -1, M_MMAP_THRESHOLD: 72 << 20}  # a layer of 512x512 pixels, and smaller
+
+# Larger blocks in pages of 2 MB, which take less time to clear; torch reads it when first asked
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+
+
+@contextmanager
+def keep_freed_memory() -> Iterator[None]:
+    """Keep what a step frees for the next one, until the end.
+
+    glibc gives large blocks back to the system at once, which clears their pages anew whenever they
+    are asked for again: up to a fifth of a step. Blocks that are larger still are given back, since
+    what is kept of them does not fit together. Other systems do what they do.
+    """
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    if libc is None or not hasattr(libc, "mallopt"):  # as musl, which has none
+        yield
+        return
+    try:
+        for option, value in KEEP.items():
+            libc.mallopt(option, value)
+        yield
+    finally:
+        for option, value in USUAL.items():
+            libc.mallopt(option, value)
+        libc.malloc_trim(0)
 
 
 @contextmanager

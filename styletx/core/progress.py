@@ -32,6 +32,7 @@ class ProgressTracker:
         self.render = render
         self.timer = StepTimer(levels, settings.seconds)
         self.provenance: dict[str, str] = {}  # which weights paint, and on what device
+        self.notes: tuple[str, ...] = ()  # about the pictures
         self.step = 0  # of this level
         self.levels_done = 0  # levels that were painted elsewhere
         self.first_step = 0  # steps of the next level that were
@@ -95,5 +96,6 @@ class ProgressTracker:
             "seconds": self.seconds,
             "settings": self.settings,
             "restarts": self.restarts,
+            "notes": self.notes,
             **self.provenance,
         }

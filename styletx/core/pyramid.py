@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from styletx.errors import SettingsError
+from styletx.imaging.opening import MIN_SIDE_PX
 from styletx.layers import LayerWeights, block, deepest, layer_names, parse_layers, shallow_layers
 from styletx.settings import MAX_SIZE, Settings
 
 COARSEST_SIDE = 128  # the first level's longest side: from this to just below its double
 MAX_DEEP_SIDE = 640  # beyond this longest side, a level that has a composition refines it
 MIN_READ_SIDE = 2048  # from this longest side on, rounding hardly changes the shape
-MIN_SIDE = 16  # four poolings leave one row, the least that relu5_1 can see
 COST_PER_PIXEL = (0.25, 0.4, 0.4, 0.75, 1.0)  # of a step, by the block of its deepest layer
 LEAST_WORK = 4000  # fixed cost of any step, in pixels; both as measured on two cores
 MAX_UNTILED_PIXELS = 3_000_000  # larger pictures are seen in bands of half as many pixels
@@ -66,7 +66,7 @@ def sizes_for(shape: tuple[int, int], settings: Settings, init_side: int) -> lis
     if settings.method == "gatys" or not settings.paints:
         most = 1
     while len(sizes) < most and sizes[0] // 2 >= max(COARSEST_SIDE, init_side + 1):
-        if min(fit(shape, sizes[0] // 2)) < MIN_SIDE:
+        if min(fit(shape, sizes[0] // 2)) < MIN_SIDE_PX:
             break
         sizes.insert(0, sizes[0] // 2)
     return sizes
@@ -98,9 +98,9 @@ def fit(shape: tuple[int, int], longest: int) -> tuple[int, int]:
 
 def check_width(shape: tuple[int, int], size: int) -> None:
     short = min(fit(shape, size))
-    if short >= MIN_SIDE:
+    if short >= MIN_SIDE_PX:
         return
-    needed = -(-MIN_SIDE * max(shape) // min(shape))
+    needed = -(-MIN_SIDE_PX * max(shape) // min(shape))
     advice = (
         f"Choose a size of at least {needed}."
         if needed <= MAX_SIZE
@@ -108,7 +108,7 @@ def check_width(shape: tuple[int, int], size: int) -> None:
     )
     raise SettingsError(
         f"At size {size} this picture of {shape[0]}x{shape[1]} pixels would be {short} pixels "
-        f"wide on its short side, and the network needs {MIN_SIDE}. {advice}"
+        f"wide on its short side, and the network needs {MIN_SIDE_PX}. {advice}"
     )
 
 
@@ -123,7 +123,7 @@ def style_image_size(shape: tuple[int, int], level: Level, scale: float = 1) -> 
     """Return the (width, height) of a painting at a level: as large as the level, so that strokes
     keep their size relative to the picture, but not enlarged, which would teach blur; that times
     `scale`, and wide enough for the network."""
-    wide_enough = 2 * MIN_SIDE * max(shape) / min(shape)
+    wide_enough = 2 * MIN_SIDE_PX * max(shape) / min(shape)
     longest = max(shape)
     side = min(longest, max(*level.size, wide_enough)) * scale
     return fit(shape, round(min(max(side, wide_enough), max(longest, MAX_SIZE))))

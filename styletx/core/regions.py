@@ -48,16 +48,6 @@ def check_styles(given: Sequence[tuple[object, object, object]]) -> None:
         raise StyletxError("Every painting has a share of 0; please raise at least one.")
 
 
-def prepared_styles(styles: Sequence[Style]) -> list[Style]:
-    """Return the styles with a share, their pictures normalized. Raises `StyletxError`."""
-    check_styles([(style.picture, style.share, style.mask) for style in styles])
-    return [
-        replace(style, picture=flatten_alpha(normalize(style.picture)))
-        for style in styles
-        if style.picture is not None and style.share
-    ]
-
-
 def build_regions(
     styles: Sequence[Style],
     keep_mask: Image.Image | None,

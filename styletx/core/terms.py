@@ -12,7 +12,15 @@ from torch.nn.functional import interpolate
 
 from styletx.layers import LayerWeights, layer_names, stride
 
-from .losses import downsampled, gram, moments, relative_error, total_variation
+from .losses import (
+    downsampled,
+    gram,
+    moments,
+    relative_error,
+    squared_distance,
+    total_variation,
+)
+from .paintings import Painting
 from .vgg import FeatureExtractor, Features
 
 Measure = Callable[[Tensor, Features], Tensor]
@@ -52,8 +60,8 @@ RELATIVE = Comparison(moments, relative_error, relative_error)
 # Gatys et al. (2016), equations 1 and 4; `gram` is G / M already, so only 1 / 4N² is left here
 GATYS = Comparison(
     lambda features, where: (gram(features, where),),
-    lambda f, p: (f - p).square().sum() / 2,
-    lambda g, a: (g - a).square().sum() / (4 * len(a) ** 2),
+    lambda f, p: squared_distance(f, p) / 2,
+    lambda g, a: squared_distance(g, a) / (4 * len(a) ** 2),
 )
 
 
@@ -69,19 +77,20 @@ class StyleStatisticsCache:
 
     def get(
         self,
-        painting: Tensor,
+        painting: Painting,
         layers: tuple[str, ...],
         compared: Comparison,
         extractor: FeatureExtractor,
     ) -> Statistics:
-        """Return the statistics of a painting (1, 3, H, W), from the cache if its pixels were seen
-        before."""
+        """Return the statistics of a painting, from the cache if its pixels were seen before."""
         if extractor is not self.extractor:
             self.extractor, self.statistics = extractor, {}
-        digest = blake2b(str(painting.shape).encode())
-        digest.update(painting.cpu().numpy().tobytes())
+        digest = blake2b(str(painting.image.shape).encode())
+        for pixels in (painting.image, painting.visible):
+            digest.update(b"" if pixels is None else pixels.cpu().numpy().tobytes())
         key = digest.digest(), layers, compared
-        found = self.statistics.pop(key, None) or compared.per_layer(extractor(painting, layers))
+        found = self.statistics.pop(key, None)
+        found = found or style_statistics(painting, layers, compared, extractor)
         self.statistics[key] = found  # the latest last
         if len(self.statistics) > self.max_entries:
             del self.statistics[next(iter(self.statistics))]
@@ -89,27 +98,28 @@ class StyleStatisticsCache:
 
 
 def style_statistics(
-    painting: Tensor,
+    painting: Painting,
     layers: tuple[str, ...],
     compared: Comparison,
     extractor: FeatureExtractor,
-    style_cache: StyleStatisticsCache | None,
+    style_cache: StyleStatisticsCache | None = None,
 ) -> Statistics:
-    """Return the statistics of a painting (1, 3, H, W), cached if there is a cache."""
+    """Return the statistics of what shows of a painting, cached if there is a cache."""
     if style_cache is not None:
         return style_cache.get(painting, layers, compared, extractor)
-    return compared.per_layer(extractor(painting, layers))
+    features = extractor(painting.image, layers)
+    return compared.per_layer(features, mask_per_layer(painting.visible, layers))
 
 
 def content_term(
     content: Features, layers: LayerWeights, weight: float, compared: Comparison = RELATIVE
 ) -> Term:
     """Return the content term: the error of the photo's features at the layers."""
-    targets = {layer: content[layer].float() for layer in layer_names(layers)}
+    targets = {layer: content[layer] for layer in layer_names(layers)}
 
     def measure(_: Tensor, features: Features) -> Tensor:
         return weighted_mean(
-            (compared.content_error(features[layer].float(), targets[layer]), counts)
+            (compared.content_error(features[layer], targets[layer]), counts)
             for layer, counts in layers
         )
 
@@ -155,6 +165,16 @@ def interpolate_statistics(near: Statistics, far: Statistics, part: float) -> St
     return {
         layer: tuple(n.lerp(f, part) for n, f in zip(near[layer], far[layer], strict=True))
         for layer in near
+    }
+
+
+def add_difference(start: Statistics, found: Statistics, less: Statistics) -> Statistics:
+    """Return start + found − less."""
+    return {
+        layer: tuple(
+            s + f - n for s, f, n in zip(start[layer], found[layer], less[layer], strict=True)
+        )
+        for layer in start
     }
 
 

@@ -1,24 +1,29 @@
 """VGG19 feature extractor: activations of its layers, by the names the papers give them."""
 
+import math
 import time
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from threading import Lock
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
-from torch.nn.functional import conv2d, conv_transpose2d, max_pool2d, pad
+from torch.nn.functional import conv2d, conv_transpose2d, linear, max_pool2d, pad
 
+from styletx.events import FACTORED
 from styletx.layers import LAYERS
 
+from .factors import Factor, load_factors
 from .pyramid import MAX_UNTILED_PIXELS
 from .tiling import TiledFeatures
-from .weights import Weights, load, resolve_source
+from .weights import DEFAULT, Weights, load, resolve_source
 
 Features = Mapping[str, Tensor]
+MAX_SLOWDOWN = 3  # how much slower bfloat16 may be where a recipe asks for it
 MIN_SPEEDUP = 1.3  # how much faster bfloat16 must be, so that a noisy measurement decides nothing
 
 
@@ -30,18 +35,37 @@ class FeatureExtractor(nn.Module):
 
     mean: Tensor
     std: Tensor
+    original: "FeatureExtractor | None"  # that the factored convolutions are taken from
 
-    def __init__(self, weights: Weights, precision: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self,
+        weights: Weights,
+        precision: torch.dtype = torch.float32,
+        factors: Mapping[str, Factor] = MappingProxyType({}),
+    ) -> None:
+        """Convolutions with `factors` are replaced by two that take less time."""
         super().__init__()
-        self.source = weights.source
-        self.precision = precision
+        self.original = FeatureExtractor(weights, precision) if factors else None
+        self.source = weights.source + FACTORED if factors else weights.source
+        self.precision, self.factored = precision, frozenset(factors)
         self.register_buffer("mean", torch.tensor(weights.mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(weights.std).view(1, 3, 1, 1))
         names = [name for name in LAYERS if name.startswith("relu")]
         for name, (kernel, bias) in zip(names, weights.convolutions, strict=True):
+            if name in factors:
+                reduce, reduce_bias, expand, expand_bias = factors[name]
+                kernel = torch.einsum("rc,cixy->rixy", reduce, kernel)
+                bias = reduce @ bias + reduce_bias
+                self.register_buffer(f"{name}_expand", expand.to(precision))
+                self.register_buffer(f"{name}_expand_bias", expand_bias.to(precision))
             kernel = kernel.to(precision, memory_format=torch.channels_last)
             self.register_buffer(f"{name}_kernel", kernel)
             self.register_buffer(f"{name}_bias", bias.to(precision))
+
+    @property
+    def whole(self) -> "FeatureExtractor":
+        """Return the same network with no convolution factored."""
+        return self.original or self
 
     @property
     def device(self) -> torch.device:
@@ -80,10 +104,17 @@ class FeatureExtractor(nn.Module):
         """
         activation = pad(activation, (1, 1, 1, 1), mode="replicate")
         kernel, bias = self.get_buffer(f"{name}_kernel"), self.get_buffer(f"{name}_bias")
-        return conv2d(activation, kernel, bias)
+        activation = conv2d(activation, kernel, bias)
+        if name not in self.factored:
+            return activation
+        expand, bias = self.get_buffer(f"{name}_expand"), self.get_buffer(f"{name}_expand_bias")
+        return linear(activation.permute(0, 2, 3, 1), expand, bias).permute(0, 3, 1, 2)
 
     def convolve_backward(self, name: str, gradient: Tensor) -> Tensor:
         """Return the gradient with respect to the activation that `convolve` was given."""
+        if name in self.factored:
+            expand = self.get_buffer(f"{name}_expand")
+            gradient = (gradient.permute(0, 2, 3, 1) @ expand).permute(0, 3, 1, 2)
         gradient = conv_transpose2d(gradient, self.get_buffer(f"{name}_kernel"))
         for side in (-1, -2):  # the repeated border is the border
             gradient.select(side, 1).add_(gradient.select(side, 0))
@@ -163,37 +194,37 @@ _loading = Lock()  # `cache` alone would load twice when two threads ask at once
 def vgg19(
     device: torch.device,
     weights: str | Weights | None = None,
-    precision: torch.dtype | None = None,
+    precision: torch.dtype | str | None = None,
+    factored: bool = False,
 ) -> FeatureExtractor:
     """Return the network with these weights on this device, loaded once.
 
     `weights` are their source as in `weights.load`, by default STYLETX_WEIGHTS or the embedded
-    copy; or the weights themselves, which are not cached. `precision` is by default the faster one.
-    Raises `WeightsError`.
+    copy; or the weights themselves, which are not cached. `precision` is by default the faster one,
+    also where it is the name of one that this device cannot compute in. With `factored`, the
+    embedded weights are factored on a CPU; on a graphics card, where nobody has measured it, and
+    with other weights the network stays whole. Raises `WeightsError`.
     """
     with _loading:
+        if isinstance(precision, str):
+            precision = named_precision(device, precision)
         precision = precision or fastest_precision(device)
         if isinstance(weights, Weights):
             return FeatureExtractor(weights, precision).to(device)
-        return _vgg19(device, resolve_source(weights), precision)
+        found = _vgg19(device, resolve_source(weights), precision)
+        return found if factored else found.whole
 
 
 @cache
 def _vgg19(device: torch.device, source: str, precision: torch.dtype) -> FeatureExtractor:
-    return FeatureExtractor(load(source), precision).to(device)
+    """Return the network, factored where there are factors for it."""
+    factors = load_factors() if source == DEFAULT and device.type == "cpu" else {}
+    return FeatureExtractor(load(source), precision, factors).to(device)
 
 
 def is_loaded() -> bool:
     """Return whether a network has been loaded."""
     return _vgg19.cache_info().currsize > 0
-
-
-def best_device() -> torch.device:
-    """Return CUDA, MPS or the CPU. Call it when work starts: the answer may differ between
-    processes."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 @cache
@@ -210,11 +241,24 @@ def fastest_precision(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if worth_it else torch.float32
 
 
+@cache
+def named_precision(device: torch.device, name: str) -> torch.dtype | None:
+    """Return the precision that a recipe names, or None where this device cannot compute in it, or
+    only far more slowly."""
+    if name == "float32":
+        return torch.float32
+    if name != "bfloat16" or device.type == "mps":
+        return None
+    rough, exact = (time_convolution(device, one) for one in (torch.bfloat16, torch.float32))
+    return torch.bfloat16 if rough < MAX_SLOWDOWN * exact else None
+
+
 def time_convolution(device: torch.device, precision: torch.dtype) -> float:
-    """Return the seconds of VGG19's commonest convolution at a modest size, the best of five."""
+    """Return the seconds of VGG19's commonest convolution at a small size, the best of five;
+    infinity where the device cannot compute so, as old graphics cards cannot in bfloat16."""
     activation, kernel = (
         torch.ones(*shape, device=device, dtype=precision).to(memory_format=torch.channels_last)
-        for shape in ((1, 256, 64, 64), (256, 256, 3, 3))
+        for shape in ((1, 256, 24, 24), (256, 256, 3, 3))
     )
 
     def once() -> float:
@@ -222,4 +266,7 @@ def time_convolution(device: torch.device, precision: torch.dtype) -> float:
         conv2d(activation, kernel, padding=1).sum().item()  # waits for the device to finish
         return time.perf_counter() - started
 
-    return min(once() for _ in range(5))
+    try:
+        return min(once() for _ in range(5))
+    except RuntimeError:
+        return math.inf

@@ -10,7 +10,9 @@ from .guards import PILLOW_ERRORS
 
 logger = logging.getLogger(__name__)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+OPAQUE = 255
 EIGHT_OF_SIXTEEN = [round(level / 257) for level in range(65536)]
+ORIENTATION = "orientation"  # in the `info` of a picture whose file is known no more
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -37,13 +39,23 @@ def resizable(picture: Image.Image) -> Image.Image:
     return averaged
 
 
-def turned(picture: Image.Image) -> Image.Image:
-    """Return the picture upright, as its EXIF says; unreadable EXIF is ignored."""
+def orientation(picture: Image.Image) -> int:
+    """Return how a picture was held, 1 to 8, as browsers do: by EXIF alone, and never in WebP;
+    unreadable EXIF is ignored."""
     try:
-        way = TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
+        if picture.format == "TIFF":  # which Pillow may have turned
+            return int(picture.getexif().get(ExifTags.Base.Orientation, 1))
+        exif = Image.Exif()
+        exif.load(picture.info.get("exif", b"") if picture.format != "WEBP" else b"")
+        return int(exif.get(ExifTags.Base.Orientation, 1))
     except PILLOW_ERRORS as error:
         logger.info("EXIF ignored: %s", error)
-        return picture
+        return 1
+
+
+def turned(picture: Image.Image) -> Image.Image:
+    """Return the picture upright, as its `info` or its file says."""
+    way = TURNS.get(picture.info.get(ORIENTATION) or orientation(picture))
     return picture if way is None else picture.transpose(way)
 
 
@@ -52,7 +64,13 @@ def to_eight_bits(picture: Image.Image) -> Image.Image:
     if not picture.mode.startswith(("I", "F")):
         return picture
     if picture.mode.startswith("I;16"):
-        return picture.convert("I").point(EIGHT_OF_SIXTEEN, "L")
+        grey = picture.convert("I").point(EIGHT_OF_SIXTEEN, "L")
+        hidden = grey.info.pop("transparency", None)  # a level of the 65536
+        if hidden is not None:
+            grey.putalpha(
+                Image.fromarray((np.asarray(picture) != hidden).astype(np.uint8) * OPAQUE)
+            )
+        return grey
     values = np.asarray(picture, dtype=np.float32)
     brightest = float(values.max(initial=0, where=np.isfinite(values)))
     white = next((white for white in (1, 255, 65535) if brightest <= white), brightest)
@@ -72,6 +90,8 @@ def to_srgb(picture: Image.Image) -> Image.Image:
     if profile and picture.mode in ("L", "RGB", "CMYK"):
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            if source.profile.xcolor_space.strip() == "RGB":
+                picture = picture.convert("RGB")  # also a grey one
             converted = ImageCms.profileToProfile(picture, source, SRGB, outputMode="RGB")
             if converted is not None:
                 return converted

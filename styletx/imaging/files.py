@@ -1,49 +1,78 @@
 """Picture files: open, check, normalize, save."""
 
+import logging
+import math
 import os
-import stat
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, cast
 
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image
 
 from styletx.errors import ImageError, Unwritable
 from styletx.text import display_name
 
-from .convert import SRGB, resizable, to_eight_bits, to_srgb, turned
-from .guards import (
-    MAX_HEADER_READS,
-    MAX_READS,
-    PILLOW_ERRORS,
-    DecompressionBomb,
-    MeteredFile,
-    check_scans,
+from .convert import (
+    OPAQUE,
+    ORIENTATION,
+    SRGB,
+    orientation,
+    resizable,
+    to_eight_bits,
+    to_srgb,
+    turned,
 )
+from .cut import load_cut
 from .metadata import ASCII, NOTE, metadata_for
+from .opening import MAX_PIXELS, MIN_SIDE_PX, check_size, open_checked
+from .profiles import color_profile
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+logger = logging.getLogger(__name__)
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
-MAX_PIXELS = 40_000_000
-OPAQUE = 255
 LARGE_PIXELS = 4096**2  # from here on, each further copy costs more memory than it may
-HUNGRY_FORMATS = ("WEBP", "AVIF")  # formats of which Pillow holds four copies while it decodes them
-MIN_SIDE_PX = 32  # less holds nothing to show and no brush stroke to learn
+LEFT_OUT = "left_out"  # in the `info` of a picture: what of its file is missing, in a sentence
+LITTLE = 0.005  # of a picture
+FINE_QUALITY = 90  # of a JPEG: from here on, its colours are as fine as its brightness
 PROFILE_DATE = slice(24, 36)  # when a profile was made: now, so that no two files would be the same
 
 
-def read_image(path: Path | str, longest: int | None = None) -> Image.Image:
+def read_image(
+    path: Path | str, longest: int | None = None, max_pixels: float = MAX_PIXELS
+) -> Image.Image:
     """Return the first picture in a file, as `normalize` leaves it, reduced to `longest` pixels on
-    the longer side if it is larger. Raises `ImageError`."""
-    with open_checked(Path(path)) as picture:
-        if longest:
-            picture.draft(picture.mode, (longest, longest))  # a JPEG need not be decoded in full
-        picture.load()
+    the longer side if it is larger. `info[LEFT_OUT]` says what is missing, if anything is. Raises
+    `ImageError`."""
+    path = Path(path)
+    with open_checked(path, max_pixels) as opened:
+        profile = color_profile(opened, path)
+        picture: Image.Image
+        picture, missing = load_cut(opened, jpeg_scale(opened, longest))
+        picture.info |= {"icc_profile": profile, ORIENTATION: orientation(picture)}
         large = longest and picture.width * picture.height > LARGE_PIXELS
         if large:  # before its colours, for which there would be no room
             picture = limit_size(resizable(picture), longest)
-        return limit_size(normalize(picture, Path(path).name), longest)
+        found = limit_size(normalize(picture, path.name), longest)
+    check_visible(found, path.name)
+    if missing:
+        found.info[LEFT_OUT] = f"{display_name(path.name)} {left_out(missing)}"
+        logger.warning("%s", found.info[LEFT_OUT])
+    return found
+
+
+def left_out(missing: float) -> str:
+    """Return how much of a picture is missing, in words."""
+    part = f"about {missing:.0%} of the picture is" if missing >= LITTLE else "hardly anything is"
+    return f"was cut off: {part} missing."
+
+
+def jpeg_scale(picture: Image.Image, longest: int | None) -> int:
+    """Return by how much a JPEG can be reduced as it is decoded: to no less than `longest` pixels,
+    and to what there is memory for."""
+    width, height = picture.size
+    most = min(
+        max(width, height) // (longest or max(width, height)), min(width, height) // MIN_SIDE_PX
+    )
+    needed = math.sqrt(width * height / MAX_PIXELS)
+    return next((scale for scale in (1, 2, 4, 8) if 2 * scale > most and scale >= needed), 8)
 
 
 def limit_size(picture: Image.Image, longest: int | None) -> Image.Image:
@@ -55,85 +84,29 @@ def limit_size(picture: Image.Image, longest: int | None) -> Image.Image:
     return picture
 
 
-def check_header(path: Path, max_pixels: float = MAX_PIXELS) -> None:
-    """Look at a file's header only. Raises `ImageError` where `read_image` is sure to, or where
-    there are more than `max_pixels`."""
-    with open_checked(path) as picture:
-        check_size(picture, path.name, min(max_pixels, MAX_PIXELS))
-
-
-@contextmanager
-def open_checked(path: Path) -> Iterator[Image.Image]:
-    """Yield a picture of acceptable size, not decoded yet. Whatever is wrong with it raises
-    `ImageError`."""
-    try:
-        if path.stat().st_size == 0:
-            raise ImageError(f"{display_name(path.name)} is empty.")
-        with path.open("rb") as file:
-            meter = MeteredFile(file, MAX_HEADER_READS)
-            with Image.open(cast(IO[bytes], meter), formats=FORMATS) as picture:
-                check_size(picture, path.name)
-                check_scans(path, picture)
-                meter.pieces = MAX_READS
-                yield picture
-    except UnidentifiedImageError as error:
-        raise ImageError(
-            f"{display_name(path.name)} is not a picture that can be read here. Please use one of "
-            f"{', '.join(FORMATS)}."
-        ) from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageError(
-            f"{display_name(path.name)} has far more pixels than the {MAX_PIXELS // 10**6} "
-            "million that can be used. Please make it smaller first."
-        ) from error
-    except DecompressionBomb as error:
-        raise ImageError(f"{display_name(path.name)} {error}") from error
-    except PILLOW_ERRORS as error:
-        raise ImageError(explain(path, error)) from error
-
-
-def explain(path: Path, error: Exception) -> str:
-    if isinstance(error, PermissionError):
-        return f"{display_name(path.name)} may not be read: permission denied."
-    try:
-        kind = path.stat().st_mode
-    except (OSError, ValueError):  # also a name that no system would have
-        return f"There is no file {display_name(str(path), 160)}."
-    if stat.S_ISDIR(kind):
-        return f"{display_name(str(path), 160)} is a folder, not a picture."
-    return f"{display_name(path.name)} is damaged and cannot be read."
-
-
-def check_size(picture: Image.Image, name: str, max_pixels: float = MAX_PIXELS) -> None:
-    width, height = picture.size
-    max_pixels = max_pixels * 3 // 4 if picture.format in HUNGRY_FORMATS else max_pixels
-    shown = display_name(name)
-    if min(width, height) < MIN_SIDE_PX:
-        raise ImageError(
-            f"{shown} is {width}x{height} pixels; each side needs at least {MIN_SIDE_PX}."
-        )
-    if width * height > max_pixels:
-        raise ImageError(
-            f"{shown} has {width}x{height} pixels, {width * height / 1e6:.0f} million; "
-            f"at most {max_pixels / 1e6:g} million can be used. Please make it smaller first."
-        )
-
-
 def normalize(picture: Image.Image, name: str = "This picture") -> Image.Image:
     """Return upright 8-bit sRGB, with alpha only where something is transparent. Raises
     `ImageError`, which calls the picture by `name`."""
     check_size(picture, name)
-    upright = turned(picture)
+    upright = to_eight_bits(turned(picture))
     if upright.mode in ("La", "RGBa"):  # alpha multiplied in, which nothing else converts
         upright = upright.convert({"La": "LA", "RGBa": "RGBA"}[upright.mode])
     alpha = None
     if upright.has_transparency_data:
         alpha = upright.convert("RGBA").getchannel("A")
-    colors = to_srgb(to_eight_bits(upright))
+    colors = to_srgb(upright)
     colors.info.clear()  # what it said is done, and not to be done again
     if alpha is not None and alpha.getextrema() != (OPAQUE, OPAQUE):
         colors.putalpha(alpha)
     return colors
+
+
+def check_visible(picture: Image.Image, name: str) -> None:
+    """Raise `ImageError` for a normalized picture of which nothing shows."""
+    if picture.mode == "RGBA" and picture.getchannel("A").getextrema() == (0, 0):
+        raise ImageError(
+            f"{display_name(name)} is fully transparent: there is nothing to see in it."
+        )
 
 
 def flatten_alpha(picture: Image.Image, behind: str = "white") -> Image.Image:
@@ -154,6 +127,21 @@ def drop_alpha(picture: Image.Image) -> Image.Image:
     return Image.composite(picture.convert("RGB"), Image.new("RGB", picture.size, "white"), shows)
 
 
+def fill_transparent(picture: Image.Image) -> Image.Image:
+    """Return a normalized picture with alpha, and colours from around where it is fully
+    transparent: an edge there would count as one of the picture's own."""
+    width, height = picture.size
+    ground = Image.new("RGB", (1, 1))
+    for halvings in reversed(range(max(width, height).bit_length())):  # from the mean to each pixel
+        size = max(1, width >> halvings), max(1, height >> halvings)
+        near = picture.resize(size, Image.Resampling.BOX)  # which weighs colours by their alpha
+        shows = near.getchannel("A").point(lambda alpha: OPAQUE if alpha else 0)
+        further = ground.resize(size, Image.Resampling.BILINEAR)
+        ground = Image.composite(near.convert("RGB"), further, shows)
+    ground.putalpha(picture.getchannel("A"))
+    return ground
+
+
 def check_can_save(path: Path, instead_of: Sequence[Path] = ()) -> None:
     """Raise `ImageError` if `save` could not write there, or would overwrite a picture that is to
     be read. Call it before the work."""
@@ -170,12 +158,14 @@ def check_can_save(path: Path, instead_of: Sequence[Path] = ()) -> None:
 def save(picture: Image.Image, path: Path | str, quality: int = 95, note: str = "") -> None:
     """Write a picture with the sRGB profile, in the format that the name's ending says; on white
     where that format knows no transparency. An ASCII `note` goes with it, for `read_metadata`."""
+    ending = Path(path).suffix.lower()
     try:
-        if Path(path).suffix.lower() in (".jpg", ".jpeg"):
+        about = metadata_for(note, ending) if note else {}
+        if ending in (".jpg", ".jpeg"):
             picture = flatten_alpha(picture)
+            about["subsampling"] = "4:4:4" if quality >= FINE_QUALITY else "4:2:0"
         profile = bytearray(SRGB.tobytes())
         profile[PROFILE_DATE] = bytes(12)
-        about = metadata_for(note, Path(path).suffix.lower()) if note else {}
         picture.save(path, icc_profile=bytes(profile), quality=quality, **about)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error

@@ -3,6 +3,7 @@
 import io
 import re
 import struct
+import warnings
 import zlib
 from pathlib import Path
 from typing import IO, Any, cast
@@ -63,7 +64,7 @@ class MeteredFile:
 
 def check_scans(path: Path, picture: Image.Image) -> None:
     """Raise `DecompressionBomb` for a JPEG with hundreds of scans."""
-    if picture.format not in ("JPEG", "MPO"):
+    if picture.format != "JPEG":
         return
     content = path.read_bytes()
     if content.count(SCAN_BEGINS) <= MAX_SCANS:  # as in every honest one, which is soon known
@@ -87,12 +88,16 @@ load_directory = TiffImagePlugin.ImageFileDirectory_v2.load
 
 
 def install_pillow_guards() -> None:
-    """Have Pillow, in all of this process, read no more of a TIFF's directory than the file holds.
+    """Have Pillow, in all of this process, read no more of a TIFF's directory than the file holds,
+    and print no warnings: what is wrong with a picture is said in sentences.
 
     EXIF is read as soon as a file is opened, and in a buffer of its own, where no `MeteredFile`
     around the file counts. A directory's entries lie beside each other, and so hold no more
     than the file does; twice as much is for those that share a value.
     """
+    warnings.filterwarnings(
+        "ignore", module="PIL|pillow_heif", append=True
+    )  # unless somebody asks for them
     TiffImagePlugin.ImageFileDirectory_v2.load = load_ifd_limited  # type: ignore[assignment, method-assign]
 
 

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from styletx.core.device import best_device
 from styletx.core.engine import stylize
 from styletx.core.terms import StyleStatisticsCache
 from styletx.core.threads import limit_threads
-from styletx.core.vgg import best_device, is_loaded, vgg19
+from styletx.core.vgg import is_loaded, vgg19
 from styletx.events import Events
 
 

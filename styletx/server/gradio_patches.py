@@ -21,6 +21,7 @@ from PIL import Image
 
 from styletx import metrics
 from styletx.errors import StyletxError
+from styletx.imaging.opening import MIN_SIDE_PX
 from styletx.limits import MEGA, ServerLimits
 from styletx.text import shorten
 
@@ -38,7 +39,7 @@ MAX_LAYERS = 8  # of a drawing
 LAYER_FORMATS = ("PNG", "WEBP", "JPEG")
 MAX_DRAWINGS = 200  # photos that are being painted over
 MAX_DRAWING_BYTES = 100 * MEGA  # of all these drawings
-EDITOR_SIDE_PX = 1024  # pixels on the longest side of the photo that is painted over
+EDITOR_SIDE_PX = 1024  # pixels on the longest side of the photo that is painted over, if not narrow
 BRUSH_GONE = "What you painted over the photo is no longer here; please paint it over again."
 
 
@@ -193,11 +194,18 @@ def too_much(painted: Collection[EditorDataBlobs]) -> bool:
     return len(painted) > MAX_DRAWINGS or taken > MAX_DRAWING_BYTES
 
 
+def fits_editor(size: tuple[int, int]) -> bool:
+    """Return whether a drawing of (width, height) `size` can be one over a photo, which is reduced
+    to `EDITOR_SIDE_PX` on the longer side, but to no less than `MIN_SIDE_PX` on the other."""
+    short, long = sorted(size)
+    return long <= EDITOR_SIDE_PX or (short == MIN_SIDE_PX and long * short <= EDITOR_SIDE_PX**2)
+
+
 def check_layer(place: object, file: Path | io.BytesIO) -> None:
     """Raise `StyletxError` for a layer that the page cannot have drawn."""
     try:
         with Image.open(file, formats=LAYER_FORMATS) as layer:
-            fits = max(layer.size) <= EDITOR_SIDE_PX
+            fits = fits_editor(layer.size)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         fits = False
     if not fits or (str(place or 0) not in map(str, range(MAX_LAYERS)) and place != "null"):

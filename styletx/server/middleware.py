@@ -1,13 +1,16 @@
 """ASGI middleware: limits rate, size and number of requests per client; adds security headers."""
 
 import asyncio
+import os
+import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from styletx.errors import StyletxError
+from styletx.errors import SettingsError, StyletxError
 from styletx.limits import MEGA, ServerLimits
 from styletx.runners.queue import NO_ROOM
+from styletx.text import quote
 
 from .call_validation import CALL_PATHS, check_call
 from .errors import Refusal, to_refusal, to_response
@@ -43,20 +46,31 @@ MAX_JSON_SIGNS = 20_000  # of that punctuation: JSON is parsed while all else wa
 TOO_LARGE = 413  # HTTP status
 MAX_DRAINED_BYTES = 64 * MEGA  # read in vain, so that the client hears that status
 FRAME_ANCESTORS = "'self' https://huggingface.co https://*.huggingface.co https://*.hf.space"
+FRAME_VARIABLE = "STYLETX_FRAME_ANCESTORS"  # the environment variable that names more of them
 SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
-    "content-security-policy": f"frame-ancestors {FRAME_ANCESTORS}",
 }
+EVENTS = b"text/event-stream"
+NOT_HELD_BACK = (b"x-accel-buffering", b"no")  # nginx would hand on events in bursts, or at the end
 
 
 class RequestGuard:
     """ASGI middleware around the app."""
 
     def __init__(
-        self, app: App, limits: ServerLimits, listeners: Counter[str], disk: DiskBudget
+        self,
+        app: App,
+        limits: ServerLimits,
+        listeners: Counter[str],
+        disk: DiskBudget,
+        frames: str = FRAME_ANCESTORS,
     ) -> None:
-        """Keep `listeners` up to date: the number of open event streams of each session."""
+        """Keep `listeners` up to date: the number of open event streams of each session. The page
+        may be framed by `frames`."""
+        policy = {"content-security-policy": f"frame-ancestors {frames}"}
+        headers = {**SECURITY_HEADERS, **policy}
+        self.headers = [(name.encode(), value.encode()) for name, value in headers.items()]
         self.app, self.limits, self.disk = app, limits, disk
         self.listeners = listeners
         rate = limits.requests_per_second
@@ -74,8 +88,9 @@ class RequestGuard:
             nonlocal begun
             begun = True
             if message["type"] == "http.response.start":
-                named = [(key.encode(), value.encode()) for key, value in SECURITY_HEADERS.items()]
-                message["headers"] = [*message.get("headers", ()), *named]
+                given = message.get("headers", ())
+                is_stream = dict(given).get(b"content-type", b"").startswith(EVENTS)
+                message["headers"] = [*given, *self.headers, *([NOT_HELD_BACK] * is_stream)]
             await send(message)
 
         address = client_address(scope, self.limits.proxies)
@@ -185,6 +200,19 @@ class RequestGuard:
             raise Refusal(
                 TOO_LARGE, "size", f"This request is too large: at most {most:g} MB are accepted."
             )
+
+
+def frame_ancestors(environment: Mapping[str, str] = os.environ) -> str:
+    """Return who may frame the page: itself, the Hub, and those that the environment names. Raises
+    `SettingsError` for a name that browsers would not understand."""
+    more = environment.get(FRAME_VARIABLE, "").split()
+    for name in more:
+        if not re.fullmatch(r"(https?://)?[\w*.-]+(:(\d+|\*))?", name, re.ASCII):
+            raise SettingsError(
+                f"{FRAME_VARIABLE} names {quote(name)}, but must name sites, with a space between "
+                "two, as in https://example.org https://*.example.org:8080."
+            )
+    return " ".join([FRAME_ANCESTORS, *more])
 
 
 class Body:

@@ -32,7 +32,7 @@ from .gradio_patches import (
     patch_session_state,
     patch_url_download,
 )
-from .middleware import RequestGuard
+from .middleware import RequestGuard, frame_ancestors
 from .request import HEALTH
 from .storage import DiskBudget, claim_cache, keep_sweeping
 
@@ -47,7 +47,7 @@ def serve(build: Callable[[], gr.Blocks], queue: JobQueue, runner: Runner, **opt
     Raises `StyletxError` if files cannot be written, `OSError` if the port is taken.
     """
     claim_cache()
-    over = Event()
+    over, frames = Event(), frame_ancestors()
     for sent in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sent, lambda *_: over.set())
     try:
@@ -63,7 +63,9 @@ def serve(build: Callable[[], gr.Blocks], queue: JobQueue, runner: Runner, **opt
             state_session_capacity=MAX_PAGES,
             max_file_size=f"{queue.limits.max_upload}mb",
             app_kwargs={
-                "middleware": [Middleware(RequestGuard, queue.limits, queue.listeners, disk)],
+                "middleware": [
+                    Middleware(RequestGuard, queue.limits, queue.listeners, disk, frames)
+                ],
                 "routes": health_routes(queue, runner, disk, over),
             },
             enable_monitoring=False,

@@ -12,12 +12,18 @@ from uuid import uuid4
 
 import httpx
 
+from styletx._version import VERSION
 from styletx.limits import MEGA, ServerLimits
 
 TIMEOUT_S = 15  # for all of a download
 MAX_REDIRECTS = 5
 MAX_NAME_LETTERS = 60  # of a file's name
 IDENTITY = "identity"  # as it is: little that is compressed can be too much to hold
+HEADERS = {  # museums refuse programs that do not say who they are
+    "Accept-Encoding": IDENTITY,
+    "User-Agent": f"styletx/{VERSION} (+https://huggingface.co/spaces/styletx/styletx)",
+}
+REFUSED = (401, 403)  # HTTP statuses
 
 
 class PublicTransport(httpx.AsyncHTTPTransport):
@@ -44,8 +50,13 @@ async def download(url: str, folder: Path, limits: ServerLimits) -> Path:
             follow_redirects=True,
             max_redirects=MAX_REDIRECTS,
         ) as client,
-        client.stream("GET", url, headers={"Accept-Encoding": IDENTITY}) as response,
+        client.stream("GET", url, headers=HEADERS) as response,
     ):
+        if response.status_code in REFUSED:
+            raise ValueError(
+                f"its server gives it to no program (status {response.status_code}). Please "
+                "download the picture in your browser, and upload the file"
+            )
         if response.status_code != 200:
             raise ValueError(f"the answer was {response.status_code}")
         if response.headers.get("Content-Encoding", IDENTITY) != IDENTITY:

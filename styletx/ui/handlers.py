@@ -18,6 +18,7 @@ from styletx.api.painting import (
     validate,
 )
 from styletx.api.schema import DEFAULTS, Arguments
+from styletx.recipe import STYLES
 from styletx.runners.job import Client
 from styletx.runners.queue import JobQueue
 from styletx.server.errors import as_gradio_errors
@@ -30,7 +31,7 @@ from .history import (
     restore_entry,
     two_compared,
 )
-from .inputs import doubled_settings, repeated, upload_message
+from .inputs import doubled_settings, received, repeated
 from .lasting_run import LastingRun
 from .loss_chart import LossChart
 from .mask_editor import BRUSHES, BRUSHING, masks_from_drawing
@@ -268,11 +269,10 @@ class Page:
     def connect_uploads(self, painted: gr.Image) -> None:
         """Check every upload as soon as it is there; restore the recipe of a painted picture."""
         quick: dict[str, Any] = {"concurrency_limit": None, "preprocess": False, **HIDDEN_EVENT}
-        for name in ("content", "style"):
+        for name in ("content", *STYLES, "init_image"):
             field = self.inputs[name]
-            on(field, "upload")(
-                partial(upload_message, queue=self.queue), field, self.parts["status"], **quick
-            )
+            shown = [self.parts["status"], field]
+            on(field, "upload")(partial(received, queue=self.queue), field, shown, **quick)
 
         def repeat(file: Any, *values: Any) -> Any:
             try:

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 from PIL import Image
 
-from styletx.api.images import Upload, upload_path
+from styletx.api.images import Upload, check_upload, showable, upload_path
 from styletx.api.painting import Components, locate_images, resolve_init_image
 from styletx.api.schema import Arguments
 from styletx.core.pyramid import plan
@@ -18,19 +18,22 @@ from styletx.server.errors import as_gradio_errors
 from styletx.settings import FIELDS, MAX_SIZE, PRESETS, Settings
 from styletx.ui import strings
 
+from .outlines import build_outlines
+
 BASIC_SETTINGS = ("size", "steps", "style_weight", "style_scale", "colors")  # always in sight
 
 
-def build_inputs() -> tuple[gr.Image, gr.Image, Components]:
-    """Build photo, painting, and the buttons Paint, Stop and Surprise me."""
+def build_inputs() -> tuple[gr.Image, gr.Image, tuple[gr.HTML, gr.Button], Components]:
+    """Build photo, painting, what of it counts, and the buttons Paint, Stop and Surprise me."""
     with gr.Row(elem_id="given"):
         photo = upload(strings.PHOTO, "photo", height=218)
         painting = upload(strings.PAINTING, "painting", height=218)
+    outlines = build_outlines()
     with gr.Row():
         go = gr.Button(strings.PAINT, variant="primary", scale=3, min_width=130, elem_id="paint")
         stop = gr.Button(strings.STOP, interactive=False, scale=1, min_width=70, elem_id="stop")
     surprise = gr.Button(strings.SURPRISE, size="sm", elem_id="surprise")
-    return photo, painting, {"go": go, "stop": stop, "surprise": surprise}
+    return photo, painting, outlines, {"go": go, "stop": stop, "surprise": surprise}
 
 
 def build_settings(largest: int = MAX_SIZE) -> Components:
@@ -139,14 +142,20 @@ def repeated(painted: Upload, arguments: Arguments, queue: JobQueue) -> dict[str
     return {**asdict(recipe.settings), **shares, "status": message, "said": message}
 
 
-def upload_message(file: Upload, queue: JobQueue) -> str:
-    """Return what is wrong with an upload, as soon as it is there."""
+def received(file: Upload, queue: JobQueue) -> tuple[str, Any]:
+    """Say what is wrong with an upload or missing from it, as soon as it is there; return that, and
+    the update of its field, where browsers could not show the file."""
     try:
         with as_gradio_errors():
-            upload_path(file, "picture", queue)
+            path = upload_path(file, "picture", queue)
+            if path is None:
+                return strings.RECEIVED, gr.skip()
+            left_out = check_upload(path, queue.limits.max_pixels)
+            shown = showable(path, queue)
     except gr.Error as error:
-        return str(error.message)
-    return strings.RECEIVED
+        return str(error.message), gr.skip()
+    message = f"{strings.RECEIVED} {left_out}".strip()
+    return message, gr.skip() if shown == path else str(shown)
 
 
 def doubled_settings(arguments: Arguments, queue: JobQueue) -> dict[str, int]:

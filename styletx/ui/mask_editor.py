@@ -16,7 +16,7 @@ from styletx.imaging.files import flatten_alpha, read_image
 from styletx.recipe import MASKS
 from styletx.runners.queue import JobQueue
 from styletx.server.errors import as_gradio_errors
-from styletx.server.gradio_patches import EDITOR_SIDE_PX
+from styletx.server.gradio_patches import EDITOR_SIDE_PX, fits_editor
 from styletx.server.storage import folder_of
 from styletx.ui import strings
 
@@ -24,6 +24,7 @@ BRUSHES = {"keep_mask": "#e11d48", MASKS[1]: "#2563eb", MASKS[2]: "#16a34a", MAS
 BRUSH_OPACITY = 0.6
 MIN_ALPHA = 48  # of 255, that counts as painted
 SOFT = 0.01  # of the longest side: how far a brushed edge fades
+MAX_SOFT = 0.1  # of the shortest side, the same, for panoramas
 BRUSHING: dict[str, Any] = {"concurrency_id": "brush", "concurrency_limit": 2}
 
 
@@ -77,9 +78,7 @@ def masks_from_drawing(drawn: dict[str, Any] | None) -> list[str | None]:
     """Return the brushed masks as files, None where nothing was brushed."""
     layers: Sequence[Image.Image] = (drawn or {}).get("layers") or []
     with as_gradio_errors():
-        if any(
-            max(layer.size) > EDITOR_SIDE_PX or layer.size != layers[0].size for layer in layers
-        ):
+        if any(not fits_editor(layer.size) or layer.size != layers[0].size for layer in layers):
             raise StyletxError("What was painted over the photo has another shape than the photo.")
         if not layers:
             return [None] * len(BRUSHES)
@@ -102,5 +101,6 @@ def kept(name: str, mask: np.ndarray[Any, np.dtype[np.bool_]]) -> str:
     folder = folder_of(uuid4().hex)
     folder.mkdir(parents=True)
     picture = Image.fromarray(mask.astype(np.uint8) * 255)
-    picture.filter(ImageFilter.GaussianBlur(SOFT * max(picture.size))).save(folder / f"{name}.png")
+    soft = min(SOFT * max(picture.size), MAX_SOFT * min(picture.size))
+    picture.filter(ImageFilter.GaussianBlur(soft)).save(folder / f"{name}.png")
     return str(folder / f"{name}.png")

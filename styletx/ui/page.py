@@ -14,6 +14,7 @@ from .handlers import Page
 from .history import build_history
 from .inputs import build_init_image, build_inputs, build_paintings, build_repeat, build_settings
 from .mask_editor import build_masks
+from .outlines import connect_outlines
 from .results import build_results
 from .session import RECALL
 
@@ -28,7 +29,7 @@ def build_page(queue: JobQueue, for_agents: bool = False) -> gr.Blocks:
         )
         with gr.Row():
             with gr.Column(scale=1, min_width=320):
-                photo, painting, buttons = build_inputs()
+                photo, painting, outlines, buttons = build_inputs()
             with gr.Column(scale=2, min_width=320):
                 parts = {**buttons, **build_results()}
         tiles = build_examples()
@@ -51,6 +52,7 @@ def build_page(queue: JobQueue, for_agents: bool = False) -> gr.Blocks:
             **HIDDEN_EVENT,
         )
         page.connect_uploads(painted)
+        connect_outlines(outlines, inputs, queue)
         connect_examples(tiles, page)
         offer_endpoints(queue, inputs, parts["picture"])
         if for_agents:

@@ -20,6 +20,7 @@ LEFT, RIGHT = "The picture on the left", "The picture on the right"
 PHOTO_LEFT = "Left: the photo. Right: the picture."
 NOTHING_TO_COMPARE = "Once there is a picture, you can slide it over the photo here."
 RECEIVED = "The picture is here."
+COUNT_FRAMES = "Let the frame count too"
 CURVES = "While it is painted, its distance from the painting and from the photo is drawn here."
 DISTANCE = "Distance"
 DISTANCES = {"style": "from the painting", "content": "from the photo"}
@@ -103,6 +104,10 @@ def while_away(sentence: str) -> str:
 
 def nth_painting(place: int) -> str:
     return f"{PAINTING} {place}"
+
+
+def frame_left_out(place: int) -> str:
+    return f"What is dark is left out of painting {place}: it looks like a frame, mat or wall."
 
 
 def nth_share(place: int) -> str:

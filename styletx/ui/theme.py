@@ -1,6 +1,7 @@
 """Theme of the page, and the pictures of its presets."""
 
-from pathlib import Path
+from pathlib import PurePath
+from urllib.parse import quote
 
 import gradio as gr
 
@@ -43,14 +44,15 @@ THEME = gr.themes.Default(
 )
 
 
-def pictures_of_presets(folder: Path) -> str:
+def pictures_of_presets(folder: PurePath) -> str:
     """Return CSS that shows each preset by the picture `folder/its-name.jpg`."""
     return "\n".join(
         f"#presets label:nth-of-type({place}) "
-        f"{{ background-image: url('gradio_api/file={preset_picture(folder, name)}') }}"
+        f"{{ background-image: url('gradio_api/file={quote(preset_picture(folder, name))}') }}"
         for place, name in enumerate((STANDARD, *PRESETS), start=1)
     )
 
 
-def preset_picture(folder: Path, name: str) -> Path:
-    return folder / f"{name.lower().replace(' ', '-')}.jpg"
+def preset_picture(folder: PurePath, name: str) -> str:
+    """Return the path of a preset's picture, with / between its folders also on Windows."""
+    return (folder / f"{name.lower().replace(' ', '-')}.jpg").as_posix()

@@ -78,9 +78,9 @@ def test_what_is_gone_when_its_turn_comes_is_asked_for_again(photo, tmp_path):
 
 
 def test_a_file_is_looked_at_once_as_long_as_it_is_the_same(photo, monkeypatch):
-    looked, real = [], images.check_header
-    monkeypatch.setattr(images, "check_header", lambda *given: looked.append(given) or real(*given))
-    images.upload_problem.cache_clear()
+    looked, real = [], images.read_image
+    monkeypatch.setattr(images, "read_image", lambda *given: looked.append(given) or real(*given))
+    images.look.cache_clear()
     for _ in range(5):
         check_upload(photo, 40)
     assert len(looked) == 1

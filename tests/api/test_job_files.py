@@ -10,7 +10,7 @@ from PIL import Image
 
 from styletx import Progress
 from styletx.api import job_files
-from styletx.api.job_files import MAX_FRAMES, JobFiles
+from styletx.api.job_files import EXPORT_FORMATS, MAX_FRAMES, JobFiles, convert_picture
 from styletx.api.job_report import report, screen_reader_line, status_line
 from styletx.recipe import read_recipe
 from tests.helpers.scripted import FACTS, PICTURE, SETTINGS, progress, result
@@ -80,6 +80,15 @@ def test_beside_the_result_lie_the_photo_at_its_size_and_a_thumbnail(told):
         assert thumbnail.size == (240, 160)
 
 
+@pytest.mark.parametrize("size", [(512, 26), (64, 4096)])
+def test_a_very_long_picture_can_be_taken_away_as_every_kind(told, clock, size):
+    told.show(replace(progress(1), preview=PICTURE.resize(size)))
+    path = Path(told.show(replace(result(), picture=PICTURE.resize(size))))
+    for kind in EXPORT_FORMATS:
+        with Image.open(convert_picture(path, kind)) as picture:
+            assert kind == "film" or picture.size == size
+
+
 def test_before_the_first_preview_there_is_no_picture(told):
     assert told.show(None) is None
 
@@ -110,6 +119,7 @@ def test_reports_have_the_same_names_from_first_to_last():
         ),
         (facts(result()), "Done: 3 steps in 0 s."),
         (facts(replace(result(step=1), steps=1)), "Done: 1 step in 0 s."),
+        (facts(replace(result(), notes=("No frame.",))), "Done: 3 steps in 0 s. No frame."),
         (facts(result(step=2)), "Stopped after 2 of 3 steps, 0 s. The picture so far is yours."),
         (
             facts(result(step=2), late=True),

@@ -3,14 +3,17 @@
 
 Writes compare.json and compare.md beside this file, and the picture assets/benchmark.png. A full
 run takes hours, nearly all of them the peers'. With --quick they take 30 steps, from which their
-seconds are extrapolated; their quality is that of pictures kept from an earlier run, if any.
+seconds are extrapolated; their quality is that of the longest run that compare.json has.
+
+compare.json has a set of figures for each kind of processor, of which a run replaces one. If both
+variables of `process.AVX2` are set, the processor is used as one without AVX-512 and bfloat16.
 """
 
 import argparse
 import json
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
 
@@ -20,8 +23,8 @@ from styletx.core.vgg import FeatureExtractor, vgg19
 from styletx.imaging.files import read_image
 
 from . import against
-from .process import ROOT, machine
-from .programs import KEPT, PAIRS, PROGRAMS, TRIAL, Program, Run, inputs, longest, paint
+from .process import ROOT, kind, machine
+from .programs import KEPT, PAIRS, PROGRAMS, TRIAL, Program, Run, inputs, paint
 from .quality import Judge
 
 HERE = Path(__file__).parent
@@ -45,10 +48,14 @@ def main() -> None:
         for program in PROGRAMS
     ]
     eye = vgg19(torch.device("cpu"), precision=torch.float32)
-    results = {"machine": machine(), "rows": [judged(*run, eye) for run in runs]}
-    (HERE / "compare.json").write_text(json.dumps(results, indent=1) + "\n")
-    (HERE / "compare.md").write_text(table(results))
-    draw(results, ROOT / "assets" / "benchmark.png")
+    path = HERE / "compare.json"
+    results = json.loads(path.read_text())
+    earlier = [row for known in results.values() for row in known["rows"]]
+    rows = [judged(*run, eye, earlier) for run in runs]
+    results[kind()] = {"machine": machine(), "rows": rows}
+    path.write_text(json.dumps(results, indent=1) + "\n")
+    (HERE / "compare.md").write_text(tables(results))
+    draw(rows, ROOT / "assets" / "benchmark.png")
 
 
 def painted(program: Program, pair: str, quick: bool) -> Run:
@@ -59,26 +66,29 @@ def painted(program: Program, pair: str, quick: bool) -> Run:
     return paint(program, pair, TRIAL if quick else program.steps)
 
 
-def judged(program: Program, pair: str, timed: Run, eye: FeatureExtractor) -> dict[str, object]:
+def judged(
+    program: Program, pair: str, timed: Run, eye: FeatureExtractor, earlier: Sequence[dict]
+) -> dict:
     """Return the times of one run, and how good its pictures are, as plain values."""
-    seen = timed if program.ours else longest(program, pair)
     whole, (begun, *_) = timed.extrapolated(program.steps), timed.points[0]
     judge = Judge(*map(read_image, inputs(pair)), eye)
-    curve = [
-        (
-            second if seen == timed else begun + step * timed.per_step,
-            step,
-            *judge(read_image(KEPT / path)),
-        )
-        for second, step, path in seen.points
-    ]
+    same = (row for row in earlier if (row["program"], row["pair"]) == (program.name, pair))
+    longest = max(same, key=lambda row: row["seen_steps"], default=None)
+    if program.ours or longest is None or longest["seen_steps"] <= timed.steps:
+        curve = [
+            (second, step, *judge(read_image(KEPT / path))) for second, step, path in timed.points
+        ]
+    else:
+        curve = [
+            (begun + step * timed.per_step, step, *errors) for _, step, *errors in longest["curve"]
+        ]
     sys.stdout.write(f"{program.name} {pair} {whole.wall:.1f} s {curve[-1]}\n")
     return {
         "program": program.name,
         "pair": pair,
         "steps": program.steps,
         "timed_steps": timed.steps,
-        "seen_steps": seen.points[-1][1],
+        "seen_steps": curve[-1][1],
         "wall": whole.wall,
         "run": whole.per_step * program.steps,
         "cpu": whole.cpu,
@@ -87,30 +97,43 @@ def judged(program: Program, pair: str, timed: Run, eye: FeatureExtractor) -> di
     }
 
 
-def table(results: dict) -> str:
-    """Markdown: a row for each program with the means over the pairs, then one for each pair."""
-    programs = [program.name for program in PROGRAMS]
-    rows = {name: [r for r in results["rows"] if r["program"] == name] for name in programs}
-    ours = rows[programs[0]]
-    lines = [
-        "| program | pair | whole process, s | the run alone, s | CPU, s | peak, MB | E | C |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for name in programs:
-        lines.append(line(name, "mean", rows[name], ours))
-    for name in programs:
-        lines += [
-            line(name, shown(row["pair"]), [row], [our])
-            for row, our in zip(rows[name], ours, strict=True)
-        ]
-    return "\n".join([*lines, "", *notes(results, rows)]) + "\n"
+def tables(results: Mapping[str, dict]) -> str:
+    """Return Markdown: the means over the pairs with all kinds of processor side by side, then of
+    each kind a row for each program and pair, and notes."""
+    kinds = [(of_program(known["rows"]), known["machine"]) for known in results.values()]
+    heads = " | ".join(f"{kind}: process, s | run alone, s" for kind in results)
+    lines = [f"| program | {heads} | peak, MB | E | C |", "|---|" + "---|" * (2 * len(kinds) + 3)]
+    for program in PROGRAMS:
+        cells = [figures(rows[program.name], rows[PROGRAMS[0].name]) for rows, _ in kinds]
+        times = [cell for wall, alone, *_ in cells for cell in (wall, alone)]
+        lines.append("| " + " | ".join([program.name, *times, *cells[0][3:]]) + " |")
+    for rows, where in kinds:
+        lines += ["", *details(rows), "", *notes(where, rows)]
+    return "\n".join(lines) + "\n"
+
+
+def of_program(rows: Sequence[dict]) -> dict[str, list[dict]]:
+    return {one.name: [r for r in rows if r["program"] == one.name] for one in PROGRAMS}
+
+
+def details(rows: Mapping[str, list[dict]]) -> Iterator[str]:
+    """Yield a row for each program and pair."""
+    yield "| program | pair | whole process, s | run alone, s | CPU, s | peak, MB | E | C |"
+    yield "|---|---|---|---|---|---|---|---|"
+    ours = rows[PROGRAMS[0].name]
+    for name, theirs in rows.items():
+        for row, our in zip(theirs, ours, strict=True):
+            yield "| " + " | ".join([name, shown(row["pair"]), *figures([row], [our])]) + " |"
 
 
 def shown(pair: str) -> str:
     return pair.replace("+", " × ").replace("_", " ")
 
 
-def line(name: str, pair: str, rows: Sequence[dict], ours: Sequence[dict]) -> str:
+def figures(rows: Sequence[dict], ours: Sequence[dict]) -> list[str]:
+    """Return seconds of a process, of its run alone and of the CPU, with how many times they are
+    ours; the peak in MB, E and C: means."""
+
     def mean(what: str) -> float:
         return statistics.mean(row[what] for row in rows)
 
@@ -121,15 +144,13 @@ def line(name: str, pair: str, rows: Sequence[dict], ours: Sequence[dict]) -> st
         )
 
     style, content = (statistics.mean(row["curve"][-1][n] for row in rows) for n in (2, 3))
-    return (
-        f"| {name} | {pair} | {beside('wall')} | {beside('run')} | {beside('cpu')} "
-        f"| {mean('peak'):.0f} | {style:.3f} | {content:.3f} |"
-    )
+    seconds = [beside(what) for what in ("wall", "run", "cpu")]
+    return [*seconds, f"{mean('peak'):.0f}", f"{style:.3f}", f"{content:.3f}"]
 
 
-def notes(results: dict, rows: dict[str, list[dict]]) -> list[str]:
+def notes(where: str, rows: Mapping[str, list[dict]]) -> list[str]:
     """Return where it was measured, and what was not."""
-    said = [f"On {results['machine']}."]
+    said = [f"On {where}."]
     for name, theirs in rows.items():
         first = theirs[0]
         if first["timed_steps"] < first["steps"]:
@@ -165,13 +186,13 @@ def sooner(ours: list[dict], theirs: list[dict]) -> str:
     )
 
 
-def draw(results: dict, path: Path) -> None:
+def draw(measured: Sequence[dict], path: Path) -> None:
     """Both errors against seconds on a logarithmic scale, a line for each pair."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     for program, color in zip(PROGRAMS, COLORS, strict=True):
-        rows = [row for row in results["rows"] if row["program"] == program.name]
+        rows = of_program(measured)[program.name]
         for axis, column, name in zip(axes, (2, 3), ("style", "content"), strict=True):
             for number, row in enumerate(rows):
                 curve = [point for point in row["curve"] if point[1]]  # not the start

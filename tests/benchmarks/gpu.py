@@ -22,9 +22,11 @@ from torch.profiler import ProfilerActivity, profile
 
 from styletx import Settings, Style, stylize
 from styletx.core import engine
+from styletx.core.device import best_device
+from styletx.core.factors import load_factors
 from styletx.core.inputs import prepare_inputs
 from styletx.core.optimizers import optimizer_for
-from styletx.core.vgg import FeatureExtractor, best_device
+from styletx.core.vgg import FeatureExtractor
 from styletx.core.weights import Weights, load
 from styletx.imaging.files import read_image
 
@@ -74,11 +76,12 @@ def weights() -> Weights:
     return load("embedded")
 
 
-def network(device: torch.device, kind: str) -> FeatureExtractor:
+def network(device: torch.device, kind: str, factored: bool = False) -> FeatureExtractor:
     """Return the network; where TF32 is allowed is set for the whole process."""
     precision, tf32 = KINDS[kind]
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
-    return FeatureExtractor(weights(), precision).to(device)
+    factors = load_factors() if factored else {}
+    return FeatureExtractor(weights(), precision, factors).to(device)
 
 
 @contextmanager
@@ -138,15 +141,16 @@ def set_up(extractor: FeatureExtractor, size: int) -> list[tuple[torch.Tensor, e
 
 
 def speeds(device: torch.device, quick: bool, begun: float) -> Iterator[dict[str, object]]:
-    """Yield a row for each size and precision: a step at the finest level."""
+    """Yield a row for each size and network: a step at the finest level."""
     for size in (64,) if quick else SIZES:
         for kind in ("float32",) if quick else KINDS:
-            if time.monotonic() - begun < BUDGET_S / 2:
-                yield step(network(device, kind), kind, size)
+            for factored in (False, True):
+                if time.monotonic() - begun < BUDGET_S / 2:
+                    yield step(network(device, kind, factored), kind, factored, size)
 
 
-def step(extractor: FeatureExtractor, kind: str, size: int) -> dict[str, object]:
-    row: dict[str, object] = {"size": size, "kind": kind}
+def step(extractor: FeatureExtractor, kind: str, factored: bool, size: int) -> dict[str, object]:
+    row: dict[str, object] = {"size": size, "kind": kind, "factored": factored}
     cuda = extractor.device.type == "cuda"
     try:
         canvas, setup = set_up(extractor, size)[-1]
@@ -250,7 +254,7 @@ def fastest(device: torch.device, rows: list[dict[str, object]]) -> FeatureExtra
     best = min(
         (row for row in done if row["size"] == size), key=lambda row: float(str(row["seconds"]))
     )
-    return network(device, str(best["kind"]))
+    return network(device, str(best["kind"]), bool(best["factored"]))
 
 
 def table(results: dict[str, object]) -> str:
@@ -262,7 +266,7 @@ def table(results: dict[str, object]) -> str:
         "|---|---|",
     ]
     lines += [f"| {name} | {value:.2g} |" for name, value in results["correctness"].items()]
-    lines += ["", "| size | precision | step, s | as a graph | peak, MB | launches | waits |"]
+    lines += ["", "| size | network | step, s | as a graph | peak, MB | launches | waits |"]
     lines += ["|---|---|---|---|---|---|---|"]
     for row in results["steps"]:
         cells = [
@@ -270,7 +274,8 @@ def table(results: dict[str, object]) -> str:
         ]
         shown = ["" if cell is None else f"{cell:.4g}" for cell in cells]
         shown[-1] = str(row.get("error", shown[-1]))
-        lines.append(f"| {row['size']} | {row['kind']} | {' | '.join(shown)} |")
+        name = f"{row['kind']}{', factored' if row['factored'] else ''}"
+        lines.append(f"| {row['size']} | {name} | {' | '.join(shown)} |")
     lines += ["", "| size | a whole run, s | from a stop to the end, s |", "|---|---|---|"]
     lines += [f"| {r['size']} | {r['seconds']:.2f} | {r['stop']:.3f} |" for r in results["runs"]]
     both = ", ".join(f"{name} {value:.2f} s" for name, value in results["together"].items())

@@ -13,8 +13,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import styletx.core.engine as engine
 from styletx import Settings, Style
+from styletx.core.device import best_device
 from styletx.core.optimizers import optimizer_for
-from styletx.core.vgg import best_device, vgg19
+from styletx.core.vgg import vgg19
 from styletx.imaging.files import read_image
 
 from .process import machine

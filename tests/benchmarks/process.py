@@ -12,6 +12,8 @@ from pathlib import Path
 import torch
 
 ROOT = Path(__file__).parents[2]
+AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}  # as most processors
+HALVES = {"amx_bf16": "with bfloat16 matrices (AMX)", "avx512_bf16": "with bfloat16 instructions"}
 
 
 @dataclass
@@ -48,15 +50,28 @@ def run(command: Sequence[str | Path], root: Path = ROOT) -> Ran:
     return ran
 
 
+def kind() -> str:
+    """Return the kind of processor that figures are of, for a table's head."""
+    if torch.cuda.is_available():
+        return "on a graphics card"
+    if all(os.environ.get(name) == value for name, value in AVX2.items()):
+        return "held to AVX2"
+    flags = cpuinfo()
+    return next((text for flag, text in HALVES.items() if flag in flags), "without bfloat16")
+
+
 def machine() -> str:
     """The processor, or the graphics card, and what is used of it."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
-    cpuinfo = Path("/proc/cpuinfo")
-    names = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    name = next((line.split(": ")[1] for line in names if line.startswith("model name")), "")
-    halves = "with" if "avx512_bf16" in "".join(names) else "without"
+    lines = cpuinfo().splitlines()
+    name = next((line.split(": ")[1] for line in lines if line.startswith("model name")), "")
     return (
-        f"{name or platform.processor()}, {os.cpu_count()} cores, {halves} bfloat16 instructions, "
+        f"{name or platform.processor()}, {os.cpu_count()} cores, {kind()}, "
         f"torch {torch.__version__}"
     )
+
+
+def cpuinfo() -> str:
+    path = Path("/proc/cpuinfo")
+    return path.read_text() if path.exists() else ""

@@ -1,7 +1,6 @@
 """The programs compared, each run as its users run it, with pictures kept on the way."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
@@ -27,7 +26,7 @@ class Program:
     command: tuple[str, ...]
     ours: bool = False
 
-    def choices(self, photo: Path, painting: Path, out: Path, steps: int) -> list[str | Path]:
+    def words(self, photo: Path, painting: Path, out: Path, steps: int) -> list[str | Path]:
         if self.command[-1] == "pastiche":
             every, folder = str(max(10, steps // 20)), out.parent
             options = ["-o", out, "--size", str(SIZE), "--seed", "0", "--num-steps", str(steps)]
@@ -48,8 +47,6 @@ class Run:
     """One run of a program on a pair. `points` are (second, step, picture in `KEPT`); the first is
     the beginning of the first step."""
 
-    program: str
-    pair: str
     steps: int
     wall: float
     cpu: float
@@ -65,7 +62,7 @@ class Run:
         """Return the run as it would have gone on: every step takes as long as the one before."""
         more = self.per_step * (steps - self.steps)
         cpu = self.cpu + more * self.cpu / self.wall
-        return Run(self.program, self.pair, steps, self.wall + more, cpu, self.peak, self.points)
+        return Run(steps, self.wall + more, cpu, self.peak, self.points)
 
 
 def inputs(pair: str) -> tuple[Path, Path]:
@@ -80,14 +77,12 @@ def inputs(pair: str) -> tuple[Path, Path]:
 
 
 def paint(program: Program, pair: str, steps: int) -> Run:
-    """Let the program paint the pair in so many steps; what it did is kept beside the pictures."""
+    """Let the program paint the pair in so many steps."""
     folder = folder_of(program, pair, steps)
     folder.mkdir(parents=True, exist_ok=True)
     ran = run(program.words(*inputs(pair), folder / "out.png", steps))
     points = points_of(folder, ran, steps)
-    done = Run(program.name, pair, steps, ran.wall, ran.cpu, ran.peak, points)
-    (folder / "run.json").write_text(json.dumps(asdict(done)))
-    return done
+    return Run(steps, ran.wall, ran.cpu, ran.peak, points)
 
 
 def folder_of(program: Program, pair: str, steps: int) -> Path:
@@ -103,10 +98,3 @@ def points_of(folder: Path, ran: Ran, steps: int) -> list[tuple[float, int, str]
         for second, step in counts
         if step.isdigit()
     ]
-
-
-def longest(program: Program, pair: str) -> Run | None:
-    """The longest run of this pair that was kept from earlier, for its pictures."""
-    kept = KEPT.glob(f"{program.name.split()[0]}-{pair}-*/run.json")
-    runs = [Run(**json.loads(path.read_text())) for path in kept]
-    return max(runs, key=lambda run: run.steps, default=None)

@@ -1,5 +1,6 @@
 """A batch paints every photo in the manner of every painting, and goes on where it was stopped."""
 
+import errno
 import gc
 import io
 import json
@@ -13,6 +14,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import pillow_heif
 import pytest
 from PIL import Image
 
@@ -20,7 +22,7 @@ import styletx.cli.paint as command_line
 from styletx.cli.batch import batch as work
 from styletx.cli.batch.command import batch as many
 from styletx.cli.batch.command import parser
-from styletx.cli.batch.outputs import Manifest, open_output_folder
+from styletx.cli.batch.outputs import Manifest, is_done, open_output_folder
 from styletx.cli.batch.progress import BatchProgress
 from styletx.cli.main import main as cli_main
 from styletx.core.engine import stylize
@@ -41,6 +43,7 @@ class Scripted:
 
     def __init__(self):
         self.runs, self.room, self.faults = [], 1, {}
+        self.precisions, self.device = [], "cpu, float32"
         self.closed = self.at_work = self.most_at_work = 0
         self.meanwhile = lambda: None
 
@@ -50,18 +53,19 @@ class Scripted:
     def close(self):
         pass
 
-    def __call__(self, content, styles, settings, *, weights=None):
+    def __call__(self, content, styles, settings, *, weights=None, precision=None):
+        self.precisions.append(precision)
         self.runs.append((content.getpixel((0, 0)), styles[0].picture.getpixel((0, 0)), settings))
         self.at_work += 1
         self.most_at_work = max(self.most_at_work, self.at_work)
         try:
-            yield replace(progress(1), settings=settings)
+            yield replace(progress(1), settings=settings, device=self.device)
             self.meanwhile()
             if content.getpixel((0, 0)) in self.faults:
                 raise self.faults[content.getpixel((0, 0))]
             yield replace(progress(2), settings=settings)
             # of its own, as of every run: Pillow keeps what is being saved with the picture
-            yield replace(result(), settings=settings, picture=PICTURE.copy())
+            yield replace(result(), settings=settings, device=self.device, picture=PICTURE.copy())
         finally:
             self.at_work -= 1
             self.closed += 1
@@ -220,18 +224,27 @@ def test_of_a_folder_its_own_pictures_are_taken_and_the_rest_is_told(here, runne
         (["empty", "--style", "by"], "There is no picture in empty."),
         (["in", "--style", "empty"], "There is no picture in empty."),
         (["in/*.jpg", "--style", "by"], "There is no picture in in/*.jpg."),
+        (["http://h/a.jpg?w=9", "--style", "by"], "http://h/a.jpg?w=9 is an address, not a file."),
     ],
 )
 def test_a_folder_and_a_pattern_without_a_picture_are_told(here, runner, capsys, words, sentence):
     Path("empty").mkdir()
     assert batch(*words) == 1
-    assert capsys.readouterr().err == f"{sentence}\n"
+    assert capsys.readouterr().err.startswith(sentence)
 
 
-def test_a_name_with_brackets_is_a_file_if_there_is_one(here, runner):
-    paint(here / "in" / "[x].png", RED)
-    assert batch("in/[x].png", "--style", "by/wave.png") == 0
+@pytest.mark.parametrize(
+    "word", ["at [2024]/[x].png", "at [2024]/*.png", "a* [2024]/*.png", "at [2024]/**/[x]*.png"]
+)
+def test_brackets_are_parts_of_names_where_there_are_such(here, runner, word):
+    paint(here / "at [2024]" / "[x].png", RED)
+    assert batch(word, "--style", "by/wave.png") == 0
     assert pictures() == ["[x]-wave.png"]
+
+
+def test_brackets_are_patterns_where_there_are_no_such_names(here, runner):
+    assert batch("in/[ab].png", "--style", "by/wave.png") == 0
+    assert pictures() == ["a-wave.png", "b-wave.png"]
 
 
 def test_two_of_one_name_become_two_pictures_whatever_the_order(here, runner):
@@ -321,7 +334,35 @@ def test_photos_may_lie_where_the_pictures_go_and_those_are_not_painted_again(he
     assert "were painted into this very folder; give others.\n" in capsys.readouterr().err
 
 
-def test_two_batches_do_not_paint_into_one_folder(here, runner, capsys):
+def test_photos_of_a_phone_are_painted(here, runner):
+    pillow_heif.register_heif_opener()
+    Image.new("RGB", (40, 40), RED).save("in/phone.HEIC", "HEIF")
+    assert batch("in", "--style", "by/wave.png") == 0
+    assert outcomes() == {"painted": 4}
+
+
+def test_a_picture_that_is_skipped_is_no_success_and_a_file_of_another_kind_is_one(
+    here, runner, capsys
+):
+    Path("in/notes.txt").write_text("red, green, blue")
+    assert batch("in", "--style", "by/wave.png") == 0
+    Path("in/layers.psd").write_bytes(b"8BPS")
+    assert batch("in", "--style", "by/wave.png") == 1
+    told = capsys.readouterr().err
+    assert "Skipped, as no pictures by their names: in/notes.txt." in told
+    assert "Skipped, as pictures of a format that is not read here: in/layers.psd." in told
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has locks of its own")
+@pytest.mark.parametrize("refusal", [None, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_two_batches_do_not_paint_into_one_folder(here, runner, capsys, monkeypatch, refusal):
+    """Also where it is on a network that has no locks."""
+
+    def flock(*_):
+        raise OSError(refusal, "No locks available")
+
+    if refusal:
+        monkeypatch.setattr("fcntl.flock", flock)
     with open_output_folder(Path("out")):
         assert batch() == 1
     told = "Another batch is painting into out; wait for it, or choose another folder.\n"
@@ -446,6 +487,15 @@ def test_what_is_there_is_not_painted_again(here, runner, capsys):
     assert told == "6 pictures: 0 painted, 6 there already, 0 failed."
 
 
+def test_pictures_of_one_batch_have_one_precision_also_where_it_goes_on(here, runner):
+    runner.device = "cpu, bfloat16"
+    assert batch("in/b.png", "in/c.png", "--style", "by/wave.png") == 0
+    assert runner.precisions == [None, "bfloat16"]
+    assert batch("in", "--style", "by/wave.png") == 0
+    assert runner.precisions == [None, "bfloat16", "bfloat16"]
+    assert len(runner.runs) == 3
+
+
 def test_dates_do_not_matter_and_copies_of_the_inputs_are_the_same(here, runner):
     batch()
     for path in (*Path("in").iterdir(), *Path("by").iterdir()):
@@ -480,6 +530,15 @@ def test_what_has_changed_is_painted_anew(here, runner, monkeypatch, what):
     if what in ("settings", "photo", "unfinished", "cut"):
         assert batch(*words, *painting, *more) == 0
         assert len(runner.runs) == 2 + anew
+
+
+@pytest.mark.parametrize("painted_with", ["my, own.pth", "my, own.pth, factored"])
+def test_whether_convolutions_were_factored_does_not_matter(tmp_path, painted_with):
+    path, inputs = tmp_path / "a.png", {"content": "1" * 64, "style": "2" * 64}
+    painted = replace(result(), weights=painted_with)
+    save(PICTURE, path, note=to_json(painted, inputs))
+    assert is_done(path, painted.settings, inputs, "my, own.pth")
+    assert not is_done(path, painted.settings, inputs, "my")
 
 
 def test_a_picture_of_another_version_is_ours_to_replace(here, runner):
@@ -684,7 +743,7 @@ def engine(monkeypatch, eye):
     """The real engine, with a small eye."""
 
     class Small(Local):
-        def __call__(self, content, styles, settings, *, weights=None):
+        def __call__(self, content, styles, settings, *, weights=None, precision=None):
             return stylize(content, styles, settings, weights=replace(eye, source="embedded"))
 
     monkeypatch.setattr(registry, "get_runner", Small)

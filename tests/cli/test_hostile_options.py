@@ -1,10 +1,13 @@
 """A command line that is wrong in every way: one sentence, and nothing is painted."""
 
+import io
 import re
 import sys
+from contextlib import redirect_stdout
 
 import pytest
 
+import app
 from styletx import FIELDS, Settings
 from styletx.cli.main import main as cli_main
 from styletx.fields import NumberField
@@ -105,6 +108,30 @@ def test_a_name_that_is_no_text_is_written_to_all_the_same(paint, files, capsys)
     assert paint() == 0
     assert paint.out.exists()
     assert "?.png: 40x40 pixels" in capsys.readouterr().out
+
+
+def narrow():
+    """An output that has few letters, as that of a Windows pipe."""
+    return redirect_stdout(io.TextIOWrapper(io.BytesIO(), encoding="cp1252"))
+
+
+@pytest.mark.parametrize("command", [[], ["batch"], ["deploy"], ["push"], ["app.py"]])
+def test_help_is_written_with_the_letters_that_there_are(monkeypatch, command):
+    monkeypatch.setattr(app.signal, "signal", lambda *_: None)
+    call, words = (app.main, []) if command == ["app.py"] else (cli_main, command)
+    with narrow() as out, pytest.raises(SystemExit) as ended:
+        call([*words, "--help"])
+    assert ended.value.code == 0
+    assert out.errors == "replace"  # also where all that is said is ASCII
+
+
+def test_a_name_is_written_with_the_letters_that_there_are(paint, files):
+    paint.out = files / "写真.png"
+    with narrow() as out:
+        assert paint() == 0
+    assert paint.out.exists()
+    out.flush()
+    assert b"??.png: 40x40 pixels" in out.buffer.getvalue()
 
 
 @pytest.mark.parametrize("value", ["x" * 100_000, "nowhere.pth", "hub:a", "/", "/dev/zero"])

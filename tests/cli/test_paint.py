@@ -24,7 +24,7 @@ def test_every_setting_has_an_option_with_the_same_default():
 
 def test_the_result_is_written_with_the_settings_chosen(paint, files):
     assert paint("--size", "64", "--init", "noise", "--weights", "hub") == 0
-    besides = {"weights": "hub", "keep_mask": None, "init_image": None}
+    besides = {"weights": "hub", "keep_mask": None, "init_image": None, "precision": None}
     assert paint.given == (Settings(size=64, init="noise"), besides)
     with Image.open(files / "out.png") as picture:
         assert picture.size == (40, 40)
@@ -73,6 +73,11 @@ def test_a_picture_to_go_on_with_takes_the_place_of_a_start(paint, files):
         (["--shares", "1", "2"], "For 1 painting you gave 2 shares; give as many, or none."),
         (["--shares", "-1"], "The share of painting 1 is -1.0, but must lie between 0 and 1000."),
         (["--init", "nowhere.png"], "There is no file nowhere.png."),
+        (
+            ["https://here.org/a.jpg?w=9"],
+            "https://here.org/a.jpg?w=9 is an address, not a file. Please download the picture and",
+        ),
+        (["--recipe", "http://here/a.png"], "http://here/a.png is an address, not a file. Please"),
         (["--init", "nois"], "init is 'nois', but must be colors, photo or noise."),
         (["--preset", "Water"], "Unknown preset 'Water'. Available: Quick sketch, Oil"),
         (["--style-layers", "conv3_1"], "style_layers names 'conv3_1'; did you mean relu3_1?"),
@@ -139,7 +144,7 @@ def test_interrupting_before_the_first_picture_says_so(paint, files, capsys):
 def kept(files):
     """A picture that was painted of photo.png in the manner of painting.png."""
     paths = {"content": files / "photo.png", "style": files / "painting.png"}
-    event = replace(result(), settings=Settings(size=300, detail=2.0))
+    event = replace(result(), settings=Settings(size=300, detail=2.0), device="cpu, bfloat16")
     save(PICTURE, files / "kept.png", note=to_json(event, input_fingerprints(paths, {})))
     return files / "kept.png"
 
@@ -158,6 +163,7 @@ def test_the_result_carries_its_recipe(paint, files):
 def test_a_recipe_is_followed_with_what_is_chosen_besides(paint, kept, capsys):
     assert paint("--recipe", str(kept), "--steps", "9") == 0
     assert paint.given[0] == Settings(size=300, detail=2.0, steps=9)
+    assert paint.given[1]["precision"] == "bfloat16"
     assert "Note:" not in capsys.readouterr().err
 
 

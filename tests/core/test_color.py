@@ -1,6 +1,11 @@
 """Colours: taken from another picture, told apart from lightness, and left as they are."""
 
+import io
+
+import pytest
 import torch
+from PIL import Image
+from torch.nn.functional import avg_pool2d
 
 from styletx.core.color import (
     from_oklab,
@@ -10,6 +15,7 @@ from styletx.core.color import (
     to_oklab,
     with_colors,
 )
+from styletx.core.tensors import to_picture, to_tensor
 
 
 def picture(seed, low=0.0, high=1.0):
@@ -42,6 +48,43 @@ def test_a_flat_photo_becomes_the_paintings_mean_colour():
     painting = picture(6)
     moved = recolor(torch.full((1, 3, 8, 8), 0.9), painting)
     torch.testing.assert_close(moved[0, :, 0, 0], painting.mean((0, 2, 3)), atol=1e-4, rtol=0)
+
+
+def scan(kind):
+    """A grey or sepia scan with noise, and the same without."""
+    light = torch.linspace(0.1, 0.9, 96).expand(1, 3, 96, 96)
+    clean = light ** torch.tensor([0.8, 1.0, 1.2]).view(1, 3, 1, 1) if "sepia" in kind else light
+    noise = torch.randn(1, 3, 96, 96, generator=torch.Generator().manual_seed(7))
+    if "mottle" in kind:
+        noise = avg_pool2d(noise, 9, 1, 4)
+        noise = noise / noise.std() * 4 / 3
+    noisy = to_picture(clean + noise * 1.5 / 255)
+    if "JPEG" in kind:
+        file = io.BytesIO()
+        noisy.save(file, "JPEG", quality=95)
+        noisy = Image.open(file)
+    return clean, to_tensor(noisy, noisy.size, torch.device("cpu"))
+
+
+@pytest.mark.parametrize("kind", ["noise", "noise, JPEG", "mottle", "mottle, JPEG", "sepia, noise"])
+def test_the_noise_of_a_scan_does_not_become_coloured_grain(kind):
+    """A grey one gets the colours that it gets without noise."""
+
+    def grain(one, other):
+        lab = (to_oklab(one) - to_oklab(other))[:, 1:]
+        return (lab - avg_pool2d(lab, 5, 1, 2))[..., 2:-2, 2:-2].std()
+
+    clean, noisy = scan(kind)
+    painting = torch.cat([picture(5, 0.1), picture(6, 0.3), picture(7, 0.0, 0.5)], dim=3)
+    found, wanted = (recolor(picture, painting).clamp(0, 1) for picture in (noisy, clean))
+    assert grain(found, wanted) <= 3 * grain(noisy, clean) + 0.004
+    if "sepia" not in kind:
+        assert avg_pool2d(to_oklab(found) - to_oklab(wanted), 16)[:, 1:].abs().max() < 0.01
+
+
+def test_the_noise_of_blank_paper_does_not_become_strokes_in_light_and_dark():
+    paper = 0.9 + 0.01 * picture(3)
+    assert to_oklab(to_grayscale(paper, picture(1)))[:, 0].std() < 0.02
 
 
 def test_oklab_says_what_its_author_says_of_red_and_white():

@@ -1,7 +1,10 @@
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from styletx import Settings, Style, StyletxError, stylize
 from styletx.core.regions import build_regions
@@ -64,6 +67,7 @@ def test_grey_is_in_between(sunset, weave, eye, plain):
 def test_each_painter_keeps_to_its_region(sunset, weave, eye, plain):
     """The green painting colours its own half, and only that."""
     green = Image.new("RGB", (64, 64), (20, 200, 60))
+    green.paste((30, 190, 70), (0, 0, 64, 32))
 
     def greenness(part):
         red, green, blue = part.reshape(-1, 3).mean(axis=0)
@@ -217,11 +221,64 @@ def test_masks_may_be_of_any_kind(sunset, weave, eye, mode):
     assert np.abs(right(kept) - right(sunset)).mean() > 20
 
 
-def test_a_transparent_painting_teaches_white_and_not_what_it_hides(sunset, weave, eye):
-    ghost = weave.copy()
-    ghost.putalpha(0)
-    white = paint(sunset, [Style(Image.new("RGB", weave.size, "white"))], eye)
-    assert paint(sunset, [Style(ghost)], eye).tobytes() == white.tobytes()
+@pytest.mark.parametrize("chosen", [{}, {"colors": "photo"}, {"colors": "luminance"}], ids=str)
+def test_what_is_invisible_of_a_painting_counts_for_nothing(sunset, weave, eye, chosen):
+    """A hole, whatever its colour, changes little, and a transparent border nothing."""
+    settings = Settings(size=96, steps=3, **chosen)
+    plain = paint(sunset, [Style(weave)], eye, settings)
+    shows = Image.new("L", weave.size, 255)
+    shows.paste(0, (12, 12, 52, 52))
+    pictures = []
+    for hidden in ("white", "red"):
+        holed = Image.composite(weave, Image.new("RGB", weave.size, hidden), shows)
+        holed.putalpha(shows)
+        pictures.append(paint(sunset, [Style(holed)], eye, settings))
+    assert pictures[0].tobytes() == pictures[1].tobytes()
+    means = [np.asarray(picture).mean(axis=(0, 1)) for picture in (plain, pictures[0])]
+    assert np.abs(means[0] - means[1]).max() < 8
+    bordered = Image.new("RGBA", (100, 80), (255, 0, 0, 0))
+    bordered.paste(weave, (20, 8))
+    assert paint(sunset, [Style(bordered)], eye, settings).tobytes() == plain.tobytes()
+
+
+def test_a_frame_is_left_out_unless_it_is_kept(sunset, weave, eye):
+    framed = Style(ImageOps.expand(weave.resize((200, 200)), 60, "white"))
+    found = {}
+    for frame in ("crop", "keep"):
+        settings = Settings(size=96, steps=2, frame=frame)
+        *_, found[frame] = stylize(sunset, [framed], settings, weights=eye)
+    whole = paint(sunset, [Style(weave)], eye, replace(SETTINGS, steps=2))
+    light = {name: np.asarray(result.picture).mean() for name, result in found.items()}
+    assert abs(light["crop"] - np.asarray(whole).mean()) < 8
+    assert light["keep"] > light["crop"] + 20
+    (note,) = found["crop"].notes
+    assert re.fullmatch(
+        r"The frame of painting 1 is left out: 1\d\dx1\d\d of 320x320 pixels count\.", note
+    )
+    assert found["keep"].notes == ()
+
+
+def drawing(color, ground):
+    picture = Image.new("RGBA", (64, 64), ground)
+    for place in range(0, 64, 8):
+        ImageDraw.Draw(picture).line((place, 0, 63 - place, 63), color, 2)
+    return picture
+
+
+@pytest.mark.parametrize(
+    ("painting", "sentence"),
+    [
+        (Image.new("RGB", (64, 64), "teal"), "Painting 2 is of one flat colour, #008080, which "),
+        (Image.new("L", (64, 64), 255), "#ffffff, which holds no brush strokes. Choose one with"),
+        (drawing("white", (0, 0, 0, 0)), "lay it on a ground of another colour first."),
+        (drawing("white", "white"), "Choose one with more to see."),
+        (Image.new("RGBA", (64, 64), (9, 9, 9, 0)), "Painting 2 is transparent all over; choose"),
+    ],
+)
+def test_a_painting_of_one_flat_colour_gets_a_sentence(sunset, weave, eye, painting, sentence):
+    with pytest.raises(StyletxError) as refused:
+        paint(sunset, [Style(weave), Style(painting)], eye)
+    assert sentence in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +289,7 @@ def test_a_transparent_painting_teaches_white_and_not_what_it_hides(sunset, weav
         ([None, "white"], None, "Nothing is left to do for one of the paintings"),
         (["square"], None, "A mask is 64x64 pixels, the photo 96x64: they need the same shape."),
         ([None], "square", "A mask is 64x64 pixels, the photo 96x64: they need the same shape."),
-        (["tiny"], None, "The mask is 30x20 pixels; each side needs at least 32."),
+        (["tiny"], None, "The mask is 30x10 pixels; each side needs at least 16."),
     ],
 )
 def test_impossible_masks_are_explained(sunset, weave, eye, masks, keep_mask, sentence):
@@ -240,7 +297,7 @@ def test_impossible_masks_are_explained(sunset, weave, eye, masks, keep_mask, se
         "black": Image.new("L", sunset.size),
         "white": Image.new("L", sunset.size, 255),
         "square": Image.new("L", (64, 64), 255),
-        "tiny": Image.new("L", (30, 20), 255),
+        "tiny": Image.new("L", (30, 10), 255),
         None: None,
     }
     styles = [Style(weave, mask=made[mask]) for mask in masks]

@@ -99,6 +99,37 @@ def test_precision_is_the_one_that_measures_clearly_faster(seconds, chosen, monk
     assert vgg.fastest_precision.__wrapped__(CPU) == chosen
 
 
+@pytest.mark.parametrize(
+    ("name", "rough", "chosen"),
+    [
+        ("float32", 0.1, torch.float32),
+        ("bfloat16", 2.0, torch.bfloat16),
+        ("bfloat16", 9.0, torch.float32),
+        ("unknown", 2.0, torch.float32),
+    ],
+)
+def test_a_recorded_precision_is_followed_where_the_device_can(
+    eye, monkeypatch, name, rough, chosen
+):
+    measured = {torch.float32: 1.0, torch.bfloat16: rough}
+    monkeypatch.setattr(vgg, "time_convolution", lambda _, precision: measured[precision])
+    for function in ("named_precision", "fastest_precision"):
+        monkeypatch.setattr(vgg, function, getattr(vgg, function).__wrapped__)
+    assert vgg19(CPU, eye, name).precision == chosen
+
+
+def test_a_device_without_bfloat16_works_in_float32(monkeypatch):
+    convolve = vgg.conv2d
+
+    def too_old(activation, *given, **more):
+        if activation.dtype == torch.bfloat16:
+            raise RuntimeError("not supported on this card")
+        return convolve(activation, *given, **more)
+
+    monkeypatch.setattr(vgg, "conv2d", too_old)
+    assert vgg.fastest_precision.__wrapped__(CPU) == torch.float32
+
+
 def test_apples_cards_work_in_float32_unmeasured(monkeypatch):
     monkeypatch.setattr(vgg, "time_convolution", lambda *_: 1 / 0)
     assert vgg.fastest_precision.__wrapped__(torch.device("mps")) == torch.float32

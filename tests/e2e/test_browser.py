@@ -306,6 +306,14 @@ def test_nothing_is_brought_over_a_run_and_the_slider_keeps_its_place(visit):
     assert at == f"{slider.input_value()}%"
 
 
+def test_a_picture_that_no_browser_shows_is_shown(visit, files, sunset):
+    page = visit(**DESKTOP)
+    sunset.save(files / "scan.tif")
+    page.set_input_files("#photo input[type=file]", str(files / "scan.tif"))
+    page.wait_for_function("document.querySelector('#photo img')?.naturalWidth > 0")
+    expect(status(page)).to_have_text("The picture is here.")
+
+
 def test_what_is_missing_or_cannot_be_used_is_explained_on_the_page(visit, files):
     page = visit(**DESKTOP)
     press_paint_without_pictures(page)
@@ -485,7 +493,9 @@ LEFT, RIGHT = (8, 8, 32, 56), (60, 8, 90, 56)
 
 def test_several_paintings_a_preset_and_going_on(visit, files, tmp_path):
     page = visit(**DESKTOP, accept_downloads=True)
-    Image.new("RGB", (64, 64), (10, 220, 40)).save(files / "green.png")
+    green = Image.new("RGB", (64, 64), (10, 220, 40))
+    green.paste((20, 210, 50), (0, 0, 64, 32))
+    green.save(files / "green.png")
     page.get_by_text("More paintings").click()
     give(page, files, photo="photo", painting="painting", painting_2="green")
     page.get_by_label("number input for Share of painting 1").fill("0.1")

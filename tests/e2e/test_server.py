@@ -234,6 +234,13 @@ def post(url, content):
     return urllib.request.urlopen(request, timeout=120)
 
 
+@pytest.mark.parametrize("path", ["queue/data?session_hash=x", "call/v2/stylize/x", "call/stop/x"])
+def test_events_for_pages_and_programs_are_not_held_back_by_a_proxy(server, path):
+    told = attacks.headers_of(f"{server.url}gradio_api/{path}")
+    assert told["Content-Type"].startswith("text/event-stream")
+    assert told["X-Accel-Buffering"] == "no"
+
+
 def test_the_queue_cannot_be_bypassed(server):
     with pytest.raises(urllib.error.HTTPError) as refused:
         post(f"{server.url}gradio_api/run/stylize", {"data": []})
@@ -328,5 +335,6 @@ def test_what_keeps_the_app_from_starting_is_a_sentence_and_an_exit_status(serve
     command = [sys.executable, ROOT / "app.py", "--port", port]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 1
-    assert "The server could not start." in done.stderr
+    told = f"The server could not start. Port {port} is taken, or not allowed here; choose another"
+    assert told in done.stderr
     assert "Traceback" not in done.stderr

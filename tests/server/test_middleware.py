@@ -127,6 +127,16 @@ def test_every_answer_carries_the_headers_and_refusals_as_well():
         )
 
 
+def test_who_may_frame_the_page_is_widened_by_a_variable():
+    own = "https://example.org https://*.example.org:8080 localhost:*"
+    frames = middleware.frame_ancestors({"STYLETX_FRAME_ANCESTORS": own})
+    limits = ServerLimits()
+    at = RequestGuard(Taking(), limits, Counter(), DiskBudget(limits.max_cache), frames)
+    policy = ask(at)[1][b"content-security-policy"].decode()
+    assert policy == f"frame-ancestors {middleware.FRAME_ANCESTORS} {own}"
+    assert middleware.frame_ancestors({}) == middleware.FRAME_ANCESTORS
+
+
 @pytest.mark.parametrize(("path", "most"), [("/x", 1), (UPLOAD, 4)])
 def test_a_body_is_as_large_as_is_allowed_whatever_it_says_of_its_size(path, most):
     taking = Taking()

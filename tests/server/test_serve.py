@@ -1,11 +1,15 @@
 """Starts that fail: each with a sentence and an exit status."""
 
+import subprocess
+import sys
+
 import pytest
 
 import app
 from styletx.api.mcp import NEEDS
 from styletx.runners.local import Local
 from styletx.server import serve
+from tests.helpers.paths import ROOT
 
 WARM_UP = Local.warm_up
 
@@ -47,10 +51,41 @@ def test_weights_that_cannot_be_read_are_a_sentence(refused, monkeypatch):
     assert "VGG19's weights could not be read from" in told
 
 
+def test_an_interrupt_while_the_network_is_loaded_is_a_word(refused, monkeypatch):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Local, "warm_up", interrupted)
+    assert refused(status=1) == "Stopped.\n"
+
+
+IMPORTING = """
+import runpy, sys
+class Interrupted:
+    def find_spec(self, name, *_):
+        if name == "torch":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupted())
+sys.argv[1:] = ["a.png", "b.png"]
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "start", ['runpy.run_module("styletx", run_name="__main__")', 'runpy.run_path("app.py")']
+)
+def test_an_interrupt_while_packages_are_imported_is_a_word(start):
+    command = [sys.executable, "-c", IMPORTING + start]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stderr) == (1, "Stopped.\n")
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "sentence"),
     [
         ("STYLETX_RUNNER", "spark", "STYLETX_RUNNER is 'spark', but must be local, zerogpu"),
+        ("STYLETX_DEVICE", "gpu", "The device is 'gpu', but must be auto, cpu, cuda, mps,"),
+        ("STYLETX_FRAME_ANCESTORS", "a; x", "STYLETX_FRAME_ANCESTORS names 'a;', but must name"),
         ("STYLETX_QUEUE", "many", "STYLETX_QUEUE is 'many', but must be a whole number"),
     ],
 )

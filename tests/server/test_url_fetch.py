@@ -1,6 +1,7 @@
 """Pictures named by an address: fetched from the public web alone, and never too much of it."""
 
 import asyncio
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -45,9 +46,9 @@ async def answered(request):
         await asyncio.Event().wait()  # which never comes
     headers = {"Content-Encoding": "gzip"} if path == "/packed" else {}
     content = b"x" * (3 * MEGA if path == "/much" else 1000)
-    return httpx.Response(
-        404 if path == "/none" else 200, headers=headers, stream=httpx.ByteStream(content)
-    )
+    named = re.fullmatch(r"styletx/[\d.]+ \(\+https://\S+\)", request.headers["User-Agent"])
+    status = {"/none": 404, "/mine": 403}.get(path, 200 if named else 403)
+    return httpx.Response(status, headers=headers, stream=httpx.ByteStream(content))
 
 
 class Web:
@@ -77,7 +78,9 @@ def fetch(url, folder, **limits):
     return asyncio.run(download(url, folder, ServerLimits(**limits)))
 
 
-def test_a_picture_is_fetched_into_a_folder_of_its_own_under_its_name(web, tmp_path):
+def test_a_picture_is_fetched_by_a_named_agent_into_a_folder_of_its_own_under_its_name(
+    web, tmp_path
+):
     one, other = (fetch(f"{web.url}/a/my%20picture.jpg?x=1", tmp_path) for _ in range(2))
     assert one.name == other.name == "my_picture.jpg"
     assert one.parent != other.parent
@@ -139,6 +142,10 @@ def test_every_address_of_a_host_must_be_public(monkeypatch, tmp_path):
     ("path", "sentence"),
     [
         ("/none", "could not be fetched: the answer was 404."),
+        (
+            "/mine",
+            "(status 403). Please download the picture in your browser, and upload the file.",
+        ),
         ("/slow", "could not be fetched: it took more than 0.05 s."),
         ("/much", "could not be fetched: it is larger than 2 MB."),
     ],

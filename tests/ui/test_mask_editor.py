@@ -9,8 +9,10 @@ from gradio.components.image_editor import EditorData
 from PIL import Image
 
 from styletx import StyletxError
+from styletx.imaging.opening import MIN_SIDE_PX
 from styletx.server import gradio_patches
 from styletx.server.gradio_patches import EDITOR_SIDE_PX, patch_image_editor
+from styletx.ui.mask_editor import BRUSHES, masks_from_drawing, to_paint_over
 
 
 @pytest.fixture
@@ -21,9 +23,9 @@ def editor(monkeypatch):
     return gr.ImageEditor(type="pil", layers=False)
 
 
-def layer(side=16):
+def layer(side=16, height=None):
     file = io.BytesIO()
-    Image.new("RGBA", (side, side), (255, 0, 0, 128)).save(file, "PNG")
+    Image.new("RGBA", (side, height or side), (255, 0, 0, 128)).save(file, "PNG")
     return file.getvalue()
 
 
@@ -44,6 +46,22 @@ def test_what_was_painted_is_taken_and_had_once(editor):
 def test_there_are_only_so_many_layers(editor, index):
     with pytest.raises(StyletxError, match="not a layer of the brush"):
         editor.accept_blobs(sent(layer(), index=index))
+
+
+@pytest.mark.parametrize("size", [(4200, 120), (120, 9000), (40_000, 160)], ids=str)
+def test_panoramas_of_any_shape_can_be_brushed_over(editor, tmp_path, queue, size):
+    Image.new("RGB", size).save(tmp_path / "photo.png")
+    photo = {"path": str(tmp_path / "photo.png")}
+    shown, _ = to_paint_over(queue, photo, True, "")
+    assert min(shown.size) == MIN_SIDE_PX
+    editor.accept_blobs(sent(layer(*shown.size)))
+    painted = editor.preprocess(EditorData(background=None, layers=[], composite=None, id="a"))
+    line = Image.new("RGBA", shown.size)
+    line.paste(BRUSHES["keep_mask"], tuple(side // 4 for side in (0, 0, *shown.size)))
+    keep, *_ = masks_from_drawing({"layers": [*painted["layers"], line]})
+    with Image.open(keep) as mask:
+        assert mask.size == shown.size
+        assert mask.getpixel(tuple(side // 8 for side in mask.size)) == 255
 
 
 @pytest.mark.parametrize("content", [b"", b"<svg/>", layer(EDITOR_SIDE_PX + 1), layer()[:20]])

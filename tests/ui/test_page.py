@@ -1,14 +1,17 @@
 """The page and the API without a server: what they hand on, what they show, what they refuse."""
 
 import json
+import re
 from collections import Counter
 from dataclasses import asdict, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from types import SimpleNamespace
+from urllib.parse import unquote, urlsplit
 
 import gradio as gr
+import pillow_heif
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from styletx import FIELDS, PRESETS, Settings, StyletxError
 from styletx.api import job_files
@@ -24,9 +27,11 @@ from styletx.server.errors import as_gradio_errors
 from styletx.server.storage import runs
 from styletx.ui import examples, page
 from styletx.ui.history import add_entry
-from styletx.ui.inputs import doubled_settings, repeated, upload_message
+from styletx.ui.inputs import doubled_settings, received, repeated
 from styletx.ui.mask_editor import BRUSHES, SOFT, masks_from_drawing, to_paint_over
+from styletx.ui.outlines import outlines
 from styletx.ui.results import finished_updates
+from styletx.ui.theme import pictures_of_presets
 from tests.helpers.page import ask, both, build_page, by_name, handler, upload
 from tests.helpers.scripted import FACTS, PICTURE, Script, progress, result
 from tests.helpers.settings import OTHER
@@ -204,8 +209,39 @@ def test_a_photo_that_nothing_is_brushed_over_has_no_masks():
 
 def test_what_is_no_picture_is_said_as_soon_as_it_is_uploaded(files, queue):
     (files / "page.png").write_text("<html>")
-    assert "page.png is not a picture" in upload_message(upload(files, "page"), queue)
-    assert upload_message(upload(files, "photo"), queue) == "The picture is here."
+    assert "page.png is not a picture" in received(upload(files, "page"), queue)[0]
+    whole = (files / "photo.png").read_bytes()
+    (files / "half.png").write_bytes(whole[: len(whole) // 2])
+    assert "half.png is damaged" in received(upload(files, "half"), queue)[0]
+    (files / "cut.png").write_bytes(whole[:-24])
+    said = "The picture is here. cut.png was cut off: about 2% of the picture is missing."
+    assert received(upload(files, "cut"), queue) == (said, gr.skip())
+    assert received(upload(files, "photo"), queue) == ("The picture is here.", gr.skip())
+
+
+def test_what_counts_of_a_painting_in_a_frame_is_shown(files, queue, weave):
+    ImageOps.expand(weave.resize((200, 200)), 60, "white").save(files / "framed.png")
+    framed, whole = (upload(files, name) for name in ("framed", "painting"))
+    shown, button = outlines(queue, "crop", whole, framed, None)
+    assert shown["visible"] and button["visible"]
+    assert shown["value"].count("<figure>") == 1
+    assert 'viewBox="0 0 320 320"' in shown["value"]
+    assert 'd="M0 0H320V320H0ZM60 60V260H260V60Z"' in shown["value"]
+    assert "painting 2" in shown["value"]
+    for nothing in (outlines(queue, "keep", framed), outlines(queue, "crop", whole, None)):
+        assert [update["visible"] for update in nothing] == [False, False]
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "HEIF"])
+def test_an_upload_that_browsers_cannot_show_becomes_one_that_they_can(files, queue, kind):
+    photo, given = Image.open(files / "photo.png"), upload(files, "photo")
+    given["path"] = str(files / "photo.jpg")  # whatever it is called
+    pillow_heif.register_heif_opener()
+    photo.save(given["path"], kind)
+    said, shown = received(given, queue)
+    assert said == "The picture is here."
+    with Image.open(shown) as found:
+        assert (found.format, found.size) == ("PNG", photo.size)
 
 
 def test_strokes_stay_until_there_is_another_photo(files, queue):
@@ -551,3 +587,14 @@ def test_what_breaks_off_before_there_is_a_run_leaves_paint_to_be_pressed(queue)
         assert pressable(told) == wanted
         assert told["status"] == "Nothing was begun; the message says why."
         assert "status" not in by_name(page, page.recover(go_on, "It broke."))  # which says more
+
+
+@pytest.mark.parametrize(
+    "folder", [PurePosixPath("/home/it's C# (50%)/ä"), PureWindowsPath(r"C:\it's C#\presets")]
+)
+def test_pictures_of_presets_are_found_wherever_the_clone_lies(folder):
+    found = re.findall(r"url\('([^']*)'\)", pictures_of_presets(folder))
+    names = ["standard", "quick-sketch", "oil", "fine-detail", "pure-texture", "classic-gatys"]
+    wanted = [f"{folder.as_posix()}/{name}.jpg" for name in (*names, "keep-colours")]
+    addresses = [urlsplit(f"http://here/{address}") for address in found]
+    assert [unquote(one.path) for one in addresses] == [f"/gradio_api/file={w}" for w in wanted]

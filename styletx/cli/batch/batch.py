@@ -17,8 +17,9 @@ from PIL import Image
 from styletx.core import weights as sources
 from styletx.core.pyramid import max_useful_side
 from styletx.errors import ImageError, StyletxError, Unwritable, WeightsError
-from styletx.events import Event, Progress, Result, Style
-from styletx.imaging.files import check_header, explain, read_image
+from styletx.events import Event, Progress, Result, Style, precision_of
+from styletx.imaging.files import read_image
+from styletx.imaging.opening import explain, open_checked
 from styletx.recipe import STYLES, fingerprint
 from styletx.runners.protocol import Runner
 from styletx.runners.ray.client import ClusterUnavailable
@@ -94,6 +95,7 @@ class Batch:
         self.runner, self.settings, self.weights = runner, settings, weights
         self.source = sources.source_label(sources.resolve_source(weights))
         self.manifest, self.total = manifest, total
+        self.precision: str | None = None  # of the first picture: they do not mix
         self.outcomes = Counter[str]()
         self.said: set[str] = set()
         self.lock = Lock()
@@ -155,8 +157,7 @@ class Batch:
     def outcome(self, item: BatchItem) -> tuple[str, dict[str, Any]]:
         """Return the outcome of one picture in a word, with details. Raises `StyletxError`."""
         style, mark = item.painting.read()
-        with reading(item.photo):
-            check_header(item.photo)  # before all of what may be no picture is read
+        with reading(item.photo), open_checked(item.photo):  # before all is read of no picture
             inputs = {"content": fingerprint(item.photo), STYLES[0]: mark}
         if is_done(item.picture, self.settings, inputs, self.source):
             return "there", {}
@@ -170,12 +171,16 @@ class Batch:
         width, height = last.picture.size
         size = f"{width}x{height} pixels in {last.seconds:.0f} s"
         self.bar.write(f"{display_name(str(item.picture), 160)}: {size}", sys.stdout)
+        for note in last.notes:
+            self.say(f"{display_name(str(item.painting.path), 160)}: {note}")
         return "painted", {"steps": last.steps}
 
     def run(self, item: BatchItem, photo: Image.Image, style: Style) -> Event:
         """Return the last event of a run: its result, unless the batch is stopping."""
-        with closing(self.runner(photo, [style], self.settings, weights=self.weights)) as events:
+        more = {"weights": self.weights, "precision": self.precision}
+        with closing(self.runner(photo, [style], self.settings, **more)) as events:
             for last in events:
+                self.precision = self.precision or precision_of(last.device)
                 if self.stopping and isinstance(last, Progress):
                     break
                 self.bar.update(item.picture, last)

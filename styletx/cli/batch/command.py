@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from styletx.cli.options import add_preset, add_settings, add_weights, settings_in
+from styletx.cli.options import add_device, add_preset, add_settings, add_weights, settings_in
 from styletx.cli.parser import Parser
+from styletx.core.device import set_device
 from styletx.core.pyramid import max_useful_side
 from styletx.errors import StyletxError
 from styletx.imaging.guards import install_pillow_guards
@@ -19,15 +20,16 @@ from styletx.settings import Settings, settings_from
 
 from .batch import Batch, BatchItem, Painting
 from .find_images import find_images, output_paths
-from .outputs import ERRORS, open_output_folder
+from .outputs import ERRORS, open_output_folder, precision_in
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def batch(arguments: list[str]) -> int:
-    """Return 0 when all pictures are there, else 1 with a sentence on stderr; argparse exits with
-    2."""
+    """Return 0 when all pictures are there and none was skipped, else 1 with a sentence on stderr;
+    argparse exits with 2."""
     given = parser().parse_args(arguments)
+    set_device(given.device)
     try:
         settings = settings_from(given.preset, settings_in(given))
         return paint(given, settings, registry.get_runner())
@@ -54,10 +56,11 @@ def paint(given: argparse.Namespace, settings: Settings, runner: Runner) -> int:
         closing(runner),
     ):
         work = Batch(runner, settings, given.weights, manifest, len(names))
+        work.precision = precision_in(names.values())
         with stopped_by_signals(work):
             work.paint(items(photos.pictures, wanted, names))
         sys.stderr.write(f"{work.summary()}\n")
-    return 0 if work.complete else 1
+    return 0 if work.complete and not (photos.unread or paintings.unread) else 1
 
 
 def items(
@@ -88,7 +91,10 @@ def stopped_by_signals(work: Batch) -> Iterator[None]:
 @contextmanager
 def logged(path: Path) -> Iterator[None]:
     """Write the log to a file, which is created with its first line."""
-    handler, log = logging.FileHandler(path, delay=True), logging.getLogger("styletx")
+    handler, log = (
+        logging.FileHandler(path, delay=True, encoding="utf-8"),
+        logging.getLogger("styletx"),
+    )
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
     log.addHandler(handler)
     try:
@@ -121,5 +127,6 @@ def parser() -> argparse.ArgumentParser:
     )
     add_preset(parser)
     add_weights(parser)
+    add_device(parser)
     add_settings(parser)
     return parser

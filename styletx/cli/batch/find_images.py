@@ -2,6 +2,7 @@
 
 import glob
 import hashlib
+import mimetypes
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,12 +13,14 @@ from pathlib import Path
 from PIL import Image
 
 from styletx.errors import ImageError, StyletxError
-from styletx.imaging.files import FORMATS, read_metadata
+from styletx.imaging.files import read_metadata
+from styletx.imaging.opening import ADDRESS, FORMATS, HEIC_ENDINGS, no_such_file
 from styletx.text import count, display_name
 
 LISTED_NAMES = 5  # of the files that are skipped, to be told by name
 MAX_NAME_BYTES = 180  # of a picture's name: what file systems allow, less what is added to it
 FINGERPRINT_DIGITS = 12  # of a fingerprint that tells two pictures of one name apart
+CAMERA_ENDINGS = (".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".jxl", ".psd")
 Pair = tuple[Path, Path]  # a photo and a painting
 
 
@@ -27,12 +30,18 @@ class InputFiles:
 
     pictures: list[Path] = field(default_factory=list)
     others: list[Path] = field(default_factory=list)  # no pictures, by their endings
+    unread: list[Path] = field(default_factory=list)  # pictures, but of a format that is not read
     painted: list[Path] = field(default_factory=list)  # in the folder that is painted into
 
     def skipped(self) -> Iterator[str]:
         """Yield sentences about the skipped files."""
         if self.others:
             yield f"Skipped, as no pictures by their names: {listed(self.others)}."
+        if self.unread:
+            yield (
+                f"Skipped, as pictures of a format that is not read here: {listed(self.unread)}. "
+                "Please save them as JPEG or PNG."
+            )
         if self.painted:
             yield f"Skipped, as painted by this program: {listed(self.painted)}."
 
@@ -60,7 +69,7 @@ def find_images(words: Sequence[str], out: Path) -> InputFiles:
         known.add(place)
         ours = place.parent == real_path(out) and was_painted(place)
         (found.painted if ours else found.pictures).append(path)
-    found.others = sorted(set(found.others))
+    found.others, found.unread = (sorted(set(paths)) for paths in (found.others, found.unread))
     if not found.pictures:
         asked = ", ".join(map(display_name, words[:LISTED_NAMES]))
         raise StyletxError(
@@ -72,24 +81,37 @@ def find_images(words: Sequence[str], out: Path) -> InputFiles:
 def expand(word: str, found: InputFiles) -> list[Path]:
     """Return the visible files that a word names; note skipped ones in `found`."""
     path = Path(word)
+    if ADDRESS.match(path.as_posix()):
+        raise StyletxError(no_such_file(path))
     try:
         if path.is_dir():
             candidates = [path for path in path.iterdir() if not path.name.startswith(".")]
         elif not glob.has_magic(word) or path.exists():
             return [path]
         else:
-            # Path.glob knows no pattern that begins with /
-            candidates = [Path(name) for name in glob.glob(word, recursive=True)]  # noqa: PTH207
-            candidates = [path for path in candidates if not path.is_dir()]
+            candidates = [path for path in matches(path) if not path.is_dir()]
     except (OSError, ValueError) as error:  # also a name that no system would have
         reason = getattr(error, "strerror", None) or error
         raise StyletxError(f"{display_name(word)} cannot be looked into: {reason}.") from error
     endings = readable()
     pictures = [p for p in candidates if p.suffix.lower() in endings and not p.is_dir()]
-    found.others += set(candidates) - set(pictures)
+    for path in set(candidates) - set(pictures):
+        (found.unread if is_picture(path) else found.others).append(path)
     if not pictures:
         raise StyletxError(f"There is no picture in {display_name(word)}.")
     return pictures
+
+
+def matches(pattern: Path) -> list[Path]:
+    """Return what a pattern finds. Its folders as far as they exist are no patterns, and where
+    brackets find nothing they are parts of names: both are common, as in `in [2024]/*.jpg`."""
+    there = next(folder for folder in pattern.parents if folder.exists())  # at last . or /
+    rest = str(pattern.relative_to(there))
+    for known in (rest, rest.replace("[", "[[]")):
+        found = glob.glob(f"{glob.escape(str(there))}/{known}", recursive=True)  # noqa: PTH207
+        if found:
+            break
+    return [Path(name) for name in found]
 
 
 def real_path(path: Path) -> Path:
@@ -102,7 +124,14 @@ def real_path(path: Path) -> Path:
 
 def readable() -> set[str]:
     """Return the endings of the formats that are read."""
-    return {end for end, kind in Image.registered_extensions().items() if kind in FORMATS}
+    known = {end for end, kind in Image.registered_extensions().items() if kind in FORMATS}
+    return known | set(HEIC_ENDINGS)
+
+
+def is_picture(path: Path) -> bool:
+    """Return whether a file is a picture by its name, of whatever format."""
+    kind, _ = mimetypes.guess_type(path.name)
+    return (kind or "").startswith("image/") or path.suffix.lower() in CAMERA_ENDINGS
 
 
 def was_painted(path: Path) -> bool:

@@ -1,24 +1,27 @@
 """Output folder of a batch: finished pictures, written atomically, and the manifest."""
 
+import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from styletx._version import VERSION
 from styletx.errors import ImageError, StyletxError, Unwritable
-from styletx.events import Result
-from styletx.imaging.files import open_checked, read_metadata, save
+from styletx.events import FACTORED, Result, precision_of
+from styletx.imaging.files import read_metadata, save
+from styletx.imaging.opening import open_checked
 from styletx.recipe import Inputs, read_recipe, sanitize, to_json
 from styletx.settings import Settings
 from styletx.text import display_name
 
-MANIFEST, LOCK, ERRORS = "manifest.jsonl", ".lock", "errors.log"
+MANIFEST, LOCK, SOFT_LOCK, ERRORS = "manifest.jsonl", ".lock", ".soft-lock", "errors.log"
+WITHOUT_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP)  # what their folders answer; filelock knows ENOSYS
 PART = ".styletx-part.png"  # how a picture's name ends as long as it is being written
 
 
@@ -46,10 +49,10 @@ class Manifest:
 def open_output_folder(out: Path) -> Iterator[Manifest]:
     """Create and lock the output folder, and remove unfinished files of a killed batch. Raises
     `StyletxError` if that fails."""
-    shown, lock = display_name(str(out), 160), FileLock(out / LOCK, timeout=0)
+    shown = display_name(str(out), 160)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        lock = acquire_lock(out)
         for path in out.glob(f".*{PART}"):
             path.unlink()
         manifest = Manifest(out / MANIFEST)
@@ -65,6 +68,20 @@ def open_output_folder(out: Path) -> Iterator[Manifest]:
             yield manifest
     finally:
         lock.release()
+
+
+def acquire_lock(out: Path) -> BaseFileLock:
+    """Return the folder's lock, held; on network folders without locks, one that is a file. Raises
+    `Timeout` if another batch holds it."""
+    lock: BaseFileLock = FileLock(out / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except OSError as error:
+        if error.errno not in WITHOUT_LOCKS:
+            raise
+        lock = SoftFileLock(out / SOFT_LOCK, timeout=0)
+        lock.acquire()
+    return lock
 
 
 def check_overwritable(path: Path) -> bool:
@@ -98,8 +115,17 @@ def is_done(path: Path, settings: Settings, inputs: Inputs, weights: str) -> boo
             picture.verify()
     except StyletxError:  # of another version, or cut short when it was copied
         return False
-    there = (recipe.settings, recipe.inputs, recipe.version, recipe.weights)
+    painted_with = recipe.weights.removesuffix(FACTORED)  # which depends on the device
+    there = (recipe.settings, recipe.inputs, recipe.version, painted_with)
     return recipe.finished and there == (settings, inputs, VERSION, sanitize(weights))
+
+
+def precision_in(paths: Iterable[Path]) -> str | None:
+    """Return the precision of the first picture that is there and painted here, if any."""
+    for path in filter(Path.is_file, paths):
+        with suppress(StyletxError):
+            return precision_of(read_recipe(path).device)
+    return None
 
 
 def save_atomically(result: Result, path: Path, inputs: Inputs) -> None:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from styletx.cli.parser import Parser, run_command
 from styletx.errors import StyletxError
-from styletx.imaging.files import open_checked, read_metadata
+from styletx.imaging.files import read_metadata
+from styletx.imaging.opening import open_checked
 from styletx.recipe import MASKS, SHARES, STYLES, fingerprint, parse_note, read_recipe
 
 from .client import check_name, check_private, hub_session

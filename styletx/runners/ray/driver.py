@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import Condition, Event, Thread
 from typing import Any
 
+from styletx.core.device import DEVICE_VARIABLE
 from styletx.core.weights import WEIGHTS_VARIABLE
 from styletx.text import shorten
 
@@ -24,6 +25,7 @@ from .actor import END, GONE, LOST, Worker
 POLL_S = 0.05  # seconds between two looks whether the page is still there
 START_TIMEOUT_S = 120  # in which a run must have begun: a new worker imports and loads first
 SETTLED_S = 15  # after which a free worker is preferred to a new one that has not started
+PASSED_ON = (WEIGHTS_VARIABLE, DEVICE_VARIABLE)  # the page's environment variables for workers
 SLOT_TOLERANCE = 1e-6  # of a slot, by which fractions that add up to one may miss it
 
 
@@ -182,7 +184,7 @@ def connect() -> None:
     import ray
 
     address = os.environ.get("RAY_ADDRESS")
-    chosen = {name: os.environ[name] for name in (WEIGHTS_VARIABLE,) if name in os.environ}
+    chosen = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     own: Mapping[str, Any] = {} if address else {"include_dashboard": False}
     ray.init(
         address=address or "local",
