@@ -67,8 +67,7 @@ def stylize(  # noqa: PLR0913
     tracker = ProgressTracker(levels, settings, report_every, inputs.render)
     extractor = vgg19(best_device(), weights, precision, factored=factors.suit(settings))
     inputs = resume_or_check_time(levels, inputs, extractor, tracker, resume_from)
-    with keep_freed_memory():
-        yield from paint_levels(levels, inputs, extractor, tracker, style_cache)
+    yield from paint_levels(levels, inputs, extractor, tracker, style_cache)
 
 
 def paint_levels(
@@ -85,7 +84,8 @@ def paint_levels(
             with translate_out_of_memory(levels, level):
                 canvas, setup = set_up_level(canvas, level, inputs, extractor, style_cache)
                 tracker.start_level(level)
-                yield from run_level(canvas, setup, inputs.settings, tracker)
+                with keep_freed_memory():  # of this level: another needs other sizes
+                    yield from run_level(canvas, setup, inputs.settings, tracker)
     except StyletxError:
         if canvas is not None:  # rendering it may run out of memory too
             with suppress(OutOfMemory), translate_out_of_memory(levels, level):

@@ -110,11 +110,16 @@ class FeatureExtractor(nn.Module):
         expand, bias = self.get_buffer(f"{name}_expand"), self.get_buffer(f"{name}_expand_bias")
         return linear(activation.permute(0, 2, 3, 1), expand, bias).permute(0, 3, 1, 2)
 
-    def convolve_backward(self, name: str, gradient: Tensor) -> Tensor:
-        """Return the gradient with respect to the activation that `convolve` was given."""
-        if name in self.factored:
-            expand = self.get_buffer(f"{name}_expand")
-            gradient = (gradient.permute(0, 2, 3, 1) @ expand).permute(0, 3, 1, 2)
+    def expand_backward(self, name: str, gradient: Tensor) -> Tensor:
+        """Return the gradient before the second convolution of a layer, if it is factored."""
+        if name not in self.factored:
+            return gradient
+        expand = self.get_buffer(f"{name}_expand")
+        return (gradient.permute(0, 2, 3, 1) @ expand).permute(0, 3, 1, 2)
+
+    def kernel_backward(self, name: str, gradient: Tensor) -> Tensor:
+        """Return the gradient before a layer's kernel: of the activation that `convolve` is
+        given."""
         gradient = conv_transpose2d(gradient, self.get_buffer(f"{name}_kernel"))
         for side in (-1, -2):  # the repeated border is the border
             gradient.select(side, 1).add_(gradient.select(side, 0))
@@ -126,8 +131,8 @@ class ForwardPass(Function):
     """A pass through the network, with its gradient written out.
 
     Autograd would keep three copies of every activation; one, which the next layer reads, is
-    enough. A ReLU before a pooling is applied after it, to a quarter of the numbers: the largest
-    of four stays the largest.
+    enough, until the gradient has passed it: so there is one gradient of each pass. A ReLU before a
+    pooling is applied after it, to a quarter of the numbers: the largest of four stays the largest.
     """
 
     @staticmethod
@@ -137,7 +142,7 @@ class ForwardPass(Function):
         """Return the `layers`, in the network's order, of a scaled image (1, 3, H, W)."""
         found: list[Tensor] = []
         shapes: list[torch.Size] = []  # that each layer is given
-        saved: list[Tensor | None] = []  # of each its output, if rectified, and a pooling's maxima
+        saved: list[tuple[Tensor | None, ...]] = []  # of each its output, if rectified, and maxima
         depth = LAYERS.index(layers[-1]) + 1
         for name, following in zip(LAYERS[:depth], (*LAYERS[1:depth], ""), strict=True):
             shapes.append(activation.shape)
@@ -152,28 +157,28 @@ class ForwardPass(Function):
             if name in layers:
                 found.append(activation)
             if ctx.needs_input_grad[0]:
-                saved += [activation if rectified else None, maxima]
-        ctx.extractor, ctx.layers, ctx.shapes = extractor, layers, shapes
-        ctx.save_for_backward(*saved)  # kept in `ctx` itself, outputs would never be freed
+                # Detached, since what is returned will refer to `ctx`
+                saved.append((activation.detach() if rectified else None, maxima))
+        ctx.extractor, ctx.layers, ctx.shapes, ctx.saved = extractor, layers, shapes, saved
         return tuple(found)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, None, None]:
         of_layer = dict(zip(ctx.layers, gradients, strict=True))
-        outputs, maxima = ctx.saved_tensors[::2], ctx.saved_tensors[1::2]
         gradient: Any = None
-        for place in reversed(range(len(outputs))):
-            name = LAYERS[place]
+        for name, shape in reversed(list(zip(LAYERS, ctx.shapes, strict=False))):
+            output, maxima = ctx.saved.pop()
             if name in of_layer:
                 own = of_layer[name]
                 gradient = own if gradient is None else gradient.add_(own)
-            if outputs[place] is not None:
-                gradient = torch.ops.aten.threshold_backward(gradient, outputs[place], 0)
-            if maxima[place] is None:
-                gradient = ctx.extractor.convolve_backward(name, gradient)
-            else:
-                gradient = pool_backward(gradient, maxima[place], ctx.shapes[place])
+            if output is not None:
+                gradient = torch.ops.aten.threshold_backward(gradient, output, 0)
+            if maxima is not None:
+                gradient = pool_backward(gradient, maxima, shape)
+            else:  # in two lines, after the first of which what it was given is freed
+                gradient = ctx.extractor.expand_backward(name, gradient)
+                gradient = ctx.extractor.kernel_backward(name, gradient)
         return gradient, None, None
 
 
