@@ -13,11 +13,13 @@ from gradio.utils import get_upload_folder
 from styletx.core.pyramid import max_useful_side
 from styletx.errors import Busy, ImageError, StyletxError
 from styletx.events import Style
-from styletx.imaging.files import LEFT_OUT, read_image, save
+from styletx.imaging.files import LEFT_OUT, is_invisible, nothing_to_see, read_image, save
 from styletx.imaging.opening import is_shown_by_browsers
 from styletx.limits import MEGA
 from styletx.runners.queue import NO_ROOM, JobQueue
 from styletx.settings import MAX_SIZE, Settings
+
+from .job_files import atomic_write
 
 Upload = dict[str, Any] | None  # a file as Gradio describes it, which lies in its cache
 first_looks = Semaphore(2)  # files that are looked at at a time
@@ -59,43 +61,51 @@ def upload_path(file: Upload, what: str, queue: JobQueue) -> Path | None:
     path = Path(file["path"])
     if not path.is_file():
         raise StyletxError(f"The {what} is no longer here; please upload it again.")
-    check_upload(path, queue.limits.max_pixels)
+    check_upload(path, queue.limits.max_pixels, may_be_empty=what == "mask")
     return path
 
 
-def check_upload(path: Path, max_megapixels: float) -> str:
+def check_upload(path: Path, max_megapixels: float, may_be_empty: bool = False) -> str:
     """Read a picture as a run would, but small; return what of it is missing, in a sentence, or "".
 
-    Raises `ImageError` if the file is no picture that could be painted.
+    Raises `ImageError` if the file is no picture that could be painted; of a mask, which
+    `may_be_empty`, also one of which nothing shows.
     """
     known = path.stat()
     with first_looks:
-        problem, left_out = look(path, known.st_mtime_ns, known.st_size, max_megapixels * MEGA)
-    if problem:
-        raise ImageError(problem)
+        problem, empty, left_out = look(
+            path, known.st_mtime_ns, known.st_size, max_megapixels * MEGA
+        )
+    if problem or (empty and not may_be_empty):
+        raise ImageError(problem or empty)
     return left_out
 
 
 @lru_cache(maxsize=1000)
-def look(path: Path, written: int, size: int, max_pixels: float) -> tuple[str, str]:
-    """Return what is wrong with a file and what is missing, or "". Cached, since a call names a
-    file several times, and an attacker many times."""
+def look(path: Path, written: int, size: int, max_pixels: float) -> tuple[str, str, str]:
+    """Return what is wrong with a file, that nothing shows of it, and what is missing, or "".
+    Cached, since a call names a file several times, and an attacker many times."""
     try:
-        return "", read_image(path, LOOK_SIDE_PX, max_pixels).info.get(LEFT_OUT, "")
+        picture = read_image(path, LOOK_SIDE_PX, max_pixels)
     except ImageError as error:
-        return str(error), ""
+        return str(error), "", ""
+    empty = nothing_to_see(path.name) if is_invisible(picture) else ""
+    return "", empty, picture.info.get(LEFT_OUT, "")
 
 
-def showable(path: Path, queue: JobQueue) -> Path:
-    """Return a picture that browsers can show: the file itself, or a PNG made of it beside it."""
-    if is_shown_by_browsers(path):
-        return path
+def showable(path: Path) -> Path:
+    """Return where the picture is that browsers can show of a file that they cannot, if any."""
+    return path.with_name(f"{path.stem}-shown.png")
+
+
+def make_showable(path: Path, queue: JobQueue) -> None:
+    """Make that picture, if browsers could not show the file."""
+    if is_shown_by_browsers(path) or showable(path).exists():
+        return
     if queue.is_disk_full():
         raise Busy(NO_ROOM)
-    shown = path.with_suffix(".png")
-    with first_looks:
-        save(read_image(path, MAX_SIZE), shown)
-    return shown
+    with first_looks, atomic_write(showable(path)) as wet:
+        save(read_image(path, MAX_SIZE), wet)
 
 
 def save_data_url(url: str, what: str, queue: JobQueue) -> Path | None:
@@ -114,7 +124,7 @@ def save_data_url(url: str, what: str, queue: JobQueue) -> Path | None:
         folder.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     try:
-        check_upload(path, queue.limits.max_pixels)
+        check_upload(path, queue.limits.max_pixels, may_be_empty=what == "mask")
     except ImageError:
         path.unlink(missing_ok=True)
         raise

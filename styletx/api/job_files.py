@@ -22,6 +22,7 @@ THUMBNAIL_SIDE_PX = 240
 MAX_FRAMES = 48  # previews at most that a film is made of
 PHOTO_FILE, THUMBNAIL, ARGUMENTS_FILE = "before.jpg", "thumbnail.jpg", "given.json"
 ENDED_FILE = "ended.txt"  # holds what became of a run while its page was away
+TOLD_FILE = "told"  # is there once a page has been told of it
 EXPORT_FORMATS = {  # how the file's name ends
     "png": ".png",
     "jpeg": ".jpg",
@@ -82,7 +83,7 @@ class JobFiles:
     def leave_word(self, sentence: str) -> None:
         """Write what became of the run, for a page that was away and may come back."""
         self.prepare()
-        (self.folder / ENDED_FILE).write_text(sentence)
+        (self.folder / ENDED_FILE).write_text(sentence, "utf-8")
 
     def keep_photo(self, event: Event) -> None:
         """Write the photo now: the upload may expire before a long run ends."""

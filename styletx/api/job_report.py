@@ -35,7 +35,6 @@ def stream_job(queue: JobQueue, job: Job, files: JobFiles) -> Iterator[StreamIte
         finally:
             if finished(files.folder) is None:
                 shutil.rmtree(files.folder, ignore_errors=True)
-            job.delivered.set()
 
 
 def report(

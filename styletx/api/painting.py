@@ -46,9 +46,11 @@ def paint_stream(
 ) -> Iterator[StreamItem]:
     """Validate the arguments, submit a program's job and stream it; who leaves stops it."""
     with as_gradio_errors():
-        yield from stream_job(
-            queue, *submit_job(queue, arguments, client_of(request, queue.limits))
-        )
+        job, files = submit_job(queue, arguments, client_of(request, queue.limits))
+        try:
+            yield from stream_job(queue, job, files)
+        finally:
+            job.delivered.set()
 
 
 def submit_job(queue: JobQueue, arguments: Arguments, client: Client) -> tuple[Job, JobFiles]:

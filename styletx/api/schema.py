@@ -30,7 +30,7 @@ PICTURES = {  # what each picture is called in a sentence
     "init_image": "picture to go on with",
 }
 ARGUMENTS = {  # of the API, beside the settings
-    "content": "The photo to repaint: JPEG, PNG, WebP, GIF, BMP, TIFF or AVIF, up to 40 Mpx.",
+    "content": "The photo to repaint: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC.",
     "style": "The painting in whose manner.",
     "preset": "Settings to begin with, by name; fills in what is left at its default.",
     "share": "How much of painting {place} there is, beside the others: 0 to 1000.",

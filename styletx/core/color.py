@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d
 
 COVARIANCE_EPSILON = 1e-5  # keeps the covariance of a grey or flat picture invertible
 NO_SIGNAL = 2 / 255  # standard deviation of noise, mottles and rounding, up to which none is seen
@@ -57,35 +56,42 @@ def recolor(
     root, inverse_root = matrix_power(covariance, 0.5), matrix_power(covariance, -0.5)
     transport = inverse_root @ matrix_power(root @ wanted @ root, 0.5) @ inverse_root
     offsets = in_double(image) - mean
-    picture = offsets.view(3, *image.shape[2:])
-    signal = signal_projection(covariance, transport, picture) @ offsets
+    signal = signal_projection(covariance, transport, image, where) @ offsets
     moved = transport @ signal + at_most_one(transport) @ (offsets - signal) + new_mean
     return moved.view(image.shape).to(image)
 
 
-def signal_projection(covariance: Tensor, transport: Tensor, offsets: Tensor) -> Tensor:
+def signal_projection(
+    covariance: Tensor, transport: Tensor, image: Tensor, where: Tensor | None
+) -> Tensor:
     """Return the matrix (3, 3) that keeps of a colour the directions that `transport` (3, 3) may
-    stretch: there is a signal, by the `covariance` (3, 3), and the grain of the `offsets` (3, H, W)
-    stays bearable. A direction is kept in part in between."""
+    stretch: there is a signal, by the `covariance` (3, 3), and the grain of the `image` stays
+    bearable. A direction is kept in part in between."""
     values, vectors = torch.linalg.eigh(covariance)
     share = signal_share((values - COVARIANCE_EPSILON).clamp(min=0).sqrt())
     gains = (vectors.mT @ transport @ vectors).diagonal()
-    grain = fine_grain(torch.einsum("ij,ihw->jhw", vectors, offsets))
+    grain = torch.stack([fine_grain(image, vector, where) for vector in vectors.T])
     allowed = MAX_GRAIN_GAIN - 1 + UNSEEN_GRAIN / (grain + COVARIANCE_EPSILON)
     share = share.minimum(allowed / (gains - 1).clamp(min=COVARIANCE_EPSILON)).clamp(max=1)
     projection: Tensor = vectors * share @ vectors.mT
     return projection
 
 
-def fine_grain(channels: Tensor) -> Tensor:
-    """Return the standard deviation (C) of the noise from pixel to pixel in `channels` (C, H, W).
+def fine_grain(image: Tensor, direction: Tensor, where: Tensor | None) -> Tensor:
+    """Return the standard deviation of the noise from pixel to pixel of `image` (1, 3, H, W) in a
+    `direction` (3) of colour; of a region only, if `where` (1, 1, H, W) is given.
 
     As in Immerkær (1996), from a difference of two Laplacians, which sees no edges; the median,
     unlike his mean, sees no texture that covers less than half of the picture.
     """
-    line = torch.tensor([1.0, -2.0, 1.0]).to(channels)
-    differences = conv2d(channels[:, None], torch.outer(line, line)[None, None])
-    return differences.abs().flatten(1).median(dim=1).values / (6 * 0.6745)
+    differences = torch.einsum("c,chw->hw", direction.to(image), image[0])
+    for _ in range(2):  # along both sides
+        differences = differences[:-2] - 2 * differences[1:-1] + differences[2:]
+        differences = differences.T
+    if where is not None:
+        differences = differences[where[0, 0, 1:-1, 1:-1] > 0]
+    grain = differences.abs().flatten().median() / (6 * 0.6745)
+    return grain.cpu().double().nan_to_num()  # of nothing there is none
 
 
 def at_most_one(symmetric: Tensor) -> Tensor:

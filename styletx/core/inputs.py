@@ -9,8 +9,15 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
+from styletx.errors import ImageError
 from styletx.events import Style
-from styletx.imaging.files import check_visible, drop_alpha, normalize
+from styletx.imaging.files import (
+    LEFT_OUT,
+    drop_alpha,
+    is_invisible,
+    normalize,
+    nothing_to_see,
+)
 from styletx.settings import Settings
 
 from .color import recolor, to_grayscale, to_oklab, with_colors
@@ -80,6 +87,8 @@ class RunInputs:
         if style.picture.mode == "RGBA":
             alpha = style.picture.getchannel("A").convert("RGB")
             visible = to_tensor(alpha, size, photo.device)[:, :1]
+            if not visible.any():  # specks, too small to be seen here
+                visible = None
         if self.settings.colors == "photo":
             image = recolor(image, photo, visible, where).clamp(0, 1)
         elif self.settings.colors == "luminance":
@@ -130,16 +139,18 @@ def prepare_inputs(
 ) -> tuple[Sequence[Level], RunInputs]:
     """Return the levels and the inputs of a run. Raises `StyletxError` if they do not go
     together."""
+    given = content, *(style.picture for style in styles), init_image
+    cut = [picture.info[LEFT_OUT] for picture in given if picture and LEFT_OUT in picture.info]
     content = normalize(content)
-    check_visible(content, "The photo")
+    if is_invisible(content):
+        raise ImageError(nothing_to_see("The photo"))
     styles, notes = prepared_styles(styles, settings.frame)
     if init_image is not None:
         init_image = drop_alpha(normalize(init_image, "The picture to go on with"))
     levels = plan(content.size, settings, longest_side(init_image))
     size = levels[-1].size
-    inputs = RunInputs(
-        content, build_regions(styles, keep_mask, content, size), init_image, settings, size, notes
-    )
+    regions = build_regions(styles, keep_mask, content, size)
+    inputs = RunInputs(content, regions, init_image, settings, size, [*cut, *notes])
     check_regions(inputs.regions, inputs.visible_mask)
     return levels, inputs
 

@@ -9,8 +9,13 @@ from torch import Tensor
 
 from styletx.errors import ImageError
 from styletx.events import Style
-from styletx.imaging.files import fill_transparent, normalize
-from styletx.imaging.framing import painted_box
+from styletx.imaging.files import (
+    fill_transparent,
+    is_invisible,
+    normalize,
+    nothing_to_see,
+)
+from styletx.imaging.framing import painted_box, shown_box
 
 from .regions import check_styles
 
@@ -35,34 +40,32 @@ def prepared_styles(styles: Sequence[Style], frame: str) -> tuple[list[Style], l
     for place, style in enumerate(styles, start=1):
         if style.picture is None or not style.share:
             continue
-        picture = visible_part(normalize(style.picture), f"Painting {place}")
-        box = painted_box(picture) if frame == "crop" else (0, 0, *picture.size)
-        painted = picture.crop(box)
-        if painted.size != picture.size:
-            whole, part = (f"{one.width}x{one.height}" for one in (picture, painted))
+        picture = normalize(style.picture)
+        shown = shown_box(picture)
+        box = painted_box(picture) if frame == "crop" else shown
+        if box != shown:
+            whole, part = (f"{x1 - x0}x{y1 - y0}" for x0, y0, x1, y1 in (shown, box))
             notes.append(
                 f"The frame of painting {place} is left out: {part} of {whole} pixels count."
             )
+        painted = visible_part(picture.crop(box), f"Painting {place}")
         prepared.append(replace(style, picture=painted))
     return prepared, notes
 
 
 def visible_part(picture: Image.Image, name: str) -> Image.Image:
-    """Return a normalized painting without transparent borders, and with colours from around where
-    it is transparent. Raises `ImageError`, which calls it by `name`."""
-    where = None
-    if picture.mode == "RGBA":
-        box = picture.getchannel("A").getbbox()
-        if box is None:
-            raise ImageError(f"{name} is transparent all over; choose one that shows something.")
-        picture = normalize(picture.crop(box), f"What shows of {name.lower()}")
+    """Return what shows of a normalized painting, with colours from around where it is
+    transparent. Raises `ImageError`, which calls it by `name`."""
+    if is_invisible(picture):
+        raise ImageError(nothing_to_see(name))
+    picture, where = normalize(picture, f"What shows of {name.lower()}"), None
     if picture.mode == "RGBA":
         picture = fill_transparent(picture)
         alpha = picture.getchannel("A")
         least = ImageStat.Stat(alpha).extrema[0][1] / 2  # fainter edges may have any colour
         where = alpha.point(lambda value: 255 if value >= least else 0)
     colors = ImageStat.Stat(picture.convert("RGB"), where)
-    if max(colors.stddev) <= FLAT_LEVELS:
+    if max(colors.var) <= FLAT_LEVELS**2:  # rounding makes some a little less than 0
         shown = "#" + "".join(f"{round(level):02x}" for level in colors.mean)
         ground = " What is transparent does not count: lay it on a ground of another colour first."
         raise ImageError(

@@ -41,9 +41,11 @@ def resizable(picture: Image.Image) -> Image.Image:
 
 def orientation(picture: Image.Image) -> int:
     """Return how a picture was held, 1 to 8, as browsers do: by EXIF alone, and never in WebP;
-    unreadable EXIF is ignored."""
+    unreadable EXIF is ignored. A picture of no file has what was put there."""
     try:
-        if picture.format == "TIFF":  # which Pillow may have turned
+        if picture.format == "TIFF":
+            picture.load()  # by which Pillow may turn it
+        if picture.format in ("TIFF", None):
             return int(picture.getexif().get(ExifTags.Base.Orientation, 1))
         exif = Image.Exif()
         exif.load(picture.info.get("exif", b"") if picture.format != "WEBP" else b"")

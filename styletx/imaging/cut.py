@@ -15,6 +15,7 @@ MAX_MISSING = 0.1  # of the picture
 END = b"\xff\xd9"  # of a JPEG
 NOISE = bytes(range(1, 255))  # which could be pixels of a JPEG, and is no marker
 GREY = 128  # what is missing in a JPEG
+LEAST_ROWS = 2  # of a block's 8, which the picture's last need not have
 WEIGHT_OF_LAST_SCAN = 1 / 3  # of a progressive JPEG: half of its bytes, but fine detail only
 Pixels = np.ndarray[Any, np.dtype[Any]]
 LOOK_SCALE = 4  # at which the first detail beside the mean of each block is still seen
@@ -59,18 +60,22 @@ def complete_png(picture: ImageFile, content: bytes, _: int) -> tuple[ImageFile,
     except OSError:
         other.tile = []  # nothing more is to be decoded
     picture.tile = []
-    return picture, share_of_rows(last_column(picture) != last_column(other))
+    differs = (last_column(picture) != last_column(other)).any(axis=1)
+    return picture, float(differs.mean())
 
 
 def complete_jpeg(picture: ImageFile, content: bytes, scale: int) -> tuple[ImageFile, float]:
-    """Return the picture of a JPEG with an end, and how much is missing: where it became grey."""
+    """Return the picture of a JPEG with an end, and how much is missing: the last rows, if they
+    became grey, which one of them may be anyway."""
     found = decoded(content + END, scale)
     if picture.info.get("progressive"):
         return found, missing_of_progressive(content)
     picture.tile = []
     here = last_column(found)
     grey = (abs(here.astype(np.int16) - GREY) <= 1).all(axis=1, keepdims=True)
-    return found, share_of_rows(grey & (here != last_column(picture)))
+    became_grey = (grey & (here != last_column(picture))).any(axis=1)
+    rows = int(became_grey[::-1].cumprod().sum())
+    return found, rows / len(here) if rows > LEAST_ROWS // scale else 0.0
 
 
 def missing_of_progressive(content: bytes) -> float:
@@ -97,7 +102,3 @@ def last_column(picture: ImageFile) -> Pixels:
     """Return the last pixel of each row (H, channels)."""
     width, height = picture.size
     return np.asarray(picture.crop((width - 1, 0, width, height))).reshape(height, -1)
-
-
-def share_of_rows(marked: Pixels) -> float:
-    return float(marked.any(axis=1).mean())

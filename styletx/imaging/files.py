@@ -1,6 +1,5 @@
 """Picture files: open, check, normalize, save."""
 
-import logging
 import math
 import os
 from collections.abc import Sequence
@@ -26,7 +25,6 @@ from .metadata import ASCII, NOTE, metadata_for
 from .opening import MAX_PIXELS, MIN_SIDE_PX, check_size, open_checked
 from .profiles import color_profile
 
-logger = logging.getLogger(__name__)
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 LARGE_PIXELS = 4096**2  # from here on, each further copy costs more memory than it may
 LEFT_OUT = "left_out"  # in the `info` of a picture: what of its file is missing, in a sentence
@@ -51,10 +49,8 @@ def read_image(
         if large:  # before its colours, for which there would be no room
             picture = limit_size(resizable(picture), longest)
         found = limit_size(normalize(picture, path.name), longest)
-    check_visible(found, path.name)
     if missing:
         found.info[LEFT_OUT] = f"{display_name(path.name)} {left_out(missing)}"
-        logger.warning("%s", found.info[LEFT_OUT])
     return found
 
 
@@ -101,12 +97,13 @@ def normalize(picture: Image.Image, name: str = "This picture") -> Image.Image:
     return colors
 
 
-def check_visible(picture: Image.Image, name: str) -> None:
-    """Raise `ImageError` for a normalized picture of which nothing shows."""
-    if picture.mode == "RGBA" and picture.getchannel("A").getextrema() == (0, 0):
-        raise ImageError(
-            f"{display_name(name)} is fully transparent: there is nothing to see in it."
-        )
+def is_invisible(picture: Image.Image) -> bool:
+    """Return whether nothing shows of a normalized picture."""
+    return picture.mode == "RGBA" and picture.getchannel("A").getextrema() == (0, 0)
+
+
+def nothing_to_see(name: str) -> str:
+    return f"{display_name(name)} is fully transparent: there is nothing to see in it."
 
 
 def flatten_alpha(picture: Image.Image, behind: str = "white") -> Image.Image:

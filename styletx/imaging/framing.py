@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
+from .convert import OPAQUE
 from .opening import MIN_SIDE_PX
 
 LOOKED_AT_PX = 384  # pixels on the longer side at which borders are searched
@@ -32,16 +33,26 @@ class Edge(NamedTuple):
     filled: float
 
 
-def painted_box(picture: Image.Image) -> Box:
-    """Return where the painting is in a normalized picture of it, without the borders around it.
+def shown_box(picture: Image.Image) -> Box:
+    """Return what shows of a normalized picture, without transparent borders; all if nothing
+    does."""
+    shows = picture.getchannel("A").getbbox() if picture.mode == "RGBA" else None
+    return shows or (0, 0, *picture.size)
 
-    A border is nearly uniform, or changes slowly, and lies on all four sides of a rectangle. All of
-    the picture is returned where there is none, where nothing is painted within, and where some of
+
+def painted_box(picture: Image.Image) -> Box:
+    """Return where the painting is in what shows of a normalized picture, without the borders
+    around it.
+
+    A border is nearly uniform, or changes slowly, and lies on all four sides of a rectangle. All
+    that shows is returned where there is none, where nothing is painted within, and where some of
     it is transparent: then it is cut out already.
     """
-    if picture.mode != "RGB":
-        return 0, 0, *picture.size
-    small = picture.copy()
+    shown = shown_box(picture)
+    part = picture.crop(shown)
+    if part.mode == "RGBA" and part.getchannel("A").getextrema() != (OPAQUE, OPAQUE):
+        return shown
+    small = part.convert("RGB")
     small.thumbnail((LOOKED_AT_PX, LOOKED_AT_PX), Image.Resampling.BOX)
     pixels = np.asarray(small, dtype=np.float64)
     left, top, right, bottom = 0, 0, small.width, small.height
@@ -50,11 +61,12 @@ def painted_box(picture: Image.Image) -> Box:
         if inner is None:
             break
         left, top, right, bottom = left + inner[0], top + inner[1], left + inner[2], top + inner[3]
-    across, down = picture.width / small.width, picture.height / small.height
-    box = round(left * across), round(top * down), round(right * across), round(bottom * down)
+    across, down = part.width / small.width, part.height / small.height
+    left_px, right_px = (shown[0] + round(place * across) for place in (left, right))
+    top_px, bottom_px = (shown[1] + round(place * down) for place in (top, bottom))
     flat = pixels[top:bottom, left:right].std(axis=(0, 1)).max() <= FLAT_LEVELS
-    narrow = min(box[2] - box[0], box[3] - box[1]) < MIN_SIDE_PX
-    return (0, 0, *picture.size) if flat or narrow else box
+    narrow = min(right_px - left_px, bottom_px - top_px) < MIN_SIDE_PX
+    return shown if flat or narrow else (left_px, top_px, right_px, bottom_px)
 
 
 def without_border(pixels: Pixels, least: float) -> Box | None:

@@ -37,7 +37,7 @@ NOT_IN_BROWSERS = ("TIFF", "HEIC")
 HEAD_BYTES = 512  # that tell the format
 MAX_PIXELS = 40_000_000
 JPEG_TIMES = 6  # as many pixels, of a JPEG: it is reduced while it is decoded
-COEFFICIENT_BYTES = 10  # for each pixel of `MAX_PIXELS`: a progressive JPEG holds all of them
+COEFFICIENT_BYTES = 10  # for each pixel of `MAX_PIXELS`, of a JPEG that is decoded from all of them
 HUNGRY_FORMATS = ("WEBP", "AVIF", "HEIF")  # formats of which four copies are held while they decode
 MIN_SIDE_PX = 16  # the least that the network can see: four poolings leave one row
 ADDRESS = re.compile(r"(https?|ftp):/+(.*)", re.DOTALL)  # a path has one slash where it had two
@@ -48,7 +48,8 @@ SAMPLES = {1: "", 2: ", signed", 3: ", floating point"}  # how a TIFF calls its 
 def kind_of(head: bytes) -> str:
     """Return the format by a file's first bytes, where they say it: its name may be wrong."""
     if head[4:8] == b"ftyp":
-        brands = {head[at : at + 4] for at in (8, *range(16, int.from_bytes(head[:4], "big"), 4))}
+        end = min(int.from_bytes(head[:4], "big"), len(head))
+        brands = {head[at : at + 4] for at in (8, *range(16, end, 4))}
         return "AVIF" if brands & AVIF_BRANDS else "HEIC" if brands & HEIC_BRANDS else ""
     return next((kind for start, kind in STARTS.items() if head.startswith(start)), "")
 
@@ -72,7 +73,7 @@ def open_checked(path: Path, max_pixels: float = MAX_PIXELS) -> Iterator[ImageFi
             whole = io.BytesIO(without_texts(file.read())) if kind == "PNG" else file
             meter = MeteredFile(whole, MAX_HEADER_READS)
             with reader(cast(IO[bytes], meter), kind) as picture:
-                check_size(picture, path.name, min(max_pixels, MAX_PIXELS))
+                check_size(picture, path.name, most_pixels(picture, min(max_pixels, MAX_PIXELS)))
                 check_scans(path, picture)
                 meter.pieces = MAX_READS
                 yield picture
@@ -147,18 +148,21 @@ def unusual_tiff(path: Path) -> str:
         return ""
 
 
-def check_size(picture: Image.Image, name: str, max_pixels: float = MAX_PIXELS) -> None:
-    """Raise `ImageError` for a picture with too few pixels, or too many."""
-    width, height = picture.size
-    shown, kind, most = display_name(name), "", max_pixels
+def most_pixels(picture: ImageFile, max_pixels: float) -> float:
+    """Return how many pixels a file may have, which would be `max_pixels` if it held them only."""
     if picture.format in HUNGRY_FORMATS:
-        most = max_pixels * 3 // 4
-    elif isinstance(picture, JpegImageFile):
-        kind = " of a JPEG"
-        most = max_pixels * JPEG_TIMES
-        if picture.info.get("progressive"):
-            kind = " of such a progressive JPEG"
-            most = max_pixels * COEFFICIENT_BYTES // coefficient_bytes(picture)
+        return max_pixels * 3 // 4
+    if not isinstance(picture, JpegImageFile):
+        return max_pixels
+    if holds_coefficients(picture):
+        return max_pixels * COEFFICIENT_BYTES // coefficient_bytes(picture)
+    return max_pixels * JPEG_TIMES
+
+
+def check_size(picture: Image.Image, name: str, most: float = MAX_PIXELS) -> None:
+    """Raise `ImageError` for a picture with too few pixels, or with more than `most`."""
+    width, height = picture.size
+    shown = display_name(name)
     if min(width, height) < MIN_SIDE_PX:
         raise ImageError(
             f"{shown} is {width}x{height} pixels; each side needs at least {MIN_SIDE_PX}."
@@ -166,8 +170,18 @@ def check_size(picture: Image.Image, name: str, max_pixels: float = MAX_PIXELS) 
     if width * height > most:
         raise ImageError(
             f"{shown} has {width}x{height} pixels, {width * height / 1e6:.0f} million; at most "
-            f"{most / 1e6:g} million{kind} can be used. Please make it smaller first."
+            f"{most / 1e6:g} million can be used. Please make it smaller first."
         )
+
+
+def holds_coefficients(picture: JpegImageFile) -> bool:
+    """Return whether a JPEG just opened is decoded from all its coefficients: it is progressive, or
+    its first scan, of which Pillow has read the header, has not all channels."""
+    header, file = 6 + 2 * picture.layers, cast(IO[bytes], picture.fp)
+    begins = file.seek(-header, io.SEEK_CUR)
+    length = int.from_bytes(file.read(2), "big")
+    file.seek(begins + header)
+    return "progressive" in picture.info or length != header
 
 
 def coefficient_bytes(picture: JpegImageFile) -> float:

@@ -3,6 +3,7 @@
 import struct
 import zlib
 
+from .guards import MAX_HEADER_READS, TOO_MANY_PIECES, DecompressionBomb
 from .metadata import NOTE
 
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
@@ -13,25 +14,29 @@ START_BYTES, LENGTH_BYTES, FRAME_BYTES = 8, 4, 12  # of the file, and of a chunk
 
 def without_texts(content: bytes) -> bytes:
     """Return a PNG without what is no part of the picture and may make Pillow refuse it: texts but
-    our own, profiles that are too large; and without EXIF after the pixels, which browsers ignore.
-    """
-    kept, copied, at, pixels = [], 0, START_BYTES, False
+    our own, a second profile and one that is too large; and without EXIF after the pixels, which
+    browsers ignore. Raises `DecompressionBomb` for thousands of pieces beside the pixels."""
+    kept, copied, at, others, pixels, has_profile = [], 0, START_BYTES, 0, False, False
     while at + FRAME_BYTES <= len(content):
         length, kind = struct.unpack_from(">I4s", content, at)
         end, inside = at + FRAME_BYTES + length, at + START_BYTES
         pixels = pixels or kind == b"IDAT"
+        others += kind != b"IDAT"
+        if others > MAX_HEADER_READS:
+            raise DecompressionBomb(TOO_MANY_PIECES)
         if (
             (kind in TEXTS and not content.startswith(OUR_TEXT, inside))
-            or (kind == b"iCCP" and is_large_profile(content[inside : end - LENGTH_BYTES]))
+            or (kind == b"iCCP" and (has_profile or is_large(content[inside : end - LENGTH_BYTES])))
             or (kind == b"eXIf" and pixels)
         ):
             kept.append(content[copied:at])
             copied = end
+        has_profile = has_profile or kind == b"iCCP"
         at = end
     return b"".join([*kept, content[copied:]]) if kept else content
 
 
-def is_large_profile(chunk: bytes) -> bool:
+def is_large(chunk: bytes) -> bool:
     """Return whether a profile, packed behind its name, is larger than Pillow reads."""
     unpacking = zlib.decompressobj()
     try:

@@ -66,8 +66,13 @@ def color_numbers(picture: Image.Image, path: Path, has_profile: bool) -> tuple[
         head = file.read(HEAD_BYTES)
     if picture.format == "PNG":
         return read_cicp(head)
-    at = head.find(b"colrnclx") if picture.format in ("AVIF", "HEIF") else -1
-    if has_profile or at < 0:
+    if has_profile:
+        return None
+    if picture.format == "HEIF":
+        named = picture.info.get("nclx_profile")
+        return named and (named["color_primaries"], named["transfer_characteristics"])
+    at = head.find(b"colrnclx") if picture.format == "AVIF" else -1
+    if at < 0:
         return None
     primaries, transfer = struct.unpack_from(">HH", head, at + 8)
     return primaries, transfer

@@ -31,7 +31,7 @@ from .history import (
     restore_entry,
     two_compared,
 )
-from .inputs import doubled_settings, received, repeated
+from .inputs import doubled_settings, received, repeated, shown_instead
 from .lasting_run import LastingRun
 from .loss_chart import LossChart
 from .mask_editor import BRUSHES, BRUSHING, masks_from_drawing
@@ -140,9 +140,10 @@ class Page:
         """Begin a run that goes on when the page is gone, and watch it."""
         if arguments["size"] is None:
             arguments = {**arguments, **doubled_settings(arguments, self.queue)}
+        client = self.visitor(request)
         with as_gradio_errors():
-            job, files = submit_job(self.queue, arguments, self.visitor(request))
-        yield from LastingRun(self.queue, job, files).begin(self.runs).watch()
+            job, files = submit_job(self.queue, arguments, client)
+        yield from LastingRun(self.queue, job, files).begin(self.runs).watch(client)
 
     def visitor(self, request: gr.Request) -> Client:
         return client_of(request, self.queue.limits, may_return=True)
@@ -152,11 +153,11 @@ class Page:
 
     def return_to(self, request: gr.Request, run_id: str) -> Iterator[dict[Any, Any]]:
         """Show a run again that this page had begun before it was away."""
-        run = self.runs.get(run_id)
+        run = self.runs.get(str(run_id))
         if run is None:  # it has just ended
-            yield self.updates(became(run_id, self.runs))
+            yield self.updates(became(str(run_id), self.runs))
             return
-        for changes in show(run.return_to(self.visitor(request)), had_one=False):
+        for changes in show(run.watch(self.visitor(request)), had_one=False):
             yield self.updates(changes)
 
     def stop(self, run_id: str) -> bool:
@@ -167,7 +168,7 @@ class Page:
         return self.updates(add_entry(run_id, visits, content))
 
     def prepare_downloads(self, finished: str) -> dict[Any, Any]:
-        """Prepare the downloads and the comparison of a picture, which takes a while."""
+        """Return the downloads and the comparison of a picture."""
         return self.updates(finished_updates(finished) if finished else {})
 
     def forget(self) -> dict[Any, Any]:
@@ -191,7 +192,7 @@ class Page:
         result."""
 
         def careful(run_id: str, *values: Any) -> dict[Any, Any]:
-            if run_id in self.queue.jobs:
+            if str(run_id) in self.queue.jobs:
                 gr.Info(strings.BUSY)
                 return self.updates({})
             return self.updates(work(*values))
@@ -213,9 +214,11 @@ class Page:
         )
         on(parts["stop"], "click")(self.stop, parts["run"], gr.State(), api_name="keep", **quick)
         on(self.inputs["content"], "input")(self.forget, None, everything, **quick)
-        on(parts["strip"], "select")(
+        back = on(parts["strip"], "select")(
             self.bring_back, [parts["run"], visits, clicked], everything, **light
-        ).then(None, js=SCROLL_TO_PICTURE)
+        )
+        back.then(None, js=SCROLL_TO_PICTURE)
+        self.connect_downloads(back)
         on(parts["compare"], "click")(self.compare, [visits, clicked], everything, **light).then(
             None, js=SCROLL_TO_PICTURE
         )
@@ -253,7 +256,7 @@ class Page:
     def connect_end(self, worked: Any) -> None:
         """Keep the picture of a run once it is over, however that was."""
         self.connect_failure(worked)
-        parts, light = self.parts, {**LIGHT_EVENT, **HIDDEN_EVENT}
+        parts = self.parts
         for ended in (worked.success, worked.failure):
             kept = ended(
                 self.remember,
@@ -264,15 +267,21 @@ class Page:
                 trigger_mode="multiple",
                 **HIDDEN_EVENT,
             )
-            kept.success(self.prepare_downloads, parts["finished"], self.changed, **light)
+            self.connect_downloads(kept)
+
+    def connect_downloads(self, step: Any) -> None:
+        """Prepare the downloads of the picture that a step shows, which takes a while."""
+        light = {**LIGHT_EVENT, **HIDDEN_EVENT}
+        step.success(self.prepare_downloads, self.parts["finished"], self.changed, **light)
 
     def connect_uploads(self, painted: gr.Image) -> None:
         """Check every upload as soon as it is there; restore the recipe of a painted picture."""
         quick: dict[str, Any] = {"concurrency_limit": None, "preprocess": False, **HIDDEN_EVENT}
         for name in ("content", *STYLES, "init_image"):
             field = self.inputs[name]
-            shown = [self.parts["status"], field]
-            on(field, "upload")(partial(received, queue=self.queue), field, shown, **quick)
+            on(field, "upload")(
+                partial(received, queue=self.queue), field, self.parts["status"], **quick
+            ).then(shown_instead, field, field, **quick)
 
         def repeat(file: Any, *values: Any) -> Any:
             try:

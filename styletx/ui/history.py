@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from styletx.api.images import Upload
+from styletx.api.images import Upload, showable
 from styletx.api.job_files import ARGUMENTS_FILE, THUMBNAIL, private_of
 from styletx.api.painting import Components, picture_of
 from styletx.errors import StyletxError
@@ -24,7 +24,6 @@ from .results import (
     comparison_html,
     disable_resume,
     download_updates,
-    finished_updates,
     no_curves,
     nothing_compared,
 )
@@ -73,7 +72,8 @@ def add_entry(run_id: str, visits: History, content: Upload) -> dict[str, Any]:
     if entry is None or run_id in visits:
         return {}
     changes = {"finished": run_id, **strip_of([run_id, *visits][:MAX_ENTRIES])}
-    same = (content or {}).get("path") == entry["given"]["content"]["path"]
+    then = Path(entry["given"]["content"]["path"])
+    same = (content or {}).get("path") in (str(then), str(showable(then)))
     return changes if same else {**changes, **disable_resume()}
 
 
@@ -127,7 +127,7 @@ def picture_updates(entry: HistoryEntry) -> dict[str, Any]:
     return {
         **inputs,
         **asdict(settings),
-        **finished_updates(entry["run_id"]),
+        **download_updates(png=picture),
         "picture": str(picture),
         "status": strings.back(entry["caption"], gone, masked, went_on=bool(given["go_on"])),
         "run": entry["run_id"],

@@ -1,12 +1,13 @@
 """Input components: pictures to upload, and a control for every setting."""
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from PIL import Image
 
-from styletx.api.images import Upload, check_upload, showable, upload_path
+from styletx.api.images import Upload, check_upload, make_showable, showable, upload_path
 from styletx.api.painting import Components, locate_images, resolve_init_image
 from styletx.api.schema import Arguments
 from styletx.core.pyramid import plan
@@ -142,20 +143,27 @@ def repeated(painted: Upload, arguments: Arguments, queue: JobQueue) -> dict[str
     return {**asdict(recipe.settings), **shares, "status": message, "said": message}
 
 
-def received(file: Upload, queue: JobQueue) -> tuple[str, Any]:
-    """Say what is wrong with an upload or missing from it, as soon as it is there; return that, and
-    the update of its field, where browsers could not show the file."""
+def received(file: Upload, queue: JobQueue) -> str:
+    """Return what is wrong with an upload or missing from it, as soon as it is there; make a
+    picture that browsers can show, where they could not show the file."""
     try:
         with as_gradio_errors():
             path = upload_path(file, "picture", queue)
             if path is None:
-                return strings.RECEIVED, gr.skip()
+                return strings.RECEIVED
             left_out = check_upload(path, queue.limits.max_pixels)
-            shown = showable(path, queue)
+            make_showable(path, queue)
     except gr.Error as error:
-        return str(error.message), gr.skip()
-    message = f"{strings.RECEIVED} {left_out}".strip()
-    return message, gr.skip() if shown == path else str(shown)
+        return str(error.message)
+    return f"{strings.RECEIVED} {left_out}".strip()
+
+
+def shown_instead(file: Upload) -> Any:
+    """Return the update of a field, where there is another picture to show of its file: of the one
+    that is there now, since making that takes a while."""
+    path = (file or {}).get("path")
+    shown = showable(Path(path)) if path else None
+    return str(shown) if shown and shown.is_file() else gr.skip()
 
 
 def doubled_settings(arguments: Arguments, queue: JobQueue) -> dict[str, int]:

@@ -40,11 +40,14 @@ class LastingRun:
         except gr.Error as error:
             self.error = error
         finally:
-            if not self.is_heard():
-                self.leave_word()
-            del runs[self.job.id]
-            self.over = True
-            self.announce()
+            try:
+                if not self.is_heard():
+                    self.job.delivered.set()
+                    self.leave_word()
+            finally:
+                del runs[self.job.id]
+                self.over = True
+                self.announce()
 
     def is_heard(self) -> bool:
         """Return whether a page listens to it now."""
@@ -60,15 +63,13 @@ class LastingRun:
         with self.changed:
             self.changed.notify_all()
 
-    def return_to(self, client: Client) -> Iterator[StreamItem]:
-        """Watch it for a page that is back, for which it is painted from now on."""
-        self.job.client = client
-        return self.watch()
-
-    def watch(self) -> Iterator[StreamItem]:
-        """Yield the path of the newest picture and a report until the run ends. Raises `gr.Error`
-        if it failed. Who leaves stops nothing."""
+    def watch(self, client: Client) -> Iterator[StreamItem]:
+        """Yield the path of the newest picture and a report until the run ends, which is painted
+        for this client while no other watches. Raises `gr.Error` if it failed. Who leaves stops
+        nothing."""
         while not self.over:
+            if not self.is_heard():
+                self.job.client = client
             latest = self.latest
             if latest is not None:
                 yield latest
@@ -76,5 +77,6 @@ class LastingRun:
                 self.changed.wait_for(lambda: self.over or self.latest is not latest, LOOK_S)  # noqa: B023
         if self.latest is not None:
             yield self.latest
+        self.job.delivered.set()
         if self.error is not None:
             raise self.error

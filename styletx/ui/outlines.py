@@ -2,7 +2,8 @@
 
 import base64
 import io
-from functools import partial
+from functools import lru_cache, partial
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -12,12 +13,12 @@ from styletx.api.images import Upload, upload_path
 from styletx.api.painting import HIDDEN_EVENT, Components
 from styletx.errors import StyletxError
 from styletx.imaging.files import flatten_alpha, read_image
-from styletx.imaging.framing import LOOKED_AT_PX, painted_box
+from styletx.imaging.framing import LOOKED_AT_PX, painted_box, shown_box
 from styletx.recipe import STYLES
 from styletx.runners.queue import JobQueue
 from styletx.ui import strings
 
-from .mask_editor import BRUSHING
+READ_PX = 4 * LOOKED_AT_PX  # of a painting, as of one that is painted with, before it is reduced
 
 
 def build_outlines() -> tuple[gr.HTML, gr.Button]:
@@ -37,7 +38,8 @@ def connect_outlines(parts: tuple[gr.HTML, gr.Button], inputs: Components, queue
         [shown, whole],
         preprocess=False,
         trigger_mode="always_last",
-        **BRUSHING,
+        concurrency_id="outlines",
+        concurrency_limit=2,
         **HIDDEN_EVENT,
     )
     whole.click(lambda: "keep", None, inputs["frame"], queue=False, **HIDDEN_EVENT)
@@ -56,19 +58,28 @@ def outline(place: int, painting: Upload, queue: JobQueue) -> str:
     or if it cannot be read, which is said elsewhere."""
     try:
         path = upload_path(painting, "painting", queue)
-        picture = path and read_image(path, LOOKED_AT_PX)
+        drawn = drawing(path, path.stat().st_mtime_ns) if path else ""
     except StyletxError:
         return ""
-    if not picture or (box := painted_box(picture)) == (0, 0, *picture.size):
-        return ""
-    width, height = picture.size
-    left, top, right, bottom = box
     caption = strings.frame_left_out(place)
+    return drawn and f"<figure>{drawn}<figcaption>{caption}</figcaption></figure>"
+
+
+@lru_cache(maxsize=100)
+def drawing(path: Path, written: int) -> str:
+    """Return that picture as SVG, or "". Cached, as all paintings are looked at when one
+    changes."""
+    picture = read_image(path, READ_PX)
+    box, whole = painted_box(picture), picture.width
+    if box == shown_box(picture):
+        return ""
+    picture.thumbnail((LOOKED_AT_PX, LOOKED_AT_PX))
+    width, height = picture.size
+    left, top, right, bottom = (round(place * width / whole) for place in box)
     return (
-        f'<figure><svg viewBox="0 0 {width} {height}" role="img" aria-label="{caption}">'
+        f'<svg viewBox="0 0 {width} {height}" aria-hidden="true">'
         f'<image href="{data_url(picture)}" width="{width}" height="{height}"/>'
-        f'<path d="M0 0H{width}V{height}H0ZM{left} {top}V{bottom}H{right}V{top}Z"/>'
-        f"</svg><figcaption>{caption}</figcaption></figure>"
+        f'<path d="M0 0H{width}V{height}H0ZM{left} {top}V{bottom}H{right}V{top}Z"/></svg>'
     )
 
 

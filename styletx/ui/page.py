@@ -43,13 +43,15 @@ def build_page(queue: JobQueue, for_agents: bool = False) -> gr.Blocks:
         page = Page(queue, inputs, parts)
         page.connect(editor)
         recalled = gr.JSON(visible=False)  # which the browser fills in
-        app.load(
-            page.find_again,
-            recalled,
-            page.all_components,
-            js=RECALL,
-            concurrency_limit=2,
-            **HIDDEN_EVENT,
+        page.connect_downloads(
+            app.load(
+                page.find_again,
+                recalled,
+                page.all_components,
+                js=RECALL,
+                concurrency_limit=2,
+                **HIDDEN_EVENT,
+            )
         )
         page.connect_uploads(painted)
         connect_outlines(outlines, inputs, queue)

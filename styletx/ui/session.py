@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from styletx.api.job_files import ARGUMENTS_FILE, ENDED_FILE, finished, previews
+from styletx.api.job_files import ARGUMENTS_FILE, ENDED_FILE, TOLD_FILE, finished, previews
 from styletx.server.storage import folder_of
 from styletx.settings import FIELDS
 from styletx.ui import strings
@@ -51,7 +51,7 @@ def restored(recalled: object, runs: Mapping[str, LastingRun]) -> dict[str, Any]
     every = list(dict.fromkeys([*texts(known.get("all")), *own]))[:MAX_ENTRIES]
     strip = strip_of(every)
     changes = {**strip, "status": strings.HERE_AGAIN} if strip["visits"] else {}
-    candidates = own or [run_id for run_id in every[:1] if is_lost(run_id, runs)]
+    candidates = own or [run_id for run_id in every if is_lost(run_id, runs)]
     last = next((one for one in candidates if one in runs or folder_of(one).exists()), None)
     if last is not None:
         return {**changes, **became(last, runs)}
@@ -63,20 +63,28 @@ def is_lost(run_id: str, runs: Mapping[str, LastingRun]) -> bool:
     if run_id in runs:
         return not runs[run_id].is_heard()
     folder = folder_of(run_id)
-    return folder.exists() and (finished(folder) is None or (folder / ENDED_FILE).exists())
+    away = finished(folder) is None or (folder / ENDED_FILE).exists()
+    return folder.exists() and away and not (folder / TOLD_FILE).exists()
 
 
 def became(run_id: str, runs: Mapping[str, LastingRun]) -> dict[str, Any]:
     """Return the updates that show what became of a run: it goes on, which the page then watches;
     it has a picture; or a sentence says why there is none."""
-    run, entry = runs.get(run_id), visit_of(run_id)
+    run, entry, folder = runs.get(run_id), visit_of(run_id), folder_of(run_id)
     if run is not None:
         return {**given_updates(run.files.arguments), "run": run_id, "lost": run_id}
+    if not folder.exists():
+        return {"status": strings.LAST_GONE}
     if entry is None:
-        return {**unfinished_updates(folder_of(run_id)), "run": run_id}
-    word = word_left(folder_of(run_id))
-    status = strings.while_away(word) if word else strings.LAST_AGAIN
-    return {**picture_updates(entry), "status": status}
+        changes = {**unfinished_updates(folder), "run": run_id}
+    else:
+        changes, word = picture_updates(entry), word_left(folder)
+        news = word and not (folder / TOLD_FILE).exists()
+        begun = strings.while_away(word) if news else strings.LAST_AGAIN
+        changes["status"] = f"{begun} {changes['status']}"
+    with suppress(OSError):
+        (folder / TOLD_FILE).touch()
+    return changes
 
 
 def unfinished_updates(folder: Path) -> dict[str, Any]:
@@ -85,7 +93,7 @@ def unfinished_updates(folder: Path) -> dict[str, Any]:
     word = word_left(folder)
     changes: dict[str, Any] = {"status": strings.while_away(word) if word else strings.INTERRUPTED}
     for private in folder.glob("private-*"):
-        with suppress(OSError, ValueError):  # half of it is written, or deleted
+        with suppress(OSError, ValueError, LookupError):  # half of it, or of another version
             changes |= given_updates(json.loads((private / ARGUMENTS_FILE).read_text()))
         for latest in previews(private)[-1:]:
             changes["picture"] = str(latest)
@@ -94,13 +102,13 @@ def unfinished_updates(folder: Path) -> dict[str, Any]:
 
 def given_updates(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the updates that bring back the pictures and settings given for a run."""
-    return {**input_updates(given)[0], **{name: given[name] for name in FIELDS}}
+    return {**input_updates(given)[0], **{name: given[name] for name in FIELDS if name in given}}
 
 
 def word_left(folder: Path) -> str:
     """Return what became of a run while its page was away, or ""."""
     try:
-        return (folder / ENDED_FILE).read_text()
+        return (folder / ENDED_FILE).read_text("utf-8")
     except OSError:
         return ""
 

@@ -101,6 +101,14 @@ def test_a_picture_as_data_is_kept_among_the_uploads(photo, cache):
     assert path.read_bytes() == photo.read_bytes()
 
 
+def test_nothing_need_be_drawn_on_a_mask_but_on_other_pictures(cache, queue):
+    file = io.BytesIO()
+    Image.new("RGBA", (64, 64)).save(file, "PNG")
+    assert upload_path(data(file.getvalue()), "mask", queue).is_file()
+    with pytest.raises(ImageError, match="photo is fully transparent: there is nothing to see"):
+        upload_path(data(file.getvalue()), "photo", queue)
+
+
 @pytest.mark.parametrize("content", [b"", b"<svg/>", bytes(5000)])
 def test_of_data_that_is_no_picture_nothing_stays(cache, content):
     with pytest.raises(ImageError):

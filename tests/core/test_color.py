@@ -82,6 +82,18 @@ def test_the_noise_of_a_scan_does_not_become_coloured_grain(kind):
         assert avg_pool2d(to_oklab(found) - to_oklab(wanted), 16)[:, 1:].abs().max() < 0.01
 
 
+def test_the_noise_of_a_scan_that_is_cut_out_does_not_either():
+    """Whatever is where nothing shows of it, and however much that is."""
+    _, noisy = scan("noise")
+    shows = torch.zeros(1, 1, 96, 96)
+    shows[..., 30:80] = 1
+    painting = picture(5, 0.1)
+    for behind in (0.5, noisy):
+        found = recolor(torch.where(shows > 0, noisy, behind), painting, shows)[..., 30:80]
+        wanted = recolor(noisy[..., 30:80], painting)
+        torch.testing.assert_close(found, wanted, atol=0.02, rtol=0)
+
+
 def test_the_noise_of_blank_paper_does_not_become_strokes_in_light_and_dark():
     paper = 0.9 + 0.01 * picture(3)
     assert to_oklab(to_grayscale(paper, picture(1)))[:, 0].std() < 0.02

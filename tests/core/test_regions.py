@@ -268,11 +268,17 @@ def drawing(color, ground):
 @pytest.mark.parametrize(
     ("painting", "sentence"),
     [
-        (Image.new("RGB", (64, 64), "teal"), "Painting 2 is of one flat colour, #008080, which "),
+        (
+            Image.new("RGB", (975, 1865), "teal"),
+            "Painting 2 is of one flat colour, #008080, which ",
+        ),
         (Image.new("L", (64, 64), 255), "#ffffff, which holds no brush strokes. Choose one with"),
         (drawing("white", (0, 0, 0, 0)), "lay it on a ground of another colour first."),
         (drawing("white", "white"), "Choose one with more to see."),
-        (Image.new("RGBA", (64, 64), (9, 9, 9, 0)), "Painting 2 is transparent all over; choose"),
+        (
+            Image.new("RGBA", (64, 64), (9, 9, 9, 0)),
+            "Painting 2 is fully transparent: there is nothing",
+        ),
     ],
 )
 def test_a_painting_of_one_flat_colour_gets_a_sentence(sunset, weave, eye, painting, sentence):

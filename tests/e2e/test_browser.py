@@ -5,7 +5,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageChops, ImageOps, ImageStat
 from playwright.sync_api import expect
 
 from styletx.api.job_files import EXPORT_FORMATS
@@ -312,6 +312,21 @@ def test_a_picture_that_no_browser_shows_is_shown(visit, files, sunset):
     page.set_input_files("#photo input[type=file]", str(files / "scan.tif"))
     page.wait_for_function("document.querySelector('#photo img')?.naturalWidth > 0")
     expect(status(page)).to_have_text("The picture is here.")
+
+
+def test_a_frame_around_a_painting_is_shown_and_counts_again_with_one_click(
+    visit, files, weave
+):
+    ImageOps.expand(weave.resize((200, 200)), 60, "white").save(files / "framed.png")
+    page = visit(**PHONE)
+    give(page, files, painting="framed")
+    expect(page.locator("#outlines svg")).to_be_visible()
+    expect(page.locator("#outlines")).to_contain_text("What is dark is left out of painting 1")
+    page.locator("#count-frames").click()
+    expect(page.locator("#outlines svg")).to_have_count(0)
+    expect(page.locator("#count-frames")).to_be_hidden()
+    page.get_by_role("button", name="Advanced").click()
+    expect(page.get_by_label("is part of it")).to_be_checked()
 
 
 def test_what_is_missing_or_cannot_be_used_is_explained_on_the_page(visit, files):

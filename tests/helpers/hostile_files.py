@@ -163,6 +163,7 @@ def bombs():
     yield "segments.jpg", jpeg[:2] + segment(0xE5, b"") * 50_000 + jpeg[2:]
     yield "padding.jpg", jpeg[:2] + b"\xff" * 200_000 + jpeg[2:]
     yield "chunks.png", black(64, 64, extra=chunk(b"teXt", b"") * 20_000)
+    yield "texts.png", black(64, 64, extra=chunk(b"tEXt", b"") * 20_000)
     yield "comments.gif", comment_bomb()
     yield "tags.tiff", tiff_bomb()
     yield "strips.tiff", strips(120_000)
@@ -179,6 +180,7 @@ def strangers():
         "empty": b"",
         "zip": file.getvalue(),
         "gzip": gzip.compress(bytes(2**22)),
+        "brands": b"\xff\xff\xff\xffftypxxxx",  # as many as 4 GB hold
         "drawing": b"<svg xmlns='http://www.w3.org/2000/svg' width='99' height='99'/>",
         "entities": b'<!DOCTYPE a [<!ENTITY b "b">]><svg>&b;</svg>',
         "page": page.encode(),

@@ -17,7 +17,8 @@ from tests.helpers.pictures import close, colors, stored
 
 def cut(path, kind, share, **options):
     """A file of noise that ends after a share of its bytes, or so many before its end."""
-    noise = Image.effect_noise((400, 300), 60).convert("RGB")
+    levels = np.random.default_rng(0).normal(128, 60, (300, 400)).clip(0, 255)
+    noise = Image.fromarray(levels.astype(np.uint8)).convert("RGB")
     stored(noise, path, format=kind, **options)
     content = path.read_bytes()
     path.write_bytes(content[: share if share < 0 else int(share * len(content))])
@@ -26,7 +27,7 @@ def cut(path, kind, share, **options):
 
 @pytest.mark.parametrize("share", [-2, 0.995, 0.98, 0.95])
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "progressive"])
-def test_a_file_without_its_last_bytes_is_read_and_says_so(tmp_path, caplog, kind, share):
+def test_a_file_without_its_last_bytes_is_read_and_says_so(tmp_path, kind, share):
     path, options = tmp_path / "cut", {"progressive": True} if kind == "progressive" else {}
     noise = cut(path, "JPEG" if options else kind, share, **options)
     for longest in (None, 100):
@@ -35,7 +36,6 @@ def test_a_file_without_its_last_bytes_is_read_and_says_so(tmp_path, caplog, kin
         wanted = noise.resize(found.size, Image.Resampling.LANCZOS).crop(upper)
         assert close(ImageStat.Stat(found.crop(upper)).mean, ImageStat.Stat(wanted).mean, by=3)
         said = found.info.get(LEFT_OUT, "")
-        assert said in caplog.text
         assert ("cut was cut off: " in said) == (share != -2)  # of which nothing is missing
 
 
@@ -179,12 +179,17 @@ def test_a_large_jpeg_is_decoded_reduced(photo, tmp_path, monkeypatch):
         (150, 75),
         (100, 50),
     ]
-    sentence = "large.jpg has 400x200 pixels, .* at most 0.072 million of a JPEG can be used"
+    sentence = "large.jpg has 400x200 pixels, .* at most 0.072 million can be used"
     with pytest.raises(StyletxError, match=sentence):
         read_image(stored(photo.resize((400, 200)), path), 100)
-    progressive = stored(photo.resize((300, 150)), path, progressive=True, subsampling="4:4:4")
-    with pytest.raises(StyletxError, match="million of such a progressive JPEG can be used"):
-        read_image(progressive, 100)
+    for progressive in (True, False):
+        fine = stored(photo.resize((300, 150)), path, subsampling=0, progressive=progressive)
+        if not progressive:  # but with a scan for each channel, the first for the first
+            content, own = fine.read_bytes(), bytes.fromhex("ffda 0008 01 0100 003f00")
+            begin = content.index(b"\xff\xda")
+            fine.write_bytes(content[:begin] + own + content[begin + 14 :])
+        with pytest.raises(StyletxError, match="at most 0.02 million can be used"):
+            read_image(fine, 100)
     with pytest.raises(StyletxError, match="at most 0.012 million can be used"):
         read_image(stored(photo.resize((300, 150)), tmp_path / "large.png"), 100)
 
@@ -196,8 +201,5 @@ def test_a_jpeg_to_keep_has_colours_as_fine_as_its_brightness(photo, tmp_path):
 
 
 def test_a_picture_that_nobody_could_see_is_refused(photo, tmp_path):
-    path = stored(Image.new("RGBA", (40, 40)), tmp_path / "ghost.png")
-    with pytest.raises(StyletxError, match="ghost.png is fully transparent: there is nothing"):
-        read_image(path)
     with pytest.raises(StyletxError, match="The photo is fully transparent"):
         prepare_inputs(Image.new("RGBA", (40, 40)), [Style(photo)], Settings(), None, None)

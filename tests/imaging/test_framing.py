@@ -10,7 +10,6 @@ from styletx.imaging.files import read_image
 from styletx.imaging.framing import painted_box
 from tests.helpers.paths import ASSETS
 
-PAINTINGS = sorted((ASSETS / "paintings").glob("*.jpg"))
 BROWN, CREAM, BLACK = (96, 62, 35), (238, 232, 220), (6, 6, 8)
 
 

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from threading import Thread
 from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
@@ -27,7 +28,7 @@ from styletx.server.errors import as_gradio_errors
 from styletx.server.storage import runs
 from styletx.ui import examples, page
 from styletx.ui.history import add_entry
-from styletx.ui.inputs import doubled_settings, received, repeated
+from styletx.ui.inputs import doubled_settings, received, repeated, shown_instead
 from styletx.ui.mask_editor import BRUSHES, SOFT, masks_from_drawing, to_paint_over
 from styletx.ui.outlines import outlines
 from styletx.ui.results import finished_updates
@@ -209,14 +210,14 @@ def test_a_photo_that_nothing_is_brushed_over_has_no_masks():
 
 def test_what_is_no_picture_is_said_as_soon_as_it_is_uploaded(files, queue):
     (files / "page.png").write_text("<html>")
-    assert "page.png is not a picture" in received(upload(files, "page"), queue)[0]
+    assert "page.png is not a picture" in received(upload(files, "page"), queue)
     whole = (files / "photo.png").read_bytes()
     (files / "half.png").write_bytes(whole[: len(whole) // 2])
-    assert "half.png is damaged" in received(upload(files, "half"), queue)[0]
+    assert "half.png is damaged" in received(upload(files, "half"), queue)
     (files / "cut.png").write_bytes(whole[:-24])
     said = "The picture is here. cut.png was cut off: about 2% of the picture is missing."
-    assert received(upload(files, "cut"), queue) == (said, gr.skip())
-    assert received(upload(files, "photo"), queue) == ("The picture is here.", gr.skip())
+    assert received(upload(files, "cut"), queue) == said
+    assert received(upload(files, "photo"), queue) == "The picture is here."
 
 
 def test_what_counts_of_a_painting_in_a_frame_is_shown(files, queue, weave):
@@ -233,15 +234,20 @@ def test_what_counts_of_a_painting_in_a_frame_is_shown(files, queue, weave):
 
 
 @pytest.mark.parametrize("kind", ["TIFF", "HEIF"])
-def test_an_upload_that_browsers_cannot_show_becomes_one_that_they_can(files, queue, kind):
-    photo, given = Image.open(files / "photo.png"), upload(files, "photo")
-    given["path"] = str(files / "photo.jpg")  # whatever it is called
+@pytest.mark.parametrize("name", ["a.jpg", "a.png"])
+def test_an_upload_that_browsers_cannot_show_becomes_one_that_they_can(files, queue, kind, name):
+    photo = Image.open(files / "photo.png")
     pillow_heif.register_heif_opener()
-    photo.save(given["path"], kind)
-    said, shown = received(given, queue)
-    assert said == "The picture is here."
-    with Image.open(shown) as found:
+    photo.save(files / name, kind)
+    given = {**upload(files, "photo"), "path": str(files / name)}
+    assert shown_instead(given) == gr.skip()
+    assert received(given, queue) == "The picture is here."
+    with Image.open(shown_instead(given)) as found:
         assert (found.format, found.size) == ("PNG", photo.size)
+    with Image.open(files / name) as whole:
+        assert whole.format != "PNG"  # which is what is painted
+    for unchanged in (upload(files, "photo"), None):
+        assert shown_instead(unchanged) == gr.skip()
 
 
 def test_strokes_stay_until_there_is_another_photo(files, queue):
@@ -394,10 +400,24 @@ def test_a_page_that_comes_back_finds_its_run_at_work_and_watches_it_to_the_end(
     assert last["status"].startswith("Done: 3 steps")
     assert last["picture"].endswith(".png")
     assert "lost" not in recalled(tab)
-    assert (
-        recalled(tab)["status"]
-        == "Your last picture is here again. Those of the last hour are below."
-    )
+    said = "Your last picture is here again. Those of the last hour are below. "
+    assert recalled(tab)["status"].startswith(said)
+
+
+def test_a_run_that_two_pages_watch_is_painted_for_the_one_that_stays(queue, tab):
+    pages = []
+    for session in ("one", "other"):
+        tab.asking.session_hash, queue.listeners[session] = session, 1
+        watching = tab.page.return_to(tab.asking, tab.id)
+        next(watching)
+        pages.append(watching)
+    run = queue.jobs[tab.id]
+    assert run.client.session == "one"
+    del queue.listeners["one"]
+    Thread(target=list, args=pages[1:], daemon=True).start()
+    until(lambda: run.client.session == "other")
+    tab.script.go_on()
+    until(lambda: tab.id not in tab.page.runs)
 
 
 def test_another_tab_leaves_a_run_alone_that_its_own_tab_watches(queue, tab):
@@ -423,9 +443,13 @@ def test_what_became_of_a_run_while_its_page_was_away_is_shown_and_said(queue, t
     until(lambda: tab.id not in tab.page.runs)
     told = recalled(tab, own=[tab.id] if own else [])
     assert told["status"].startswith(sentence)
-    assert told["status"].endswith("That was while this page was away.")
+    assert "That was while this page was away." in told["status"]
     assert told["content"].endswith("photo.png")
     assert told["picture"].endswith(".png")
+    if own:
+        assert "away" not in recalled(tab)["status"]
+    else:
+        assert "picture" not in recalled(tab, own=[])  # which is told once
 
 
 def test_every_setting_has_a_control_with_its_default_and_limits(queue):

@@ -18,7 +18,7 @@ from styletx.core import weights as sources
 from styletx.core.pyramid import max_useful_side
 from styletx.errors import ImageError, StyletxError, Unwritable, WeightsError
 from styletx.events import Event, Progress, Result, Style, precision_of
-from styletx.imaging.files import read_image
+from styletx.imaging.files import LEFT_OUT, read_image
 from styletx.imaging.opening import explain, open_checked
 from styletx.recipe import STYLES, fingerprint
 from styletx.runners.protocol import Runner
@@ -104,12 +104,12 @@ class Batch:
         self.stopping = False
 
     def paint(self, items: Iterable[BatchItem]) -> None:
-        """Paint all items, each run in a thread of its own. Return when all are over or, once
-        stopping, when the running ones are."""
+        """Paint all items, each run in a thread of its own, the first alone until its precision is
+        known. Return when all are over or, once stopping, when the running ones are."""
         going = 0
         try:
             for item in items:
-                while going >= max(1, self.runner.slots()) and not self.stopping:
+                while going >= self.slots() and not self.stopping:
                     going -= self.ends()
                 if self.stopping:
                     break
@@ -122,6 +122,9 @@ class Batch:
             while going:
                 going -= self.ends()
             self.bar.close()
+
+    def slots(self) -> int:
+        return max(1, self.runner.slots()) if self.precision else 1
 
     def ends(self) -> int:
         """Wait briefly; return how many runs have ended, one or none."""
@@ -172,7 +175,8 @@ class Batch:
         size = f"{width}x{height} pixels in {last.seconds:.0f} s"
         self.bar.write(f"{display_name(str(item.picture), 160)}: {size}", sys.stdout)
         for note in last.notes:
-            self.say(f"{display_name(str(item.painting.path), 160)}: {note}")
+            whose = item.photo if note == photo.info.get(LEFT_OUT) else item.painting.path
+            self.say(f"{display_name(str(whose), 160)}: {note}")
         return "painted", {"steps": last.steps}
 
     def run(self, item: BatchItem, photo: Image.Image, style: Style) -> Event:

@@ -21,7 +21,8 @@ from styletx.settings import Settings
 from styletx.text import display_name
 
 MANIFEST, LOCK, SOFT_LOCK, ERRORS = "manifest.jsonl", ".lock", ".soft-lock", "errors.log"
-WITHOUT_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP)  # what their folders answer; filelock knows ENOSYS
+# What folders without locks answer; filelock knows ENOSYS
+WITHOUT_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP)
 PART = ".styletx-part.png"  # how a picture's name ends as long as it is being written
 
 
