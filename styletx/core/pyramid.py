@@ -10,8 +10,8 @@ from styletx.settings import MAX_SIZE, Settings
 COARSEST_SIDE = 128  # the first level's longest side: from this to just below its double
 MAX_DEEP_SIDE = 640  # beyond this longest side, a level that has a composition refines it
 MIN_READ_SIDE = 2048  # from this longest side on, rounding hardly changes the shape
-COST_PER_PIXEL = (0.25, 0.4, 0.4, 0.75, 1.0)  # of a step, by the block of its deepest layer
-LEAST_WORK = 4000  # fixed cost of any step, in pixels; both as measured on two cores
+COST_PER_PIXEL = (0.3, 0.45, 0.45, 0.75, 1.0)  # of a step, by the block of its deepest layer
+LEAST_WORK = 8000  # fixed cost of any step, in pixels; both as measured on two cores
 MAX_UNTILED_PIXELS = 3_000_000  # larger pictures are seen in bands of half as many pixels
 TILING_COST = 1.3  # features are computed once more for the gradient
 

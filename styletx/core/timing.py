@@ -11,7 +11,7 @@ from .pyramid import Level, plan
 BUDGET_SHARE = 0.7  # of a budget that a size must fit into before it is recommended
 TIMED_STEPS = 3  # steps that are timed before a run with a time to keep
 MIN_STEP_S = 1e-6  # of a step, where the clock did not move
-STEPS_TO_BEGIN = 2  # steps' worth of time for a level's targets and its first, slow step
+STEPS_TO_BEGIN = 3  # steps' worth of time for a level's targets and its first, slow step
 
 
 class StepTimer:
@@ -59,8 +59,8 @@ class StepTimer:
         timed."""
         if self.speed is None:
             return None
-        slow = STEPS_TO_BEGIN - 1 if step == 0 else 0
-        cost = (self.steps[self.level_index] - step + slow) * self.levels[self.level_index].cost
+        steps_left = self.steps[self.level_index] - step + (step == 0)  # the first is slow
+        cost = steps_left * self.levels[self.level_index].cost
         for steps, level in zip(self.steps[self.level_index + 1 :], self.levels_left, strict=True):
             cost += (steps + STEPS_TO_BEGIN) * level.cost
         return cost * self.speed

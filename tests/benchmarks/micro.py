@@ -30,7 +30,7 @@ def main() -> None:
     settings = Settings(size=int(sys.argv[1]) if len(sys.argv) > 1 else 512)
     device = best_device()
     levels, task = engine.prepare_inputs(photo, [Style(painting)], settings, None, None)
-    eye = vgg19(device)
+    eye = vgg19(device, factored=True)
     peak = product_peak(device, eye.precision)
     say(f"{machine()}; matrix product at most {peak:.0f} GFLOP/s in {eye.precision}\n\n")
     say("| level | step, s | GFLOP | GFLOP/s | of the peak | convolutions, s | of the peak |\n")

@@ -25,16 +25,17 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def follow(photo: Path, painting: Path, out: Path, settings: Settings) -> None:
-    seen = -1
+    seen, kept = -1, {}
     for event in stylize(read_image(photo), [Style(read_image(painting))], settings):
         picture = event.preview if isinstance(event, Progress) else event.picture
         if isinstance(event, Progress) and event.seconds_left is not None:
             sys.stdout.write(f"left {event.seconds:.3f} {event.seconds_left:.3f}\n")
         part = event.step * POINTS // event.steps
         if part > seen:
-            seen = part
-            save(picture, out.with_name(f"{event.step:0{len(str(event.steps))}}.png"))
+            seen, kept[event.step] = part, picture  # to be written when nothing is timed
             sys.stdout.write(f"{event.step} {event.seconds:.3f}\n")
+    for step, picture in kept.items():
+        save(picture, out.with_name(f"{step:0{len(str(event.steps))}}.png"))
     save(picture, out)
 
 
