@@ -28,7 +28,9 @@ class ServerLimits:
     max_upload: float = env_field(40, "MB of an uploaded file, or of one that is fetched")
     max_body: float = env_field(8, "MB of any other request")
     max_data: float = env_field(4, "MB of a picture that is given as a data: address")
-    max_pixels: float = env_field(40, "million pixels of a picture that is read, 40 at most; of a JPEG six times as many")
+    max_pixels: float = env_field(
+        40, "million pixels of a picture that is read, 40 at most; of a JPEG six times as many"
+    )
     max_size: int = env_field(
         0, f"pixels of a result; 0 is {CPU_SIZE} on a CPU, {MAX_SIZE} on a graphics card", 0
     )

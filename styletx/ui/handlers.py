@@ -36,7 +36,7 @@ from .lasting_run import LastingRun
 from .loss_chart import LossChart
 from .mask_editor import BRUSHES, BRUSHING, masks_from_drawing
 from .results import disable_resume, download_updates, finished_updates, no_curves
-from .session import REMEMBER, became, restored
+from .session import RECALL, REMEMBER, became, restored
 
 Shown = dict[str, Any]  # what the page's parts become, by name
 SCROLL_TO_PICTURE = "() => document.querySelector('#given').scrollIntoView()"
@@ -225,6 +225,12 @@ class Page:
         on(parts["delete"], "click")(
             self.delete, [visits, clicked, self.inputs["go_on"]], everything, **light
         )
+
+    def connect_opening(self, app: gr.Blocks) -> None:
+        """Show what the browser recalls, whenever the page is opened."""
+        recalled = gr.JSON(visible=False)  # which the browser fills in
+        opened = {"js": RECALL, "concurrency_limit": 2, **HIDDEN_EVENT}
+        self.connect_downloads(app.load(self.find_again, recalled, self.all_components, **opened))
 
     def connect_paint_buttons(self, editor: gr.ImageEditor) -> None:
         """Chain the steps of a paint button: validate, make masks from the drawing, paint, keep.

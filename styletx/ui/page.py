@@ -4,7 +4,7 @@ import gradio as gr
 
 from styletx.api.endpoints import offer_endpoints
 from styletx.api.mcp import offer_tool
-from styletx.api.painting import HIDDEN_EVENT, Components
+from styletx.api.painting import Components
 from styletx.runners.queue import JobQueue
 from styletx.ui import strings
 
@@ -16,7 +16,6 @@ from .inputs import build_init_image, build_inputs, build_paintings, build_repea
 from .mask_editor import build_masks
 from .outlines import connect_outlines
 from .results import build_results
-from .session import RECALL
 
 
 def build_page(queue: JobQueue, for_agents: bool = False) -> gr.Blocks:
@@ -42,17 +41,7 @@ def build_page(queue: JobQueue, for_agents: bool = False) -> gr.Blocks:
         build_code(inputs)
         page = Page(queue, inputs, parts)
         page.connect(editor)
-        recalled = gr.JSON(visible=False)  # which the browser fills in
-        page.connect_downloads(
-            app.load(
-                page.find_again,
-                recalled,
-                page.all_components,
-                js=RECALL,
-                concurrency_limit=2,
-                **HIDDEN_EVENT,
-            )
-        )
+        page.connect_opening(app)
         page.connect_uploads(painted)
         connect_outlines(outlines, inputs, queue)
         connect_examples(tiles, page)

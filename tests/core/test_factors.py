@@ -10,6 +10,7 @@ from styletx import Settings
 from styletx.core import factors
 from styletx.core.factors import Factor, load_factors, suit
 from styletx.core.objective import StyleTargets
+from styletx.core.paintings import Painting
 from styletx.core.terms import RELATIVE, mask_per_layer
 from styletx.core.vgg import FeatureExtractor, vgg19
 from styletx.core.weights import CHANNELS
@@ -58,6 +59,7 @@ def test_a_first_canvas_is_as_far_from_its_targets_as_the_whole_network_sees_it(
     factored = FeatureExtractor(eye, factors=factors)
     whole = factored.whole
     painting, where = picture.flip(2), picture[:, :1].flip(3)
+    paintings = [Painting(painting, None, 1.0)]
     photo = whole(painting.flip(3), ["relu2_1"])
     style = StyleTargets(photo, picture, ("relu2_1",), RELATIVE, factored, None)
     region = mask_per_layer(where, ["relu2_1"])
@@ -67,9 +69,7 @@ def test_a_first_canvas_is_as_far_from_its_targets_as_the_whole_network_sees_it(
     )
     for toward in (1, 0.4):
         target, plain = (
-            replace(style, extractor=one).of_region(where, [(painting, 1.0)], toward)[0][0][
-                "relu2_1"
-            ]
+            replace(style, extractor=one).of_region(where, paintings, toward)[0][0]["relu2_1"]
             for one in (factored, whole)
         )
         for found, aim, seen, wanted in zip(by_factored, target, by_whole, plain, strict=True):

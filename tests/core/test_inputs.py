@@ -198,8 +198,8 @@ def test_going_on_where_only_lightness_is_painted_keeps_the_photos_colours(
 
 
 def test_what_was_begun_must_be_a_picture_with_something_to_see(sunset, weave, eye):
-    with pytest.raises(StyletxError, match="The picture to go on with is 20x20 pixels"):
-        run(sunset, weave, eye, init_image=Image.new("RGB", (20, 20)))
+    with pytest.raises(StyletxError, match="The picture to go on with is 12x12 pixels"):
+        run(sunset, weave, eye, init_image=Image.new("RGB", (12, 12)))
 
 
 @pytest.mark.parametrize("name", PRESETS)

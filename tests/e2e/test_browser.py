@@ -314,9 +314,7 @@ def test_a_picture_that_no_browser_shows_is_shown(visit, files, sunset):
     expect(status(page)).to_have_text("The picture is here.")
 
 
-def test_a_frame_around_a_painting_is_shown_and_counts_again_with_one_click(
-    visit, files, weave
-):
+def test_a_frame_around_a_painting_is_shown_and_counts_again_with_one_click(visit, files, weave):
     ImageOps.expand(weave.resize((200, 200)), 60, "white").save(files / "framed.png")
     page = visit(**PHONE)
     give(page, files, painting="framed")

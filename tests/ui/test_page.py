@@ -34,6 +34,7 @@ from styletx.ui.outlines import outlines
 from styletx.ui.results import finished_updates
 from styletx.ui.theme import pictures_of_presets
 from tests.helpers.page import ask, both, build_page, by_name, handler, upload
+from tests.helpers.pictures import close
 from tests.helpers.scripted import FACTS, PICTURE, Script, progress, result
 from tests.helpers.settings import OTHER
 from tests.helpers.waiting import until
@@ -227,7 +228,8 @@ def test_what_counts_of_a_painting_in_a_frame_is_shown(files, queue, weave):
     assert shown["visible"] and button["visible"]
     assert shown["value"].count("<figure>") == 1
     assert 'viewBox="0 0 320 320"' in shown["value"]
-    assert 'd="M0 0H320V320H0ZM60 60V260H260V60Z"' in shown["value"]
+    (box,) = re.findall(r'd="M0 0H320V320H0ZM(\d+) (\d+)V(\d+)H(\d+)V\d+Z"', shown["value"])
+    assert close([int(side) for side in box], (60, 60, 260, 260), by=3)
     assert "painting 2" in shown["value"]
     for nothing in (outlines(queue, "keep", framed), outlines(queue, "crop", whole, None)):
         assert [update["visible"] for update in nothing] == [False, False]
@@ -376,7 +378,8 @@ def tab(queue, files, monkeypatch):
     until(lambda: page.runs[run_id].latest[0])
     watching.close()
     del queue.listeners["tab"]
-    return SimpleNamespace(page=page, script=script, id=run_id, asking=asking)
+    yield SimpleNamespace(page=page, script=script, id=run_id, asking=asking)
+    script.go_on()
 
 
 def recalled(tab, **more):
