@@ -1,7 +1,8 @@
 """Session of a tab: the runs that its browser remembers, found again after a reload."""
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from styletx.ui import strings
 
 from .history import MAX_ENTRIES, input_updates, picture_updates, strip_of, visit_of
 from .lasting_run import LastingRun
+
+NOTICE_LOOKS, LOOK_EVERY_S = 30, 0.1
 
 # The browser keeps the ids of its runs, the latest first: those of all tabs, and this tab's own.
 # Each is added where it is kept, so that no tab writes over what another has added. A browser may
@@ -51,11 +54,22 @@ def restored(recalled: object, runs: Mapping[str, LastingRun]) -> dict[str, Any]
     every = list(dict.fromkeys([*texts(known.get("all")), *own]))[:MAX_ENTRIES]
     strip = strip_of(every)
     changes = {**strip, "status": strings.HERE_AGAIN} if strip["visits"] else {}
+    if not own:
+        wait_for_notice([run for run in map(runs.get, every) if run is not None])
     candidates = own or [run_id for run_id in every if is_lost(run_id, runs)]
     last = next((one for one in candidates if one in runs or folder_of(one).exists()), None)
     if last is not None:
         return {**changes, **became(last, runs)}
     return {**changes, "status": strings.LAST_GONE} if own else changes
+
+
+def wait_for_notice(at_work: Sequence[LastingRun]) -> None:
+    """Wait briefly until the server notices, by the next report to it, that a tab has just been
+    closed; as long as all are watched, it may be so."""
+    for _ in range(NOTICE_LOOKS):
+        if not (at_work and all(run.is_heard() and not run.over for run in at_work)):
+            return
+        time.sleep(LOOK_EVERY_S)
 
 
 def is_lost(run_id: str, runs: Mapping[str, LastingRun]) -> bool:

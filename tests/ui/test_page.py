@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from threading import Thread
+from threading import Thread, Timer
 from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
@@ -26,7 +26,7 @@ from styletx.recipe import input_fingerprints, to_json
 from styletx.runners.queue import JobQueue
 from styletx.server.errors import as_gradio_errors
 from styletx.server.storage import runs
-from styletx.ui import examples, page
+from styletx.ui import examples, page, session
 from styletx.ui.history import add_entry
 from styletx.ui.inputs import doubled_settings, received, repeated, shown_instead
 from styletx.ui.mask_editor import BRUSHES, SOFT, masks_from_drawing, to_paint_over
@@ -409,8 +409,8 @@ def test_a_page_that_comes_back_finds_its_run_at_work_and_watches_it_to_the_end(
 
 def test_a_run_that_two_pages_watch_is_painted_for_the_one_that_stays(queue, tab):
     pages = []
-    for session in ("one", "other"):
-        tab.asking.session_hash, queue.listeners[session] = session, 1
+    for name in ("one", "other"):
+        tab.asking.session_hash, queue.listeners[name] = name, 1
         watching = tab.page.return_to(tab.asking, tab.id)
         next(watching)
         pages.append(watching)
@@ -423,9 +423,16 @@ def test_a_run_that_two_pages_watch_is_painted_for_the_one_that_stays(queue, tab
     until(lambda: tab.id not in tab.page.runs)
 
 
-def test_another_tab_leaves_a_run_alone_that_its_own_tab_watches(queue, tab):
+def test_another_tab_leaves_a_run_alone_that_its_own_tab_watches(queue, tab, monkeypatch):
+    monkeypatch.setattr(session, "LOOK_EVERY_S", 0)
     queue.listeners["tab"] = 1
     assert recalled(tab, own=[]) == {}
+
+
+def test_a_tab_that_was_closed_just_now_is_waited_for_to_be_noticed(queue, tab):
+    queue.listeners["tab"] = 1
+    Timer(0.3, queue.listeners.clear).start()
+    assert recalled(tab, own=[])["lost"] == tab.id
 
 
 ENDS = {
