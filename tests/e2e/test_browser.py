@@ -364,7 +364,7 @@ def repeat_a_picture_without_a_recipe(page, files):
 
 def paint_on_and_on(page, example=0):
     choose_example(page, example)
-    choose(page, Size=128, **ENDLESS)
+    choose(page, Size=512, **ENDLESS)
     page.click("#paint")
     see_it_painted(page)
 
