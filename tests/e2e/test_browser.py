@@ -293,7 +293,7 @@ def test_nothing_is_brought_over_a_run_and_the_slider_keeps_its_place(visit):
     page.get_by_role("tab", name="Before and after").click()
     slider = page.get_by_role("slider", name=COMPARED)
     slider.fill("15")
-    choose(page, Size=128, **ENDLESS)
+    choose(page, Size=512, **ENDLESS)
     page.click("#paint")
     expect(status(page)).to_have_text(re.compile("step [1-9]"))
     page.locator("#examples button").nth(3).click()
