@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, 
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 
-LONGEST = 60_000  # milliseconds until what must come is missing, on however busy a machine
+LONGEST = 180_000  # milliseconds until what must come is missing, on however busy a machine
 expect.set_options(timeout=LONGEST)
 
 WATCH_THE_PICTURE = """() => {
