@@ -1,5 +1,6 @@
 // What Gradio leaves unsaid to those who listen instead of look: which field a button belongs to,
-// what a thumbnail shows, and that the line #said is to be read out whenever it changes.
+// what a thumbnail shows, and that the line #said is to be read out whenever it changes; and what
+// kind of file a phone's picture is.
 () => {
   document.documentElement.lang = "en";
   const said = document.querySelector("#said");
@@ -31,6 +32,26 @@
       if (slider.getPropertyValue("--at") !== at) slider.setProperty("--at", at);
     }
   };
+  // Gradio refuses a file whose kind the browser does not know, as most do not know HEIC
+  const known = file => !file.type && /\.(heic|heif|hif)$/i.test(file.name)
+    ? new File([file], file.name, { type: "image/heic" }) : file;
+  const told = files => {
+    const told = new DataTransfer();
+    for (const file of files) told.items.add(known(file));
+    return told.files;
+  };
+  const unknown = files => [...files ?? []].some(file => known(file) !== file);
+  document.addEventListener("change", event => {
+    if (unknown(event.target.files)) event.target.files = told(event.target.files);
+  }, true);
+  document.addEventListener("drop", event => {
+    const input = event.target.closest(".block")?.querySelector("input[type=file]");
+    if (!input || !unknown(event.dataTransfer?.files)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    input.files = told(event.dataTransfer.files);
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+  }, true);
   const watch = { childList: true, subtree: true, attributes: true, attributeFilter: ["src"] };
   new MutationObserver(() => { name(); divide(); }).observe(document.body, watch);
   name();

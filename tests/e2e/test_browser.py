@@ -4,6 +4,7 @@ import re
 from functools import partial
 from urllib.parse import urlsplit
 
+import pillow_heif
 import pytest
 from PIL import Image, ImageChops, ImageOps, ImageStat
 from playwright.sync_api import expect
@@ -306,12 +307,30 @@ def test_nothing_is_brought_over_a_run_and_the_slider_keeps_its_place(visit):
     assert at == f"{slider.input_value()}%"
 
 
-def test_a_picture_that_no_browser_shows_is_shown(visit, files, sunset):
+DROP = """([target, bytes, name]) => {
+  const dropped = new DataTransfer();
+  dropped.items.add(new File([new Uint8Array(bytes)], name));
+  const options = { dataTransfer: dropped, bubbles: true, cancelable: true };
+  document.querySelector(target).dispatchEvent(new DragEvent("drop", options));
+}"""
+
+
+def test_pictures_that_no_browser_shows_are_shown(visit, files, sunset):
     page = visit(**DESKTOP)
+    pillow_heif.register_heif_opener()
     sunset.save(files / "scan.tif")
+    sunset.save(files / "IMG_1.HEIC", "HEIF")
     page.set_input_files("#photo input[type=file]", str(files / "scan.tif"))
     page.wait_for_function("document.querySelector('#photo img')?.naturalWidth > 0")
     expect(status(page)).to_have_text("The picture is here.")
+    page.set_input_files("#painting input[type=file]", str(files / "IMG_1.HEIC"))
+    page.wait_for_function("document.querySelector('#painting img')?.naturalWidth > 0")
+    page.get_by_text("More paintings").click()
+    page.evaluate(
+        DROP,
+        ["#painting-2 button", list((files / "IMG_1.HEIC").read_bytes()), "IMG_2.heic"],
+    )
+    page.wait_for_function("document.querySelector('#painting-2 img')?.naturalWidth > 0")
 
 
 def test_a_frame_around_a_painting_is_shown_and_counts_again_with_one_click(visit, files, weave):
