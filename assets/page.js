@@ -35,21 +35,21 @@
   // Gradio refuses a file whose kind the browser does not know, as most do not know HEIC
   const known = file => !file.type && /\.(heic|heif|hif)$/i.test(file.name)
     ? new File([file], file.name, { type: "image/heic" }) : file;
-  const told = files => {
-    const told = new DataTransfer();
-    for (const file of files) told.items.add(known(file));
-    return told.files;
+  const allKnown = files => {
+    const list = new DataTransfer();
+    for (const file of files) list.items.add(known(file));
+    return list.files;
   };
   const unknown = files => [...files ?? []].some(file => known(file) !== file);
   document.addEventListener("change", event => {
-    if (unknown(event.target.files)) event.target.files = told(event.target.files);
+    if (unknown(event.target.files)) event.target.files = allKnown(event.target.files);
   }, true);
   document.addEventListener("drop", event => {
     const input = event.target.closest(".block")?.querySelector("input[type=file]");
     if (!input || !unknown(event.dataTransfer?.files)) return;
     event.preventDefault();
     event.stopPropagation();
-    input.files = told(event.dataTransfer.files);
+    input.files = allKnown(event.dataTransfer.files);
     input.dispatchEvent(new Event("change", { bubbles: true }));
   }, true);
   const watch = { childList: true, subtree: true, attributes: true, attributeFilter: ["src"] };

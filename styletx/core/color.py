@@ -1,5 +1,7 @@
 """Colour statistics of a picture, and colour transfer between two."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -96,9 +98,7 @@ def fine_grain(image: Tensor, direction: Tensor, where: Tensor | None) -> Tensor
 
 def at_most_one(symmetric: Tensor) -> Tensor:
     """Return a matrix (N, N) that stretches nothing, and else does what `symmetric` does."""
-    values, vectors = torch.linalg.eigh(symmetric)
-    limited: Tensor = vectors * values.clamp(max=1) @ vectors.mT
-    return limited
+    return with_eigenvalues(symmetric, lambda values: values.clamp(max=1))
 
 
 def signal_share(spread: Tensor) -> Tensor:
@@ -114,10 +114,15 @@ def in_double(image: Tensor) -> Tensor:
 
 
 def matrix_power(symmetric: Tensor, exponent: float) -> Tensor:
-    """Return a positive definite matrix (N, N) to a power, by its eigenvalues."""
+    """Return a positive definite matrix (N, N) to a power."""
+    return with_eigenvalues(symmetric, lambda values: values.clamp(min=1e-12) ** exponent)
+
+
+def with_eigenvalues(symmetric: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return a matrix (N, N) with its eigenvalues (N) changed."""
     values, vectors = torch.linalg.eigh(symmetric)
-    powered: Tensor = vectors * values.clamp(min=1e-12) ** exponent @ vectors.mT
-    return powered
+    changed: Tensor = vectors * change(values) @ vectors.mT
+    return changed
 
 
 def to_oklab(image: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ from .regions import (
     intersect,
     resized,
 )
-from .tensors import resize_tensor, to_picture, to_tensor
+from .tensors import resize_tensor, to_channel, to_picture, to_tensor
 
 NOISE_GRAIN_PX = 8  # to each value of noise: finer, it would stay as speckle
 
@@ -85,8 +85,7 @@ class RunInputs:
         size = style_image_size(style.picture.size, level, self.settings.style_scale)
         image, visible = to_tensor(style.picture.convert("RGB"), size, photo.device), None
         if style.picture.mode == "RGBA":
-            alpha = style.picture.getchannel("A").convert("RGB")
-            visible = to_tensor(alpha, size, photo.device)[:, :1]
+            visible = to_channel(style.picture.getchannel("A"), size, photo.device)
             if not visible.any():  # specks, too small to be seen here
                 visible = None
         if self.settings.colors == "photo":

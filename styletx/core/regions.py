@@ -13,7 +13,7 @@ from styletx.errors import StyletxError
 from styletx.events import MAX_PAINTINGS, SHARE, Style
 from styletx.imaging.files import flatten_alpha, normalize
 
-from .tensors import to_tensor
+from .tensors import to_channel
 
 NO_PAINTING = "Please choose at least one painting."
 MIN_REGION_AREA = 1e-4  # of the picture: less than this is no region
@@ -99,7 +99,7 @@ def alpha_mask(photo: Image.Image, size: tuple[int, int]) -> Tensor | None:
     """Return 1 for each pixel (1, 1, H, W) that shows, however faintly, else 0; None if all do."""
     if photo.mode == "RGB":
         return None
-    return to_tensor(photo.getchannel("A").convert("RGB"), size, CPU)[:, :1].gt(0).float()
+    return to_channel(photo.getchannel("A"), size, CPU).gt(0).float()
 
 
 def normalized_shares(styles: Sequence[Style]) -> list[Style]:
@@ -117,8 +117,7 @@ def mask_tensor(mask: Image.Image, shape: tuple[int, int], size: tuple[int, int]
             f"A mask is {mask_width}x{mask_height} pixels, the photo {width}x{height}: they need "
             "the same shape."
         )
-    grey = flatten_alpha(normalized, behind="black").convert("L").convert("RGB")
-    return to_tensor(grey, size, CPU)[:, :1]
+    return to_channel(flatten_alpha(normalized, behind="black").convert("L"), size, CPU)
 
 
 def resized(where: Tensor, size: tuple[int, int], device: torch.device) -> Tensor:

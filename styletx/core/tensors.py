@@ -17,6 +17,11 @@ def to_tensor(picture: Image.Image, size: tuple[int, int], device: torch.device)
     return torch.from_numpy(pixels).permute(2, 0, 1)[None].to(device)
 
 
+def to_channel(grey: Image.Image, size: tuple[int, int], device: torch.device) -> Tensor:
+    """Return a picture in mode L as (1, 1, height, width) in [0, 1]."""
+    return to_tensor(grey.convert("RGB"), size, device)[:, :1]
+
+
 def to_picture(image: Tensor) -> Image.Image:
     """Return the tensor as a picture on the CPU, detached: safe to keep, to show and to pickle."""
     pixels = image.detach().clamp(0, 1).mul(255).round().byte()

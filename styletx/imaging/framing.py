@@ -13,10 +13,7 @@ RING = 0.01  # of the longer side: the narrowest border
 MAX_BORDERS = 4  # one within the other, as a mat in a frame on a wall
 MIN_SIDE = 0.12  # of the looked at: a smaller thing in the middle is no painting
 MIN_INLIERS = 0.97  # of the ring that is of the border's colour
-TOLERANCE = (
-    5.0,
-    18.0,
-)  # levels of 255 by which a border's pixels may differ from it, as it is noisy
+TOLERANCE = (5.0, 18.0)  # levels of 255 by which its pixels may differ from it, as it is noisy
 SLACK = 0.025  # of the longer side: how far an edge may run askew
 EMPTY = 0.03  # of a line: what dust and JPEG leave on a border
 FILLED = 0.6  # of a line just within an edge that must not look like the border

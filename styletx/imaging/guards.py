@@ -95,9 +95,7 @@ def install_pillow_guards() -> None:
     around the file counts. A directory's entries lie beside each other, and so hold no more
     than the file does; twice as much is for those that share a value.
     """
-    warnings.filterwarnings(
-        "ignore", module="PIL|pillow_heif", append=True
-    )  # unless somebody asks for them
+    warnings.filterwarnings("ignore", module="PIL|pillow_heif", append=True)  # if nobody asks
     TiffImagePlugin.ImageFileDirectory_v2.load = load_ifd_limited  # type: ignore[assignment, method-assign]
 
 

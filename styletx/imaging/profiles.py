@@ -62,20 +62,25 @@ def color_profile(picture: Image.Image, path: Path) -> bytes | None:
 
 def color_numbers(picture: Image.Image, path: Path, has_profile: bool) -> tuple[int, int] | None:
     """Return the numbers of primaries and transfer, if the file has any that count."""
-    with path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
     if picture.format == "PNG":
-        return read_cicp(head)
+        return read_cicp(read_head(path))
     if has_profile:
         return None
     if picture.format == "HEIF":
         named = picture.info.get("nclx_profile")
         return named and (named["color_primaries"], named["transfer_characteristics"])
-    at = head.find(b"colrnclx") if picture.format == "AVIF" else -1
-    if at < 0:
-        return None
-    primaries, transfer = struct.unpack_from(">HH", head, at + 8)
-    return primaries, transfer
+    return read_nclx(read_head(path)) if picture.format == "AVIF" else None
+
+
+def read_nclx(content: bytes) -> tuple[int, int] | None:
+    """Return the numbers of primaries and of transfer in an AVIF."""
+    at = content.find(b"colrnclx")
+    return None if at < 0 else struct.unpack_from(">HH", content, at + 8)
+
+
+def read_head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES)
 
 
 def gamma_profile(picture: Image.Image) -> bytes | None:

@@ -15,7 +15,7 @@ from styletx.ui import strings
 from .history import MAX_ENTRIES, input_updates, picture_updates, strip_of, visit_of
 from .lasting_run import LastingRun
 
-NOTICE_LOOKS, LOOK_EVERY_S = 30, 0.1
+NOTICE_LOOKS, LOOK_EVERY_S = 30, 0.1  # for a tab that was closed just now to be noticed
 
 # The browser keeps the ids of its runs, the latest first: those of all tabs, and this tab's own.
 # Each is added where it is kept, so that no tab writes over what another has added. A browser may

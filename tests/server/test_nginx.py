@@ -101,7 +101,7 @@ def test_each_event_arrives_before_the_next_is_made(tmp_path, monkeypatch, gzip)
 
 
 def events(port):
-    """What arrives, piece by piece, as a browser reads it."""
+    """Yield the pieces that arrive, as a browser reads them."""
     asked = http.client.HTTPConnection("127.0.0.1", port, timeout=HELD_BACK_S)
     with closing(asked):
         asked.request("GET", "/", headers={"Accept-Encoding": "gzip"})

@@ -383,7 +383,7 @@ def tab(queue, files, monkeypatch):
 
 
 def recalled(tab, **more):
-    """What a page shows that is opened again in a tab, or in another one."""
+    """Return the updates of a page that is opened again in a tab, or in another one."""
     return by_name(tab.page, tab.page.find_again({"all": [tab.id], "own": [tab.id], **more}))
 
 
