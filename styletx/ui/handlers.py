@@ -227,10 +227,14 @@ class Page:
         )
 
     def connect_opening(self, app: gr.Blocks) -> None:
-        """Show what the browser recalls, whenever the page is opened."""
+        """Show what the browser recalls, whenever the page is opened. Where that is nothing, no
+        call is made: its end would wipe out what the fields say of a click before it."""
         recalled = gr.JSON(visible=False)  # which the browser fills in
-        opened = {"js": RECALL, "concurrency_limit": 2, **HIDDEN_EVENT}
-        self.connect_downloads(app.load(self.find_again, recalled, self.all_components, **opened))
+        app.load(None, None, recalled, js=RECALL)
+        found = on(recalled, "change")(
+            self.find_again, recalled, self.all_components, concurrency_limit=2, **HIDDEN_EVENT
+        )
+        self.connect_downloads(found)
 
     def connect_paint_buttons(self, editor: gr.ImageEditor) -> None:
         """Chain the steps of a paint button: validate, make masks from the drawing, paint, keep.

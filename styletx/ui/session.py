@@ -41,7 +41,8 @@ RECALL = """() => {
       return [];
     }
   };
-  return [{ all: kept("localStorage"), own: kept("sessionStorage") }];
+  const known = { all: kept("localStorage"), own: kept("sessionStorage") };
+  return [known.all.length || known.own.length ? known : { __type__: "update" }];
 }"""
 
 
