@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from styletx.errors import Diverged, OutOfMemory, StyletxError
-from styletx.events import Events, Progress, Style
+from styletx.events import Events, Progress, Style, precision_of
 from styletx.settings import Settings
 
 from . import factors
@@ -59,12 +59,15 @@ def stylize(  # noqa: PLR0913
     White in `keep_mask` stays the photo. `init_image` is painted on at larger sizes up to that of
     the settings, or at that size alone. `weights` are VGG19's or their source; `precision` is
     float32 or bfloat16, by default, or if the device lacks it, the faster one. `resume_from` is the
-    last report of a run with the same inputs; `style_cache` keeps statistics between runs.
+    last report of a run with the same inputs, which goes on in its precision; `style_cache` keeps
+    statistics between runs.
 
     Yields `Progress` before the first step and at most every `report_every` seconds, then a
     `Result`. Raises `StyletxError`, after a `Result` of the last good picture if there is one."""
     levels, inputs = prepare_inputs(content, styles, settings, keep_mask, init_image)
     tracker = ProgressTracker(levels, settings, report_every, inputs.render)
+    if resume_from is not None:
+        precision = precision or precision_of(resume_from.device)
     extractor = vgg19(best_device(), weights, precision, factored=factors.suit(settings))
     inputs = resume_or_check_time(levels, inputs, extractor, tracker, resume_from)
     yield from paint_levels(levels, inputs, extractor, tracker, style_cache)

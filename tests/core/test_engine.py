@@ -12,7 +12,7 @@ import styletx.core.engine as engine
 import styletx.core.objective as objective
 import styletx.errors as errors
 from styletx import Result, Settings, Style, StyletxError, stylize
-from styletx.core import inputs, optimizers
+from styletx.core import inputs, optimizers, vgg
 from styletx.core.paintings import Painting
 from styletx.core.pyramid import plan
 from styletx.core.tensors import to_tensor
@@ -511,6 +511,17 @@ def test_a_run_that_broke_off_is_finished_from_its_last_report(
     assert (first - before).abs().mean() < 0.02
     assert rest[-1].losses["total"] < 1.2 * progress[-1].losses["total"]
     assert result.picture.size == whole.picture.size
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_run_goes_on_in_the_precision_that_it_began_with(
+    sunset, weave, eye, painted, monkeypatch, precision
+):
+    monkeypatch.setattr(vgg, "named_precision", lambda _, name: getattr(torch, name))
+    begun = replace(painted[0], device=f"another machine, {precision}")
+    events = stylize(sunset, [Style(weave)], QUICK, weights=eye, resume_from=begun)
+    with closing(events):
+        assert next(events).device == f"cpu, {precision}"
 
 
 @pytest.mark.parametrize("level", [1, 2])
