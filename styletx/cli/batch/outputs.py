@@ -58,8 +58,10 @@ def open_output_folder(out: Path) -> Iterator[Manifest]:
             path.unlink()
         manifest = Manifest(out / MANIFEST)
     except Timeout as error:
+        left = Path(error.lock_file).name == SOFT_LOCK  # which a batch that was killed leaves
         raise StyletxError(
             f"Another batch is painting into {shown}; wait for it, or choose another folder."
+            + (f" If there is none, remove {SOFT_LOCK} from it." if left else "")
         ) from error
     except (OSError, ValueError) as error:  # also a name that no system would have
         reason = getattr(error, "strerror", None) or error
