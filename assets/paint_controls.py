@@ -184,9 +184,9 @@ def painted(photo: str | Image.Image, styles: Sequence[Style], **chosen: Any) ->
     return result.picture
 
 
-def contact_sheet(tiles: Tiles) -> Image.Image:
-    """The pictures in a row, or in two, each with its caption below."""
-    columns = len(tiles) if len(tiles) < 6 else -(-len(tiles) // 2)
+def contact_sheet(tiles: Tiles, columns: int = 0) -> Image.Image:
+    """The pictures in a row, or in two, or in so many columns, each with its caption below."""
+    columns = columns or (len(tiles) if len(tiles) < 6 else -(-len(tiles) // 2))
     width, height = TILE[0] + GAP, TILE[1] + CAPTION + GAP
     rows = -(-len(tiles) // columns)
     sheet = Image.new("RGB", (columns * width - GAP, rows * height - GAP), "white")

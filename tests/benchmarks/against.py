@@ -1,5 +1,7 @@
 """This revision beside another one, in turn on this machine, from a git worktree:
 `python -m tests.benchmarks.compare --against REV [--pairs PHOTO+PAINTING …]`.
+
+Prints a table, and lays the pictures of both side by side in assets/against.jpg.
 """
 
 import statistics
@@ -12,13 +14,15 @@ from pathlib import Path
 
 import torch
 
+from assets.paint_controls import Tiles, contact_sheet
 from styletx.core.vgg import vgg19
-from styletx.imaging.files import read_image
+from styletx.imaging.files import read_image, save
 
 from .process import ROOT, Ran, machine, run
 from .programs import SIZE, inputs
 from .quality import Judge
 
+COLUMNS = 6  # of the sheet, two of them a pair
 REPEATS = 3  # of each revision and pair; the fastest counts, since a neighbour only slows
 
 
@@ -36,13 +40,15 @@ def worktree(revision: str) -> Iterator[Path]:
 
 
 def compare(revision: str, pairs: Sequence[str], size: int = SIZE) -> None:
-    """Write a Markdown table: seconds, memory and quality of both, and their ratios."""
+    """Write a Markdown table: seconds, memory and quality of both, and their ratios; and the sheet
+    of their pictures."""
     eye = vgg19(torch.device("cpu"), precision=torch.float32)
     sys.stdout.write(
         f"| pair | {revision}: process, run, s | now | times as fast | peak, MB | E | C |\n"
         "|---|---|---|---|---|---|---|\n"
     )
     ratios: list[tuple[float, ...]] = []
+    tiles: Tiles = []
     with worktree(revision) as other, tempfile.TemporaryDirectory() as folder:
         for pair in pairs:
             photo, painting = inputs(pair)
@@ -55,7 +61,10 @@ def compare(revision: str, pairs: Sequence[str], size: int = SIZE) -> None:
                     words = ["-m", "tests.benchmarks.paint", photo, painting, outs[place]]
                     rans[place].append(run([*words, f"size={size}"], root))
             before, now = (figures(found) for found in rans)
-            judged = [judge(read_image(out)) for out in outs]
+            pictures = [read_image(out) for out in outs]
+            judged = [judge(picture) for picture in pictures]
+            captions = pair.replace("+", ", ").replace("_", " "), "... now"
+            tiles += zip(captions, pictures, strict=True)
             times = [b / n for b, n in zip(before, now, strict=True)]
             better = [n / b for b, n in zip(*judged, strict=True)]
             ratios.append((*times[:2], *better))
@@ -66,6 +75,7 @@ def compare(revision: str, pairs: Sequence[str], size: int = SIZE) -> None:
                 f"| {judged[0][1]:.3f}, {judged[1][1]:.3f} |\n"
             )
             sys.stdout.flush()
+    save(contact_sheet(tiles, COLUMNS), ROOT / "assets" / "against.jpg", quality=85)
     means = [statistics.mean(column) for column in zip(*ratios, strict=True)]
     sys.stdout.write(
         f"\nOn {machine()}: {means[0]:.2f} times as fast as a process, {means[1]:.2f} as a run; "
