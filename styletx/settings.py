@@ -79,6 +79,16 @@ class Settings:
     detail: float = setting(
         1.0, NumberField(0, 10, 0.1, "Detail", "How crisp the photo's own edges stay; 0 is loose")
     )
+    guidance: float = setting(
+        0.8,
+        NumberField(
+            0,
+            1,
+            0.05,
+            "Guidance",
+            "How calm a photo's empty ground stays, and how clear small things on it; 0 is not",
+        ),
+    )
     smoothness: float = setting(
         0.0,
         NumberField(0, 10, 0.1, "Smoothness", "How strongly neighbouring pixels are evened out"),
