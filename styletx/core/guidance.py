@@ -12,23 +12,25 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pad
 
-from .losses import EPSILON
 from .paintings import Painting
 from .regions import MIN_REGION_AREA
 
 LOOK_SIDE = 512  # pixels: contrast is looked at in pictures of no more than this longest side
 REACH = 0.02  # of the longest side: how far around a place its contrast is taken
 FINE_REACH = 0.008  # of the longest side: the same for small things
+WIDE_REACH = 0.06  # of the longest side: how far around a place its ground may change
 NEAR = 0.12  # of the longest side: how near a small thing calm ground must be
 # From the first value of each pair a map begins to rise, at the second it is full
 CALM = 0.03, 0.012  # standard deviation of lightness (0 to 1) of a calm place
+BARE = 0.04, 0.026  # how far colours change over bare ground; over a blurred background more
 FINE = 0.04, 0.1  # standard deviation of lightness of a small thing
 GROUND = 0.08, 0.3  # calm share of what is near a small thing
 AROUND = 0.03, 0.15  # the same once the photo has a guide: inside things as well
 OPEN = 0.3, 0.6  # share of the calm that reaches the border: less is no ground behind things
-SHARE = 0.45, 0.53  # share of the photo that is calm or a small thing: less needs no guide
+SHARE = 0.45, 0.5  # share of the photo that is calm or a small thing: less needs no guide
 BUSY = 0.05, 0.035  # standard deviation of lightness of a painting's calmest parts
 CALMEST = 0.1  # share of a painting that these are
+LEAST = 1e-4  # that a part is divided by
 MOST = 0.95  # that the whole painting's statistics give up of a place: some of it must be left
 
 
@@ -52,6 +54,7 @@ def guide(photo: Tensor, amount: float) -> Guide | None:
     seen = seen_small(photo)
     calm, close = (contrast(seen, reach) for reach in (REACH, FINE_REACH))
     calm, even = ramp(calm, *CALM), ramp(close, *CALM)
+    calm = calm * ramp(changes(seen, calm), *BARE)
     near = blurred(even, NEAR)
     share = calm.mean() + (ramp(near, *GROUND) * ramp(close, *FINE)).mean()
     amount *= ramp(share, *SHARE).item()
@@ -68,7 +71,7 @@ def open_ground(calm: Tensor) -> Tensor:
     for _ in range(sum(less.shape[2:])):  # as long as a way may be that does not wind
         reached = torch.minimum(max_pool2d(reached, 3, stride=1, padding=1), less)
     ground = fitted(max_pool2d(reached, 3, stride=1, padding=1), calm.shape[2:])
-    part = ramp(reached.mean() / less.mean().clamp(min=EPSILON), *OPEN)
+    part = ramp(reached.mean() / less.mean().clamp(min=LEAST), *OPEN)
     return calm.lerp(torch.minimum(calm, ground), part.item())
 
 
@@ -117,6 +120,14 @@ def contrast(image: Tensor, reach: float) -> Tensor:
     grey = image.mean(dim=1, keepdim=True)
     mean = blurred(grey, reach)
     return (blurred(grey.square(), reach) - mean.square()).clamp(min=0).sqrt()
+
+
+def changes(image: Tensor, ground: Tensor) -> Tensor:
+    """Return how far the colours of the `ground` around each pixel are apart (1, 1, H, W): their
+    standard deviation, whatever stands on it."""
+    share = blurred(ground, WIDE_REACH).clamp(min=LEAST)
+    mean, square = (blurred(one * ground, WIDE_REACH) / share for one in (image, image.square()))
+    return (square - mean.square()).clamp(min=0).mean(dim=1, keepdim=True).sqrt()
 
 
 def blurred(image: Tensor, reach: float) -> Tensor:
