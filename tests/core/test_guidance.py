@@ -5,7 +5,7 @@ import torch
 from PIL import Image, ImageDraw, ImageStat
 
 from styletx import Settings, Style, stylize
-from styletx.core import inputs
+from styletx.core import guidance, inputs
 from styletx.core.guidance import MOST, calm_and_busy, guide, without_calm
 from styletx.core.paintings import Painting
 from styletx.core.tensors import to_picture, to_tensor
@@ -71,6 +71,14 @@ def test_a_small_thing_counts_where_calm_ground_is_near(product):
 
 def test_a_photo_without_calm_ground_has_no_guide(busy):
     assert guide(busy.image, 1.0) is None
+
+
+def test_a_blurred_background_is_no_bare_ground(monkeypatch):
+    patches = Image.blend(speckle(6, 4), Image.new("RGB", (6, 4), "grey"), 0.7)
+    blurred = tensor(patches.resize(SIZE, Image.Resampling.BICUBIC))
+    assert guide(blurred, 1.0) is None
+    monkeypatch.setattr(guidance, "BARE", (2.0, 1.0))  # whatever its colours
+    assert guide(blurred, 1.0) is not None  # it is smooth enough
 
 
 def test_the_guide_is_as_strong_as_is_asked(product):
@@ -145,11 +153,11 @@ def test_guidance_does_nothing_to_a_photo_without_calm_ground(weave, eye):
 
 
 def test_guidance_keeps_calm_ground_calmer(product, eye):
-    def contrast(guidance):
+    def deviation(guidance):
         picture = painted(product, rough_and_smooth(), eye, steps=16, guidance=guidance)
         return ImageStat.Stat(picture.crop((0, 0, 128, 16)).convert("L")).stddev[0]
 
-    assert contrast(1.0) < 0.7 * contrast(0.0)
+    assert deviation(1.0) < 0.7 * deviation(0.0)
 
 
 def test_a_photo_that_is_all_calm_is_painted(weave, eye):
