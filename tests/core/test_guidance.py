@@ -74,7 +74,7 @@ def test_a_photo_without_calm_ground_has_no_guide(busy):
 
 
 def test_a_blurred_background_is_no_bare_ground(monkeypatch):
-    patches = Image.blend(speckle(6, 4), Image.new("RGB", (6, 4), "grey"), 0.7)
+    patches = Image.blend(speckle(8, 6), Image.new("RGB", (8, 6), "grey"), 0.6)
     blurred = tensor(patches.resize(SIZE, Image.Resampling.BICUBIC))
     assert guide(blurred, 1.0) is None
     monkeypatch.setattr(guidance, "BARE", (2.0, 1.0))  # whatever its colours
