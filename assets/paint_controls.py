@@ -157,7 +157,7 @@ def brushed(photo: Image.Image, shape: str, box: Sequence[float]) -> Image.Image
 def guidance() -> Tiles:
     """Hard photos without guidance, and below each with it."""
     shown = {"product": "great_wave", "drawing": "composition_viii", "stars": "great_wave"}
-    shown |= {"crowd": "poppies"}
+    shown |= {"poster": "shrine_in_snow"}
     return [
         (
             f"{name.replace('_', ' ')}, guidance {value:g}",
