@@ -17,7 +17,8 @@ try:  # Gradio and torch take seconds to import
     from styletx.text import replace_unwritable
     from styletx.ui.examples import ASSETS
     from styletx.ui.page import build_page
-    from styletx.ui.theme import THEME, pictures_of_presets
+    from styletx.ui.script import page_script
+    from styletx.ui.theme import THEME, page_css
 except KeyboardInterrupt:
     sys.exit("Stopped.")
 
@@ -63,8 +64,8 @@ def main(arguments: list[str] | None = None) -> None:
             auth=tuple(chosen.auth.split(":", 1)) if chosen.auth else None,
             theme=THEME,
             css_paths=ASSETS / "page.css",
-            css=pictures_of_presets(ASSETS / "presets"),
-            js=(ASSETS / "page.js").read_text("utf-8"),
+            css=page_css(ASSETS / "small"),
+            js=page_script(queue.limits),
             favicon_path=ASSETS / "icon.png",
             run_history=False,
             ssr_mode=False,

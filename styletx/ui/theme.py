@@ -1,11 +1,11 @@
-"""Theme of the page, and the pictures of its presets."""
+"""Theme of the page, and the CSS of its presets and settings."""
 
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from urllib.parse import quote
 
 import gradio as gr
 
-from styletx.settings import PRESETS
+from styletx.settings import FIELDS, PRESETS
 
 from .strings import STANDARD
 
@@ -44,15 +44,38 @@ THEME = gr.themes.Default(
 )
 
 
-def pictures_of_presets(folder: PurePath) -> str:
-    """Return CSS that shows each preset by the picture `folder/its-name.jpg`."""
+def page_css(small: Path) -> str:
+    """Return the CSS that depends on the settings; `small` is the folder of the small pictures."""
+    shown = [name for name in FIELDS if (small / "controls" / f"{name}.avif").exists()]
     return "\n".join(
-        f"#presets label:nth-of-type({place}) "
-        f"{{ background-image: url('gradio_api/file={quote(preset_picture(folder, name))}') }}"
+        [
+            pictures_of_presets(small / "presets"),
+            *(f"#set-{name}::after {{ {background(small / 'controls', name)} }}" for name in shown),
+            f"{', '.join(f'#set-{name}::after' for name in shown)} "
+            "{ content: ''; aspect-ratio: 6; background-size: cover; border-radius: 4px }",
+            f"{', '.join(map(mark, FIELDS))} {{ content: ' •'; color: var(--color-accent) }}",
+        ]
+    )
+
+
+def pictures_of_presets(folder: PurePath) -> str:
+    """Return CSS that shows each preset by the picture `folder/its-name.avif`."""
+    return "\n".join(
+        f"#presets label:nth-of-type({place}) {{ {background(folder, file_name(name))} }}"
         for place, name in enumerate((STANDARD, *PRESETS), start=1)
     )
 
 
-def preset_picture(folder: PurePath, name: str) -> str:
-    """Return the path of a preset's picture, with / between its folders also on Windows."""
-    return (folder / f"{name.lower().replace(' ', '-')}.jpg").as_posix()
+def background(folder: PurePath, name: str) -> str:
+    """Return CSS for a picture, with / between its folders also on Windows."""
+    return f"background-image: url('gradio_api/file={quote((folder / name).as_posix())}.avif')"
+
+
+def file_name(preset: str) -> str:
+    """Return what the picture of a preset is called, without its ending."""
+    return preset.lower().replace(" ", "-")
+
+
+def mark(name: str) -> str:
+    """Return the CSS selector of the mark of a setting that differs from the preset."""
+    return f"body[data-changed~='{name}'] #set-{name} [data-testid='block-info']::after"
