@@ -13,9 +13,11 @@ try:  # Gradio and torch take seconds to import
     from styletx.limits import ServerLimits
     from styletx.runners import registry
     from styletx.runners.queue import JobQueue
+    from styletx.server.gradio_patches import patch_share_tags
     from styletx.server.serve import serve
     from styletx.text import replace_unwritable
-    from styletx.ui.examples import ASSETS
+    from styletx.ui import strings
+    from styletx.ui.examples import ASSETS, SHARED
     from styletx.ui.page import build_page
     from styletx.ui.script import page_script
     from styletx.ui.theme import THEME, page_css
@@ -51,6 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(NEEDS)
     set_device(chosen.device)
     start_logging()
+    patch_share_tags(strings.TITLE, strings.SUBTITLE, f"gradio_api/file={SHARED.as_posix()}")
     try:
         queue = JobQueue(runner := registry.get_runner(), ServerLimits.of())
         runner.warm_up()

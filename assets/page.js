@@ -47,8 +47,9 @@ facts => {
     return known ? "" : file.size ? facts.unknown : facts.empty;
   };
   const say = sentence => {
-    at("#told textarea, #told input").value = sentence;
-    at("#told textarea, #told input").dispatchEvent(new Event("input"));
+    const told = at("#told textarea");
+    told.value = told.value === sentence ? `${sentence} ` : sentence;  // else it is no change
+    told.dispatchEvent(new Event("input", { bubbles: true }));
   };
   // Gradio takes what is dropped on a field; it refuses a file whose kind the browser does not
   // know, as most do not know HEIC

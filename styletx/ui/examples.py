@@ -21,6 +21,7 @@ from .results import (
 )
 
 ASSETS = Path(__file__).parents[2] / "assets"
+SHARED = ASSETS / "share.jpg"  # shown where a link to the page is shared
 EXAMPLES = {  # what the page offers to begin with: name, photo, painting
     "Temple, The Great Wave": ("temple", "great_wave"),
     "Astronaut, Village Street in Auvers": ("astronaut", "village_street_in_auvers"),

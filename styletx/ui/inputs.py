@@ -23,6 +23,7 @@ from styletx.ui import strings
 
 from .outlines import build_outlines
 
+LOOKS, MAKING = "looks", "making"  # the groups of settings
 IN_SIGHT = ("size", "style_weight")  # settings beside the presets
 MADE_BY = (  # settings of how it is made; all others are of how it looks
     "steps",
@@ -86,9 +87,11 @@ def build_settings(presets: gr.Radio, controls: Components) -> Components:
     what differs from the preset."""
     others = [name for name in FIELDS if name not in controls]
     looks = [name for name in others if name not in MADE_BY]
-    groups = {strings.LOOKS: looks, strings.MAKING: MADE_BY}
-    for title, names in groups.items():
-        with gr.Accordion(title, open=False, elem_id=title.lower().replace(" ", "-")):
+    for title, group, names in (
+        (strings.LOOKS, LOOKS, looks),
+        (strings.MAKING, MAKING, MADE_BY),
+    ):
+        with gr.Accordion(title, open=False, elem_id=group):
             controls = controls | {name: control(name) for name in names}
     reset = small_button(strings.RESET, "reset")
 
@@ -110,7 +113,8 @@ def nearest_preset(chosen: Mapping[str, Any]) -> str:
     known = {strings.STANDARD: Settings(), **PRESETS}
 
     def others(name: str) -> int:
-        return sum(getattr(known[name], one) != value for one, value in chosen.items())
+        preset = asdict(known[name])
+        return sum(preset.get(one) != value for one, value in chosen.items())
 
     return min(known, key=others)
 

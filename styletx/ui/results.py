@@ -14,6 +14,7 @@ from styletx.ui import strings
 
 PHOTO_PERCENT = 12  # of the width that the photo takes, so that it is seen that it is there
 
+
 def build_stage() -> Components:
     """Build the picture, the photo over it, what can be done with it, and the curves: none of which
     is there before there is a picture."""

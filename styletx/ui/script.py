@@ -28,4 +28,4 @@ def page_script(limits: ServerLimits) -> str:
 def connect_script(parts: Components) -> None:
     """Show what the script says, which it writes into a field that nobody sees."""
     told = gr.Textbox("", visible="hidden", elem_id="told")
-    told.input(None, told, [parts["status"], parts["said"]], js="sentence => [sentence, sentence]")
+    told.change(None, told, [parts["status"], parts["said"]], js="sentence => [sentence, sentence]")

@@ -71,7 +71,7 @@ CODES = {"python": "Python", "command-line": "Command line"}
 def example_shown(name: str) -> str:
     return (
         f"{name}: painted earlier, with the defaults. {PAINT_AGAIN} to watch, with the settings "
-        "below."
+        "chosen here."
     )
 
 

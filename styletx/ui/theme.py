@@ -7,8 +7,10 @@ import gradio as gr
 
 from styletx.settings import FIELDS, PRESETS
 
+from .inputs import LOOKS, MADE_BY, MAKING
 from .strings import STANDARD
 
+STRIP = "display: block; aspect-ratio: 6; margin-top: 8px; background-size: cover"
 ULTRAMARINE = gr.themes.Color(
     c50="#eef1fb",
     c100="#dde3f7",
@@ -46,14 +48,16 @@ THEME = gr.themes.Default(
 
 def page_css(small: Path) -> str:
     """Return the CSS that depends on the settings; `small` is the folder of the small pictures."""
-    shown = [name for name in FIELDS if (small / "controls" / f"{name}.avif").exists()]
+    controls = small / "controls"
+    pictured = [name for name in FIELDS if (controls / f"{name}.avif").exists()]
+    shown = {name: f"#set-{name}::after" for name in pictured}
+    marks = [selector for name in FIELDS for selector in marks_of(name)]
     return "\n".join(
         [
             pictures_of_presets(small / "presets"),
-            *(f"#set-{name}::after {{ {background(small / 'controls', name)} }}" for name in shown),
-            f"{', '.join(f'#set-{name}::after' for name in shown)} "
-            "{ content: ''; aspect-ratio: 6; background-size: cover; border-radius: 4px }",
-            f"{', '.join(map(mark, FIELDS))} {{ content: ' •'; color: var(--color-accent) }}",
+            *(f"{after} {{ {background(controls, name)} }}" for name, after in shown.items()),
+            f"{', '.join(shown.values())} {{ content: ''; {STRIP} }}",
+            f"{', '.join(marks)} {{ content: ' •'; color: var(--color-accent) }}",
         ]
     )
 
@@ -76,6 +80,11 @@ def file_name(preset: str) -> str:
     return preset.lower().replace(" ", "-")
 
 
-def mark(name: str) -> str:
-    """Return the CSS selector of the mark of a setting that differs from the preset."""
-    return f"body[data-changed~='{name}'] #set-{name} [data-testid='block-info']::after"
+def marks_of(name: str) -> tuple[str, str]:
+    """Return CSS selectors of the marks of a setting that differs from the preset: one at its name,
+    one at that of its group."""
+    changed = f"body[data-changed~='{name}']"
+    group = (
+        f"{changed} #{MAKING if name in MADE_BY else LOOKS} > .label-wrap span:first-child::after"
+    )
+    return f"{changed} #set-{name} [data-testid='block-info']::after", group
