@@ -65,7 +65,8 @@ def patch_share_tags(title: str, description: str, picture: str) -> None:
     env = routes.templates.env
     tags = {"title": title, "description": description, "type": "website"}
     named = "".join(f'<meta property="og:{k}" content="{escape(v)}">' for k, v in tags.items())
-    named += f'<meta property="og:image" content="{{{{ request.base_url }}}}{quote(picture)}">'
+    path = quote(picture, safe="/=")
+    named += f'<meta property="og:image" content="{{{{ request.base_url }}}}{path}">'
     named += '<meta name="twitter:card" content="summary_large_image">'
     ours = {}
     for page in PAGES:

@@ -85,7 +85,7 @@ def answers(browser: Browser, url: str) -> dict[str, str]:
         page.click("#stop")
         page.wait_for_function("window.stopped")
         stopped.append(page.evaluate("window.stopped"))
-        expect(page.locator("#take-film")).to_be_enabled()
+        expect(page.locator("#take-film")).to_be_visible()
     page.context.close()
     return {
         "from the click on Paint to the first changed picture": spread(first),
@@ -157,7 +157,7 @@ def paint(page: Page, example: int) -> None:
     page.wait_for_timeout(1000)
     page.click("#paint")
     page.wait_for_timeout(1000)
-    expect(page.locator("#take-film")).to_be_enabled()
+    expect(page.locator("#take-film")).to_be_visible()
 
 
 def spread(seconds: list[float]) -> str:
