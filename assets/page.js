@@ -33,15 +33,18 @@ facts => {
   // Paint and Stop take each other's place: so does the focus
   const follow = () => {
     const last = follow.last, button = at("#stop:not(:disabled)") ?? at("#paint");
-    if (["paint", "stop"].includes(last) && document.activeElement === document.body) button?.focus();
+    const lost = ["paint", "stop"].includes(last) && document.activeElement === document.body;
+    if (lost) button?.focus({ preventScroll: true });
   };
-  document.addEventListener("focusin", event => { follow.last = event.target.id; });
+  for (const kind of ["pointerdown", "focusin"]) {
+    document.addEventListener(kind, event => { follow.last = event.target.id; });
+  }
   const watch = { childList: true, subtree: true, attributes: true, attributeFilter: ["src", "disabled"] };
   new MutationObserver(() => { name(); divide(); follow(); }).observe(document.body, watch);
   name();
 
   const objection = async file => {
-    const head = new TextDecoder("latin1").decode(await file.slice(0, 12).arrayBuffer());
+    const head = String.fromCharCode(...new Uint8Array(await file.slice(0, 12).arrayBuffer()));
     const known = facts.starts.some(start => head.startsWith(start)) || head.slice(4, 8) === "ftyp";
     if (file.size > facts.most) return facts.large.replace("{size}", Math.ceil(file.size / 1e6));
     return known ? "" : file.size ? facts.unknown : facts.empty;
@@ -82,12 +85,16 @@ facts => {
   document.addEventListener("paste", event => {
     if (event.clipboardData.files.length) instead(event, event.clipboardData.files);
   }, true);
+  const isOurs = event => !inside && event.dataTransfer.types.includes("Files");
+  let inside = false, painting = "";
   document.addEventListener("dragstart", event => {
     const example = event.target.closest?.("#examples .thumbnail-item")?.querySelector("img").src;
-    const painting = example?.replace(/small\/painted\/[^-]*-(.*)\.avif/, "paintings/$1.jpg");
-    if (painting) event.dataTransfer.setData("text/x-painting", painting);
+    inside = true;
+    painting = example?.replace(/small\/painted\/[^-]*-(.*)\.avif/, "paintings/$1.jpg") ?? "";
   });
+  document.addEventListener("dragend", () => { inside = false; painting = ""; });
   document.addEventListener("dragover", event => {
+    if (!painting && !isOurs(event)) return;
     event.preventDefault();
     document.body.classList.add("dropping");
   });
@@ -95,11 +102,11 @@ facts => {
     if (!event.relatedTarget) document.body.classList.remove("dropping");
   });
   document.addEventListener("drop", async event => {
-    if (event.ours) return;
-    const painting = event.dataTransfer.getData("text/x-painting"), field = fieldOf(event);
-    instead(event, painting ? [] : event.dataTransfer.files, field);
-    if (!painting) return;
-    const file = new File([await (await fetch(painting)).blob()], painting.split("/").pop());
+    if (event.ours || !(painting || isOurs(event))) return;
+    const dragged = painting, field = fieldOf(event);
+    instead(event, dragged ? [] : event.dataTransfer.files, field);
+    if (!dragged) return;
+    const file = new File([await (await fetch(dragged)).blob()], dragged.split("/").pop());
     take([file], field ?? at("#painting"));
   }, true);
   const camera = document.createElement("input");
