@@ -7,7 +7,7 @@ import gradio as gr
 
 from styletx.settings import FIELDS, PRESETS
 
-from .inputs import LOOKS, MADE_BY, MAKING
+from .inputs import IN_SIGHT, LOOKS, MADE_BY, MAKING
 from .strings import STANDARD
 
 STRIP = "display: block; aspect-ratio: 6; margin-top: 8px; background-size: cover"
@@ -80,11 +80,12 @@ def file_name(preset: str) -> str:
     return preset.lower().replace(" ", "-")
 
 
-def marks_of(name: str) -> tuple[str, str]:
+def marks_of(name: str) -> list[str]:
     """Return CSS selectors of the marks of a setting that differs from the preset: one at its name,
-    one at that of its group."""
+    one at that of the group in which it is folded."""
     changed = f"body[data-changed~='{name}']"
-    group = (
-        f"{changed} #{MAKING if name in MADE_BY else LOOKS} > .label-wrap span:first-child::after"
-    )
-    return f"{changed} #set-{name} [data-testid='block-info']::after", group
+    marks = [f"{changed} #set-{name} [data-testid='block-info']::after"]
+    if name not in IN_SIGHT:
+        group = MAKING if name in MADE_BY else LOOKS
+        marks.append(f"{changed} #{group} > .label-wrap span:first-child::after")
+    return marks

@@ -388,7 +388,7 @@ def test_what_differs_from_the_preset_is_marked_and_goes_back_with_one_click(vis
 
 MARKED = """() => [...document.querySelectorAll("#panel span")]
   .filter(span => getComputedStyle(span, "::after").content.includes("•"))
-  .map(span => span.innerText.trim().split("\n")[0]).sort()"""
+  .map(span => span.innerText.trim().split("\\n")[0]).sort()"""
 
 
 DROP = """([target, bytes, name]) => {
