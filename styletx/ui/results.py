@@ -12,6 +12,8 @@ from styletx.api.painting import Components, export_run
 from styletx.server.errors import as_gradio_errors
 from styletx.ui import strings
 
+from .inputs import small_button
+
 PHOTO_PERCENT = 12  # of the width that the photo takes, so that it is seen that it is there
 
 
@@ -36,18 +38,14 @@ def build_stage() -> Components:
                     label, visible=False, size="sm", min_width=60, elem_id=f"take-{kind}"
                 )
         with gr.Row(elem_id="next"):
-            parts["more"] = action(strings.CONTINUE, "more", visible=False)
-            parts["twice"] = action(strings.DOUBLE_SIZE, "twice", visible=False)
-            parts["others"] = action(strings.OTHER_SETTINGS, "others")
+            parts["more"] = small_button(strings.CONTINUE, "more", visible=False)
+            parts["twice"] = small_button(strings.DOUBLE_SIZE, "twice", visible=False)
+            parts["others"] = small_button(strings.OTHER_SETTINGS, "others")
             for name, label in strings.USE_AS.items():
-                parts[f"as_{name}"] = action(label, f"as-{name}")
+                parts[f"as_{name}"] = small_button(label, f"as-{name}")
         with gr.Accordion(strings.CURVES, open=False, elem_id="curves"):
             parts["curves"] = gr.HTML(no_curves())
     return parts
-
-
-def action(label: str, name: str, **how: Any) -> gr.Button:
-    return gr.Button(label, size="sm", min_width=80, elem_id=name, **how)
 
 
 def no_curves() -> str:

@@ -19,7 +19,6 @@ DOWNLOADS = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP", "film": "Film"}
 ALTERNATIVE = "The photo, repainted in the manner of the painting"
 COMPARED = "How much of the left picture to see"
 LEFT, RIGHT = "The picture on the left", "The picture on the right"
-PHOTO_LEFT = "Left: the photo. Right: the picture."
 RECEIVED = "The picture is here."
 COUNT_FRAMES = "Let the frame count too"
 CURVES = "Curves"
