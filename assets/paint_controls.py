@@ -14,7 +14,7 @@ from assets.paint_examples import painting_of, photo_of
 from styletx import PRESETS, Result, Settings, Style, stylize
 from styletx.imaging.files import flatten_alpha, save
 from styletx.ui.examples import ASSETS
-from styletx.ui.theme import preset_picture
+from styletx.ui.theme import file_name
 from tests.benchmarks.hard_photos import HARD
 
 SIZE, TILE, CAPTION, GAP, PRESET = 384, (360, 240), 26, 6, (264, 176)  # pixels
@@ -99,7 +99,7 @@ def presets() -> Tiles:
     tiles = sheet_of("presets")
     for name, picture in tiles:
         tile = ImageOps.fit(picture, PRESET, centering=(0.5, 0.2))
-        save(tile, preset_picture(ASSETS / "presets", name), quality=80)
+        save(tile, ASSETS / "presets" / f"{file_name(name)}.jpg", quality=80)
     return tiles
 
 

@@ -30,12 +30,17 @@ class Settings:
         512, NumberField(MIN_SIZE, MAX_SIZE, 16, "Size", "Longest side of the result, in pixels")
     )
     steps: int = setting(
-        48, NumberField(1, 2000, 1, "Steps", "How often the picture is refined, in all")
+        48, NumberField(1, 2000, 1, "Steps", "How often the picture is refined, in all", reach=200)
     )
     seconds: float = setting(
         0.0,
         NumberField(
-            0, 600, 1, "Seconds", "Paint as well as this time allows; 0 counts steps instead"
+            0,
+            600,
+            1,
+            "Seconds",
+            "Paint as well as this time allows; 0 counts steps instead",
+            reach=120,
         ),
     )
     style_weight: float = setting(
