@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 
 from styletx.errors import SettingsError
-from styletx.runners.ray.options import RayOptions
+from styletx.runners.ray.options import TOKEN_VARIABLE, URL_VARIABLE, RayOptions, required
 from styletx.runners.ray.runner import Cluster
 from styletx.text import quote
 
@@ -14,7 +14,7 @@ from .protocol import Runner
 from .zerogpu import ZeroGPU
 
 RUNNER_VARIABLE = "STYLETX_RUNNER"  # the environment variable that names another one
-PACKAGES = {"ray": "ray", "zerogpu": "spaces"}  # that only this runner needs
+PACKAGES = {"zerogpu": "spaces"}  # that only this runner needs
 ZERO_GPU = ("SPACES_ZERO_GPU", ("1", "true"))  # what a Space with such hardware says
 
 
@@ -27,7 +27,12 @@ def get_runner(environment: Mapping[str, str] = os.environ) -> Runner:
     runners: Mapping[str, Callable[[], Runner]] = {
         "local": Local,
         "zerogpu": ZeroGPU,
-        "ray": lambda: Cluster(RayOptions.of(environment), Local()),
+        "ray": lambda: Cluster(
+            required(URL_VARIABLE, environment),
+            required(TOKEN_VARIABLE, environment),
+            RayOptions.of(environment),
+            Local(),
+        ),
     }
     if name not in runners:
         *others, last = runners

@@ -4,18 +4,22 @@ The tests share one cluster of one place. In the end `python app.py` paints ther
 tests/release/test_ray_deaths.py has more deaths.
 """
 
+import asyncio
 import json
+import pickle
 import re
-import socket
 import subprocess
 import threading
 from contextlib import closing, contextmanager
-from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client as Stranger
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
+import httpx
 import pytest
+import ray
 from gradio_client.exceptions import AppError
 from PIL import Image
+from starlette.requests import Request
 
 from styletx.cli.batch import command as batch
 from styletx.core.engine import stylize
@@ -24,22 +28,29 @@ from styletx.events import Result
 from styletx.runners import registry
 from styletx.runners.local import Local
 from styletx.runners.queue import JobQueue
-from styletx.runners.ray.client import RAY_ENVIRONMENT, ClusterUnavailable
+from styletx.runners.ray import runner as page
+from styletx.runners.ray.application import Gateway
+from styletx.runners.ray.options import RayOptions
+from styletx.runners.ray.runner import ClusterUnavailable
+from styletx.runners.ray.wire import BUG, GONE, decode, unframe
 from styletx.settings import Settings
 from tests.helpers import attacks
 from tests.helpers.paths import ASSETS
 from tests.helpers.programs import needs
 from tests.helpers.ray_cluster import (
     AGES,
+    CONTROLLER,
     ENDLESS,
+    GATEWAY,
     QUICK,
+    TOKEN,
     begin_and_stop,
     cluster,
-    kill_workers,
-    let_go,
+    kill,
     paint_soon,
     painting,
     running,
+    variables,
 )
 from tests.helpers.server import Server, paint
 from tests.helpers.waiting import until
@@ -50,34 +61,24 @@ KILLED = {"settings": Settings(size=128, steps=150), "report_every": 0.05}
 
 
 @pytest.fixture(scope="module")
-def address():
-    """RAY_ADDRESS, put back in the end."""
-    with pytest.MonkeyPatch.context() as environment:
-        yield lambda address: environment.setenv("RAY_ADDRESS", address)
-
-
-@pytest.fixture(scope="module")
-def nodes(address):
-    """The cluster: a head with one place."""
+def nodes():
+    """The cluster: a head with one place, and the application."""
     with cluster() as nodes:
-        address(nodes.address)
         yield nodes
 
 
 @pytest.fixture(scope="module")
 def app(nodes, tmp_path_factory):
     """`python app.py` on that cluster, which takes no place before its first run."""
-    where = {"STYLETX_RUNNER": "ray", "STYLETX_RAY_CPUS": "1", "RAY_ADDRESS": nodes.address}
-    app = Server(tmp_path_factory.mktemp("on_ray") / "cache", **where)
+    app = Server(tmp_path_factory.mktemp("on_ray") / "cache", **variables(nodes))
     yield app
     app.close()
 
 
 @pytest.fixture(scope="module")
 def runner(nodes, app):
-    """One for all tests, since each of them begins with a process and a worker that loads torch.
-    Meanwhile the app starts, so that the tests of it need not wait."""
-    with running() as runner:
+    """One for all tests. Meanwhile the app starts, so that the tests of it need not wait."""
+    with running(nodes) as runner:
         yield runner
 
 
@@ -175,12 +176,12 @@ def test_as_many_runs_are_painted_at_once_as_there_are_places(runner, nodes, giv
 def test_a_run_whose_worker_is_killed_is_finished_by_another(runner, nodes, given):
     """… as is one whose worker has died while it was free."""
     paint_soon(runner, given)
-    assert kill_workers(nodes)
+    assert kill(nodes)
     told = []
     for event in runner(**given, **KILLED):
         told.append(event)
         if event.step and not event.restarts:
-            kill_workers(nodes)
+            kill(nodes)
     before = [event.step for event in told if not event.restarts]
     after = [event.step for event in told if event.restarts]
     assert {event.restarts for event in told} == {0, 1}
@@ -189,76 +190,89 @@ def test_a_run_whose_worker_is_killed_is_finished_by_another(runner, nodes, give
     assert (told[-1].step, told[-1].stopped) == (150, False)
 
 
-def test_a_process_between_that_is_killed_or_asked_by_strangers_loses_no_run(runner, given):
-    paint_soon(runner, given)
-    address = ("127.0.0.1", runner.driver.port)
-    with socket.create_connection(address):  # says nothing
-        with pytest.raises(AuthenticationError):
-            Stranger(address, authkey=b"wrong")
-        paint_soon(runner, given)
+def test_a_gateway_that_is_killed_loses_no_run(runner, nodes, given):
     events = runner(**given, **KILLED)
     told = [next(events), next(events)]
-    runner.driver.process.kill()
+    assert kill(nodes, GATEWAY)
     told += events
-    assert (told[-1].step, told[-1].restarts) == (150, 1)
+    assert told[-1].step == 150
+    assert told[-1].restarts > 0
 
 
-def test_more_than_any_node_has_is_a_sentence_at_once(nodes, given, caplog):
-    with running(cpus=3) as runner:
-        with caplog.at_level("INFO"):
-            runner.warm_up()
-        assert "cluster: 0 slots (no node has room for a run)" in caplog.messages
-        with pytest.raises(ClusterUnavailable, match="none of its nodes has 3 processors"):
-            paint_soon(runner, given)
-        assert not runner.ready()
+def test_a_controller_that_is_killed_disturbs_no_run(runner, nodes, given):
+    events = runner(**given, **KILLED)
+    told = [next(events), next(events)]
+    assert kill(nodes, CONTROLLER)
+    told += events
+    assert (told[-1].step, told[-1].restarts) == (150, 0)
+    paint_soon(runner, given)
 
 
-def give_up_soon(monkeypatch):
-    """Have Ray look for a cluster for a second at a time, instead of five."""
-    monkeypatch.setenv("RAY_gcs_rpc_server_connect_timeout_s", "1")
-    monkeypatch.setitem(RAY_ENVIRONMENT, "RAY_gcs_rpc_server_reconnect_timeout_s", "1")
+def test_who_does_not_know_the_token_is_not_let_in(nodes, given):
+    with running(nodes, token="guess") as stranger:
+        with pytest.raises(ClusterUnavailable, match="it has another STYLETX_RAY_TOKEN"):
+            paint_soon(stranger, given)
+        assert not stranger.ready()
+    assert (
+        httpx.get(nodes.url).status_code == httpx.post(nodes.url, content=b"a").status_code == 401
+    )
 
 
-def test_an_address_where_nobody_is_is_a_sentence_and_the_next_time_at_once(monkeypatch, given):
-    give_up_soon(monkeypatch)
-    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
-    with running(fallback=1) as runner:
+def test_what_is_no_job_is_refused_and_the_next_is_painted(runner, nodes, given):
+    known = {"Authorization": f"Bearer {TOKEN}"}
+    answer = httpx.post(nodes.url, content=pickle.dumps({"settings": QUICK}), headers=known)
+    (message,) = unframe([answer.content])
+    assert "SafetensorError" in decode(message)[BUG]
+    paint_soon(runner, given)
+
+
+def test_more_than_any_node_has_is_a_sentence_at_once(monkeypatch):
+    """… where a gateway looks, which never starts the workers that there is no room for."""
+    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": {"CPU": 2.0}}])
+    gateway = Gateway(MagicMock(), "word", RayOptions(cpus=3))
+    asked = Request(
+        {"type": "http", "method": "POST", "headers": [(b"authorization", b"Bearer word")]}
+    )
+    (message,) = unframe([asyncio.run(gateway(asked)).body])
+    assert decode(message) == {GONE: "none of its nodes has 3 processors"}
+
+
+def test_an_address_where_nobody_is_is_a_sentence_at_once(given):
+    nowhere = SimpleNamespace(url="http://127.0.0.1:1/")
+    with running(nowhere, fallback=1) as runner:
         runner.warm_up()
         assert runner.ready()
-        asked = runner.driver.process
         assert paint_soon(runner, given).step == 6  # here
-        runner.instead = None
-        with pytest.raises(
-            ClusterUnavailable, match="no answer from 127.0.0.1:1, which RAY_ADDRESS"
-        ):
-            paint_soon(runner, given)
-        assert runner.driver.process is asked  # and no other one
+    with running(nowhere) as runner:
+        for ask in (runner.warm_up, lambda: paint_soon(runner, given)):
+            with pytest.raises(ClusterUnavailable, match="no answer from http://127.0.0.1:1/, whi"):
+                ask()
 
 
 def test_where_the_cluster_is_gone_this_machine_goes_on_or_a_sentence_comes(monkeypatch, given):
-    with cluster() as nodes:
-        monkeypatch.setenv("RAY_ADDRESS", nodes.address)
-        with running(fallback=1) as runner, closing(runner(**given, settings=ENDLESS)) as events:
-            before = next(event for event in events if event.step)
-            give_up_soon(monkeypatch)  # who is asked from now on
-            nodes.head_node.kill_all_processes(check_alive=False, allow_graceful=False)
-            moved = next(event for event in events if event.restarts)
-            assert next(events).step > moved.step >= before.step
-            assert runner.ready()
-            runner.instead = None
-            with pytest.raises(ClusterUnavailable, match="cluster is unavailable"):
-                paint_soon(runner, given)
-            until(lambda: not runner.ready())
-            assert runner.slots() == 1  # for a run that says so
+    monkeypatch.setattr(page, "PATIENCE_S", 5)
+    with (
+        cluster() as nodes,
+        running(nodes, fallback=1) as runner,
+        closing(runner(**given, settings=ENDLESS)) as events,
+    ):
+        before = next(event for event in events if event.step)
+        nodes.head_node.kill_all_processes(check_alive=False, allow_graceful=False)
+        moved = next(event for event in events if event.restarts)
+        assert next(events).step > moved.step >= before.step
+        assert runner.ready()
+        runner.instead = None
+        with pytest.raises(ClusterUnavailable, match="cluster is unavailable"):
+            paint_soon(runner, given)
+        until(lambda: not runner.ready())
+        assert runner.slots() == 1  # for a run that says so
 
 
 # What follows is the page: `python app.py`, whose runs are painted on the cluster
 
 
 @pytest.fixture(scope="module")
-def served(app, runner):
-    """The app, to which the runner of the tests before leaves the place."""
-    let_go(runner)
+def served(app):
     return app.wait()
 
 

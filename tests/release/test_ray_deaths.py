@@ -10,10 +10,10 @@ import threading
 from contextlib import closing
 
 import pytest
+from styletx.runners.ray.client import ClusterUnavailable
 
 from styletx import Settings, StyletxError
 from styletx.runners.queue import JobQueue
-from styletx.runners.ray.client import ClusterUnavailable
 from styletx.runners.ray.runner import MAX_RESUMES
 from tests.helpers.paths import ROOT
 from tests.helpers.ray_cluster import (
@@ -21,10 +21,11 @@ from tests.helpers.ray_cluster import (
     QUICK,
     begin_and_stop,
     cluster,
-    kill_workers,
+    kill,
     paint_soon,
     painting,
     running,
+    variables,
 )
 from tests.helpers.waiting import until
 
@@ -32,16 +33,15 @@ pytestmark = pytest.mark.release
 
 
 @pytest.fixture
-def nodes(monkeypatch):
+def nodes():
     """A cluster of one place, which the test may ruin."""
     with cluster() as nodes:
-        monkeypatch.setenv("RAY_ADDRESS", nodes.address)
         yield nodes
 
 
 @pytest.fixture
 def runner(nodes):
-    with running() as runner:
+    with running(nodes) as runner:
         yield runner
 
 
@@ -60,7 +60,7 @@ def test_a_run_whose_workers_are_killed_again_and_again_is_a_sentence(runner, no
         for event in runner(**given, settings=ENDLESS):
             moved.append(event.restarts)
             if event.step > 5:
-                kill_workers(nodes)
+                kill(nodes)
     assert set(moved) == set(range(MAX_RESUMES + 1))
 
 
@@ -103,8 +103,11 @@ def test_where_there_is_one_place_the_next_run_has_it_as_soon_as_one_is_stopped(
 
 @pytest.mark.parametrize("fallback", [0, 1])
 def test_where_the_cluster_is_gone_this_machine_goes_on_or_a_sentence_comes(nodes, given, fallback):
-    """With the patience that Ray has on its own."""
-    with running(fallback=fallback) as runner, closing(runner(**given, settings=ENDLESS)) as events:
+    """With the patience that a page has."""
+    with (
+        running(nodes, fallback=fallback) as runner,
+        closing(runner(**given, settings=ENDLESS)) as events,
+    ):
         before = next(event for event in events if event.step > 5)
         nodes.head_node.kill_all_processes(check_alive=False, allow_graceful=False)
         if fallback:
@@ -123,9 +126,13 @@ def test_where_the_cluster_is_gone_this_machine_goes_on_or_a_sentence_comes(node
 def test_a_batch_of_many_photos_is_painted_on_the_cluster(nodes, tmp_path):
     command = [sys.executable, "-m", "styletx", "batch", "assets/photos", "--style"]
     command += ["assets/paintings/poppies.jpg", "-o", tmp_path, "--size", "64", "--steps", "2"]
-    where = {"STYLETX_RUNNER": "ray", "STYLETX_RAY_CPUS": "1"}
     done = subprocess.run(
-        command, cwd=ROOT, env=os.environ | where, capture_output=True, text=True, timeout=500
+        command,
+        cwd=ROOT,
+        env=os.environ | variables(nodes),
+        capture_output=True,
+        text=True,
+        timeout=500,
     )
     assert done.returncode == 0, done.stderr
     assert len(list(tmp_path.glob("*.png"))) == len(list((ROOT / "assets/photos").glob("*.jpg")))

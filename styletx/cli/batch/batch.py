@@ -22,7 +22,7 @@ from styletx.imaging.files import LEFT_OUT, read_image
 from styletx.imaging.opening import explain, open_checked
 from styletx.recipe import STYLES, fingerprint
 from styletx.runners.protocol import Runner
-from styletx.runners.ray.client import ClusterUnavailable
+from styletx.runners.ray.runner import ClusterUnavailable
 from styletx.settings import Settings
 from styletx.text import count, display_name
 

@@ -1,1 +1,1 @@
-"""A Ray cluster as a runner: runner, client, driver (a process of its own), actor."""
+"""A Ray Serve application as a runner: runner, wire, options; on the cluster, application."""

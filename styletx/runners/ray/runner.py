@@ -1,29 +1,47 @@
-"""Ray runner: sends runs to workers, and resumes on another when one is lost."""
+"""Ray runner: sends runs to a Ray Serve application by HTTP, and resumes where one is lost."""
 
 import logging
-import pickle
+import math
 import time
 from collections.abc import Callable, Sequence
 from threading import Lock, Thread
 from typing import Any
 
+import httpx
 from PIL import Image
 
+from styletx import errors
 from styletx.errors import StyletxError
 from styletx.events import Event, Events, Progress, Result, Style
-from styletx.runners.ray.options import RayOptions
 from styletx.settings import Settings
 
-from .actor import BUG, END, ERROR, GONE, LOST
-from .client import RETRY_AFTER_S, ClusterUnavailable, DriverProcess
+from .options import TOKEN_VARIABLE, URL_VARIABLE, RayOptions
+from .wire import BUG, END, ERROR, GONE, decode, encode, unframe
 
 logger = logging.getLogger(__name__)
 MAX_RESUMES = 2  # times that a run is taken up by another worker
 COUNT_INTERVAL_S = 1  # seconds for which a count of slots counts
+PATIENCE_S = 45  # seconds for which a cluster that answered is tried again: Ray restarts its proxy
+RETRY_S = 0.5  # seconds between two such tries
+# A run tells a sign of life each second, and only its pictures take long to be sent
+TIMEOUT = httpx.Timeout(10, write=120)
+NO_ANSWER = (httpx.ConnectError, httpx.ConnectTimeout)
 
 
 class WorkerLost(Exception):
     """A worker was lost during a run."""
+
+
+class ClusterUnavailable(StyletxError):
+    """The cluster cannot paint at all."""
+
+    @classmethod
+    def because(cls, reason: str) -> "ClusterUnavailable":
+        """Return the error with this reason."""
+        return cls(
+            f"The Ray cluster is unavailable: {reason.rstrip('.')}. Try again later, or "
+            "ask its operator."
+        )
 
 
 class Cluster:
@@ -32,13 +50,21 @@ class Cluster:
 
     max_slots = 64  # runs at a time, however large the cluster
 
-    def __init__(self, options: RayOptions, here: Callable[..., Events]) -> None:
+    def __init__(
+        self, url: str, token: str, options: RayOptions, here: Callable[..., Events]
+    ) -> None:
         """Use `here`, with the signature of `stylize`, one run at a time, when the cluster is gone
         and the options allow it."""
-        self.driver = DriverProcess(str(options.cpus), str(options.gpus))
+        self.url = url
+        self.http = httpx.Client(
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=TIMEOUT,
+            limits=httpx.Limits(max_connections=None),
+        )
         self.instead, self.here = here if options.fallback else None, Lock()
         self.device = "cuda" if options.gpus else "cpu"
         self.counted, self.count_at = 1, 0.0  # slots, and when they are to be counted again
+        self.answered = -math.inf  # when the cluster was last heard of
         self.logged = False  # in the log
 
     def __call__(
@@ -76,19 +102,47 @@ class Cluster:
                 return
 
     def painted(self, given: dict[str, Any]) -> Events:
-        """Yield the events of a run on one worker. Raises `WorkerLost`, `ClusterUnavailable`, and
-        what the work raised."""
-        with self.driver.connect() as connection:
+        """Yield the events of a run on one worker. Raises `WorkerLost`, `ClusterUnavailable` where
+        there has been no answer for `PATIENCE_S`, and what the work raised."""
+        job = encode(given)
+        while True:
             try:
-                connection.send_bytes(pickle.dumps(given))
-                while True:
-                    kind, message = pickle.loads(connection.recv_bytes())
-                    if kind == END:
-                        return
-                    check(kind, message)
-                    yield message
-            except (OSError, EOFError) as error:
-                raise WorkerLost("the connection broke") from error
+                yield from self.answers(job)
+                return
+            except NO_ANSWER as error:
+                if self.is_gone():
+                    raise self.unavailable() from error
+            except httpx.HTTPError as error:
+                raise WorkerLost(f"the connection broke: {error}") from error
+            time.sleep(RETRY_S)
+
+    def answers(self, job: bytes) -> Events:
+        """Yield the events of a run. Raises also errors of `httpx`."""
+        with self.http.stream("POST", self.url, content=job) as answer:
+            self.check_status(answer)
+            for message in filter(None, unframe(answer.iter_raw())):
+                ((kind, value),) = decode(message).items()
+                if kind == END:
+                    return
+                check(kind, value)
+                yield value
+        raise WorkerLost("its answer ended early")
+
+    def check_status(self, answer: httpx.Response) -> None:
+        """Note that the cluster is there, or raise what it means that the application is not."""
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            raise ClusterUnavailable.because(f"it has another {TOKEN_VARIABLE}")
+        if answer.status_code != httpx.codes.OK:
+            raise httpx.ConnectError(f"only Ray's proxy is there, with {answer.status_code}")
+        self.answered = time.monotonic()
+
+    def is_gone(self) -> bool:
+        """Return whether the cluster has not answered for so long that it will not soon."""
+        return time.monotonic() - self.answered > PATIENCE_S
+
+    def unavailable(self) -> ClusterUnavailable:
+        where = f"{self.url}, which {URL_VARIABLE} names"
+        return ClusterUnavailable.because(f"there is no answer from {where}")
 
     def slots(self) -> int:
         """Return how many runs can be painted at once, as counted a moment ago; at least one, whose
@@ -99,15 +153,17 @@ class Cluster:
         return min(self.max_slots, max(1, self.counted))
 
     def count(self) -> None:
-        """Count the slots now; without a cluster, look for one again after a while."""
+        """Count the slots now."""
         try:
-            with self.driver.connect() as connection:
-                connection.send_bytes(b"")
-                self.tell(int(connection.recv()), "no node has room for a run")
-            self.count_at = time.monotonic() + COUNT_INTERVAL_S
-        except (OSError, EOFError, ClusterUnavailable) as error:
+            answer = self.http.get(self.url)
+            self.check_status(answer)
+            self.tell(int(answer.text), "no node has room for a run")
+        except ClusterUnavailable as error:
             self.tell(0, str(error))
-            self.count_at = time.monotonic() + RETRY_AFTER_S
+        except httpx.HTTPError:
+            if self.is_gone():
+                self.tell(0, str(self.unavailable()))
+        self.count_at = time.monotonic() + COUNT_INTERVAL_S
 
     def tell(self, slots: int, why_none: str) -> None:
         """Log a change of the cluster, for the operator."""
@@ -122,27 +178,23 @@ class Cluster:
         return self.counted > 0 or self.instead is not None
 
     def warm_up(self) -> None:
-        """Connect to the cluster. Raises `ClusterUnavailable` if this machine may not paint
-        instead."""
-        try:
-            self.driver.connect().close()
-        except ClusterUnavailable:
-            if self.instead is None:
-                raise
+        """Ask the cluster. Raises `ClusterUnavailable` if there is none and this machine may not
+        paint instead."""
         self.count()
+        if self.is_gone() and self.instead is None:
+            raise self.unavailable()
 
     def close(self) -> None:
-        """Disconnect; a cluster of this machine's own ends."""
-        self.driver.close()
+        """Let go of the cluster."""
+        self.http.close()
 
 
 def check(kind: str, message: Any) -> None:
     """Raise the error that a worker's message carries, if it carries one."""
-    if kind == LOST:
-        raise WorkerLost(message)
     if kind == GONE:
         raise ClusterUnavailable.because(message)
     if kind == ERROR:
-        raise message
+        name, sentence = message
+        raise getattr(errors, name, StyletxError)(sentence)
     if kind == BUG:
         raise RuntimeError(f"on a worker:\n{message}")
