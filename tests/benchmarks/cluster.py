@@ -1,7 +1,7 @@
-"""The cost of a cluster to a run, the gain of a second node, and the time that a dead node takes:
-`python -m tests.benchmarks.cluster`, which wants `pip install '.[ray]'`.
+"""The cost of a cluster to a run, the gain of a second node, and the work that the page has left:
+`python -m tests.benchmarks.cluster`, which wants `pip install 'ray[serve]'`.
 
-The nodes are processes of this machine, each with one processor and so one thread.
+The nodes are processes of this machine. tests/benchmarks/serve.py has deaths and queues.
 """
 
 import os
@@ -10,32 +10,28 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from threading import Timer
-
-from ray.cluster_utils import Cluster as Nodes
 
 from styletx import Result, Settings, Style
 from styletx.api.job_files import EXPORT_FORMATS
 from styletx.imaging.files import read_image
 from styletx.runners.local import Local
 from styletx.runners.protocol import Runner
-from styletx.runners.ray.options import RayOptions
-from styletx.runners.ray.runner import Cluster
 from tests.helpers import attacks
+from tests.helpers.ray_cluster import cluster, running, variables
 
 from .process import ROOT, machine
 
 PICTURES = ("photos/temple.jpg", "paintings/great_wave.jpg")
 PAIRS, BATCH, SIZE = 5, 8, 256  # runs to compare; pictures of a batch, and their size
+CORES = os.cpu_count() or 1
 
 
 def main() -> None:
     sys.stdout.write("| what | figure |\n|---|---|\n")
-    for row in (overhead, second_node, dead_node, work_of_the_page):
+    for row in (overhead, second_node, work_of_the_page):
         sys.stdout.write(f"| {row()} |\n")
         sys.stdout.flush()
     sys.stdout.write(f"\nOn {machine()}.\n")
@@ -57,10 +53,9 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def overhead() -> str:
-    """The same run in this process and on a worker that has both processors, in turn."""
-    os.environ.pop("RAY_ADDRESS", None)
-    here, there = Local(), Cluster(RayOptions(cpus=os.cpu_count() or 1), Local())
-    with letting_go(there):
+    """The same run in this process and on a worker that has all processors, in turn."""
+    with cluster(slots=CORES, STYLETX_RAY_CPUS=str(CORES)) as nodes, running(nodes) as there:
+        here = Local()
         first = [paint(runner, Settings()) for runner in (here, there)]  # which load the network
         assert first[0].picture.tobytes() == first[1].picture.tobytes()
         turns = [
@@ -75,68 +70,22 @@ def overhead() -> str:
     )
 
 
-@contextmanager
-def letting_go(runner: Cluster) -> Iterator[Cluster]:
-    """A cluster, of which is waited in the end until it has gone."""
-    try:
-        yield runner
-    finally:
-        runner.close()
-        if runner.driver.process:
-            runner.driver.process.wait(30)
-
-
-def cluster_of(nodes: int) -> Nodes:
-    """A cluster of so many nodes with a processor each, beside a head that paints nothing."""
-    cluster = Nodes(
-        initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}
-    )
-    for _ in range(nodes):
-        cluster.add_node(num_cpus=1)
-    os.environ["RAY_ADDRESS"] = cluster.address
-    return cluster
-
-
-def many(runner: Cluster, number: int, steps: int = 48) -> list[Result]:
-    """So many pictures, as many at a time as there are places."""
-    settings = Settings(size=SIZE, steps=steps)
-    with ThreadPoolExecutor(runner.slots()) as threads:
-        return list(threads.map(lambda _: paint(runner, settings), range(number)))
-
-
 def second_node() -> str:
-    took = []
+    """A batch on one node and on two, each with one processor and so one thread."""
+    took, settings = [], Settings(size=SIZE, steps=48)
     for nodes in (1, 2):
-        cluster = cluster_of(nodes)
-        with letting_go(Cluster(RayOptions(cpus=1), Local())) as runner:
-            runner.warm_up()
-            assert runner.slots() == nodes
-            many(runner, nodes, steps=2)  # which load the network
-            took.append(seconds(lambda r=runner: many(r, BATCH)))
-        cluster.shutdown()
+        more = {"STYLETX_RAY_MIN_WORKERS": str(nodes)}
+        with (
+            cluster(*[1] * nodes, slots=0, **more) as there,
+            running(there) as runner,
+            ThreadPoolExecutor(nodes) as threads,
+        ):
+            begun = time.monotonic()
+            list(threads.map(lambda _, runner=runner: paint(runner, settings), range(BATCH)))
+            took.append(time.monotonic() - begun)
     return (
         f"a batch of {BATCH} pictures of {SIZE} pixels, one thread a worker | {took[0]:.1f} s with "
         f"one node, {took[1]:.1f} s with two: {took[0] / took[1]:.2f} times as fast"
-    )
-
-
-def dead_node() -> str:
-    """A node is killed in the middle of a batch: its run goes on elsewhere, and none is lost."""
-    cluster = cluster_of(2)
-    with letting_go(Cluster(RayOptions(cpus=1), Local())) as runner:
-        runner.warm_up()
-        many(runner, 2, steps=2)
-        node = next(iter(cluster.worker_nodes))
-        Timer(5, cluster.remove_node, [node], {"allow_graceful": False}).start()
-        begun = time.monotonic()
-        results = many(runner, BATCH)
-        took = time.monotonic() - begun
-    cluster.shutdown()
-    moved = sum(result.restarts for result in results)
-    assert len(results) == BATCH
-    return (
-        f"one of two nodes killed after 5 s of such a batch | {len(results)} of {BATCH} pictures "
-        f"finished in {took:.1f} s, {moved} of them moved to the other node"
     )
 
 
@@ -144,9 +93,8 @@ def work_of_the_page() -> str:
     """Return the work that the page has left where others paint."""
     from tests.helpers.server import Server  # now, since it has torch use one thread
 
-    os.environ.pop("RAY_ADDRESS", None)
-    with tempfile.TemporaryDirectory() as folder:
-        server = Server(Path(folder) / "cache", STYLETX_RUNNER="ray").wait()
+    with tempfile.TemporaryDirectory() as folder, cluster() as nodes:
+        server = Server(Path(folder) / "cache", **variables(nodes)).wait()
         try:
             wanted = attacks.given(server.url, size=512, steps=48)
             attacks.call(server.url, "stylize", wanted)

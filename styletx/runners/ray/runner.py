@@ -104,13 +104,13 @@ class Cluster:
     def painted(self, given: dict[str, Any]) -> Events:
         """Yield the events of a run on one worker. Raises `WorkerLost`, `ClusterUnavailable` where
         there has been no answer for `PATIENCE_S`, and what the work raised."""
-        job = encode(given)
+        job, deadline = encode(given), time.monotonic() + PATIENCE_S
         while True:
             try:
                 yield from self.answers(job)
                 return
             except NO_ANSWER as error:
-                if self.is_gone():
+                if self.is_gone() or time.monotonic() > deadline:
                     raise self.unavailable() from error
             except httpx.HTTPError as error:
                 raise WorkerLost(f"the connection broke: {error}") from error
