@@ -10,7 +10,6 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -46,27 +45,23 @@ def paint(runner: Runner, settings: Settings) -> Result:
     return result
 
 
-def seconds(work: Callable[[], object]) -> float:
-    begun = time.monotonic()
-    work()
-    return time.monotonic() - begun
-
-
 def overhead() -> str:
     """The same run in this process and on a worker that has all processors, in turn."""
     with cluster(slots=CORES, STYLETX_RAY_CPUS=str(CORES)) as nodes, running(nodes) as there:
         here = Local()
         first = [paint(runner, Settings()) for runner in (here, there)]  # which load the network
         assert first[0].picture.tobytes() == first[1].picture.tobytes()
-        turns = [
-            [seconds(lambda r=runner: paint(r, Settings())) for runner in (here, there)]
-            for _ in range(PAIRS)
-        ]
-    ratio = statistics.median(there / here for here, there in turns)
-    one, other = (statistics.median(column) for column in zip(*turns, strict=True))
+        spent: dict[Runner, list[float]] = {here: [], there: []}
+        for _ in range(PAIRS):
+            for runner, beside in spent.items():
+                begun = time.monotonic()
+                painted = paint(runner, Settings()).seconds
+                beside.append(time.monotonic() - begun - painted)
+    beside_here, beside_there = map(statistics.median, spent.values())
     return (
-        f"a run of 512 pixels on a worker, beside one in this process | {other:.1f} s and "
-        f"{one:.1f} s, {100 * (ratio - 1):+.1f} % (median of {PAIRS} in turn); the same bytes"
+        "what a run of 512 pixels takes beside painting, on a worker and in this process | "
+        f"{beside_there:.2f} s and {beside_here:.2f} s, of {painted:.1f} s (medians of {PAIRS} in "
+        "turn); the same bytes"
     )
 
 

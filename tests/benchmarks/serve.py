@@ -1,5 +1,5 @@
 """Deaths, queues and a new version on a Ray cluster of two nodes, both on this machine:
-`python -m tests.benchmarks.serve`, which wants `pip install 'ray[serve]'`.
+`python -m tests.benchmarks.serve [deaths dead_node dead_head load]`; it wants ray[serve].
 
 The network is a small one, since only what lies between two events is measured.
 """
@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from threading import Timer
 from typing import Any
 
 from PIL import Image
@@ -44,7 +43,8 @@ STOPS, LOAD_S, RUNS, QUEUE = 7, 30, 30, 12  # runs to stop; seconds; runs at onc
 
 def main() -> None:
     sys.stdout.write("| what | figure |\n|---|---|\n")
-    for rows in (deaths, dead_node, dead_head, load):
+    parts = {part.__name__: part for part in (deaths, dead_node, dead_head, load)}
+    for rows in map(parts.__getitem__, sys.argv[1:] or parts):
         for row in rows():
             sys.stdout.write(f"| {row} |\n")
             sys.stdout.flush()
@@ -52,10 +52,10 @@ def main() -> None:
 
 
 @contextmanager
-def two_nodes(**options: str) -> Iterator[tuple[Any, Cluster]]:
+def two_nodes() -> Iterator[tuple[Any, Cluster]]:
     """A cluster of a head that paints nothing and two nodes with a worker each; a page's runner."""
     with (
-        cluster(1, 1, slots=0, STYLETX_RAY_MIN_WORKERS="2", **options) as nodes,
+        cluster(1, 1, slots=0, STYLETX_RAY_MIN_WORKERS="2") as nodes,
         running(nodes) as runner,
     ):
         yield nodes, runner
@@ -174,23 +174,35 @@ def end_head(nodes: Any) -> None:
 
 
 def load() -> Iterator[str]:
-    """A full queue, two pages, and a new version, on two workers."""
-    with two_nodes(STYLETX_RAY_QUEUE=str(QUEUE)) as (nodes, page), running(nodes) as other:
+    """A full queue, which each gateway has, two pages, and a new version, on two workers."""
+    options = {"STYLETX_RAY_QUEUE": str(QUEUE), "STYLETX_RAY_MIN_WORKERS": "2"}
+    with (
+        cluster(1, 1, slots=0, **options) as nodes,
+        running(nodes) as page,
+        running(nodes) as other,
+    ):
         with ThreadPoolExecutor(RUNS) as threads:
             ends = Counter(threads.map(lambda _: end_of(page), range(RUNS)))
         yield f"{RUNS} runs at once where {QUEUE} may wait | {told(ends)}"
         until = time.monotonic() + LOAD_S
         with ThreadPoolExecutor(8) as threads:
-            each = [threads.submit(runs_until, until, one) for one in (page, other) * 4]
+            each = [
+                threads.submit(runs_while, lambda: time.monotonic() < until, one)
+                for one in (page, other) * 4
+            ]
         first, second = (sum(len(one.result()) for one in each[start::2]) for start in (0, 1))
         yield f"two pages with four runs at a time each | {first} and {second} runs in {LOAD_S} s"
-        before, until = set(processes(nodes)), time.monotonic() + 2 * LOAD_S
-        Timer(5, deploy, [nodes, "2"], {"STYLETX_RAY_MIN_WORKERS": "2"}).start()
-        with ThreadPoolExecutor(4) as threads:
-            each = [threads.submit(runs_until, until, page) for _ in range(4)]
+        before, begun = set(processes(nodes)), time.monotonic()
+        with ThreadPoolExecutor(5) as threads:
+            roll_out = threads.submit(deploy, nodes, "2", **options)
+            each = [threads.submit(runs_while, roll_out.running, page) for _ in range(4)]
+        roll_out.result()
         ends = Counter(end for one in each for end in one.result())
         kept = len(before & set(processes(nodes)))
-        yield f"a new version under load | {told(ends)}; {kept} of {len(before)} workers kept"
+        yield (
+            f"a new version under load, there after {time.monotonic() - begun:.0f} s | "
+            f"{told(ends)}; {kept} of {len(before)} workers kept"
+        )
 
 
 def end_of(runner: Cluster) -> str:
@@ -202,10 +214,10 @@ def end_of(runner: Cluster) -> str:
     return f"finished after {last.restarts} moves" if last.restarts else "finished"
 
 
-def runs_until(deadline: float, runner: Cluster) -> list[str]:
+def runs_while(going: Callable[[], bool], runner: Cluster) -> list[str]:
     """Run after run; how each ended."""
     ends = []
-    while time.monotonic() < deadline:
+    while going():
         ends.append(end_of(runner))
     return ends
 

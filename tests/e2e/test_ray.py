@@ -7,6 +7,7 @@ tests/release/test_ray_deaths.py has more deaths.
 import asyncio
 import json
 import pickle
+import pkgutil
 import re
 import subprocess
 import threading
@@ -17,8 +18,10 @@ from unittest.mock import MagicMock
 import httpx
 import pytest
 import ray
+import yaml
 from gradio_client.exceptions import AppError
 from PIL import Image
+from ray.serve.schema import ServeDeploySchema
 from starlette.requests import Request
 
 from styletx.cli.batch import command as batch
@@ -29,13 +32,13 @@ from styletx.runners import registry
 from styletx.runners.local import Local
 from styletx.runners.queue import JobQueue
 from styletx.runners.ray import runner as page
-from styletx.runners.ray.application import Gateway
+from styletx.runners.ray.application import Gateway, build
 from styletx.runners.ray.options import RayOptions
 from styletx.runners.ray.runner import ClusterUnavailable
 from styletx.runners.ray.wire import BUG, GONE, decode, unframe
 from styletx.settings import Settings
 from tests.helpers import attacks
-from tests.helpers.paths import ASSETS
+from tests.helpers.paths import ASSETS, ROOT
 from tests.helpers.programs import needs
 from tests.helpers.ray_cluster import (
     AGES,
@@ -266,6 +269,17 @@ def test_where_the_cluster_is_gone_this_machine_goes_on_or_a_sentence_comes(monk
             paint_soon(runner, given)
         until(lambda: not runner.ready())
         assert runner.slots() == 1  # for a run that says so
+
+
+def test_the_manifest_for_kubernetes_names_what_there_is():
+    manifest = yaml.safe_load((ROOT / "styletx/runners/ray/kuberay.yaml").read_text())
+    config = ServeDeploySchema.model_validate(yaml.safe_load(manifest["spec"]["serveConfigV2"]))
+    (application,) = config.applications
+    assert pkgutil.resolve_name(application.import_path) is build
+    workers = manifest["spec"]["rayClusterConfig"]["workerGroupSpecs"][0]["template"]["spec"]
+    room = {"CPU": float(workers["containers"][0]["resources"]["limits"]["cpu"])}
+    assert RayOptions().slots_of(room) == 1
+    assert manifest["spec"]["rayClusterConfig"]["rayVersion"] == ray.__version__
 
 
 # What follows is the page: `python app.py`, whose runs are painted on the cluster

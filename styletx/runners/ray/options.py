@@ -24,7 +24,7 @@ class RayOptions:
     gpus: float = env_field(0, "graphics cards of a node that a run takes, or a part of one", 0)
     min_workers: int = env_field(1, "workers that are always there")
     max_workers: int = env_field(64, "workers that there may be, where the cluster has room")
-    queue: int = env_field(256, "runs of all pages that may wait for a worker")
+    queue: int = env_field(256, "runs that may wait for a worker at each of the two gateways")
     fallback: int = env_field(0, "1: where the cluster is gone, the page's machine paints", 0)
 
     @classmethod
