@@ -1,4 +1,4 @@
-"""The cost of a cluster to a run, the gain of a second node, and the work that the page has left:
+"""The cost of a cluster to a run, the gain of a second node, and the work around a run:
 `python -m tests.benchmarks.cluster`, which wants `pip install 'ray[serve]'`.
 
 The nodes are processes of this machine. tests/benchmarks/serve.py has deaths and queues.
@@ -19,7 +19,7 @@ from styletx.imaging.files import read_image
 from styletx.runners.local import Local
 from styletx.runners.protocol import Runner
 from tests.helpers import attacks
-from tests.helpers.ray_cluster import cluster, running, variables
+from tests.helpers.ray_cluster import GATEWAY, PROXY, cluster, processes, running, variables
 
 from .process import ROOT, machine
 
@@ -30,7 +30,7 @@ CORES = os.cpu_count() or 1
 
 def main() -> None:
     sys.stdout.write("| what | figure |\n|---|---|\n")
-    for row in (overhead, second_node, work_of_the_page):
+    for row in (overhead, second_node, work_around):
         sys.stdout.write(f"| {row()} |\n")
         sys.stdout.flush()
     sys.stdout.write(f"\nOn {machine()}.\n")
@@ -84,8 +84,8 @@ def second_node() -> str:
     )
 
 
-def work_of_the_page() -> str:
-    """Return the work that the page has left where others paint."""
+def work_around() -> str:
+    """What the page, the gateways and the proxies have to do for a run that others paint."""
     from tests.helpers.server import Server  # now, since it has torch use one thread
 
     with tempfile.TemporaryDirectory() as folder, cluster() as nodes:
@@ -93,18 +93,20 @@ def work_of_the_page() -> str:
         try:
             wanted = attacks.given(server.url, size=512, steps=48)
             attacks.call(server.url, "stylize", wanted)
-            before = worked(server.process.pid)
+            groups = [server.process.pid], processes(nodes, GATEWAY), processes(nodes, PROXY)
+            before = [sum(map(worked, group)) for group in groups]
             for _ in range(PAIRS):
                 answer = attacks.call(server.url, "stylize", wanted)
                 (run_id,) = set(re.findall(r'"run_id": ?"(\w+)"', answer[1]))
                 for kind in EXPORT_FORMATS:
                     assert attacks.call(server.url, "export", {"run_id": run_id, "kind": kind})
-            each = (worked(server.process.pid) - before) / PAIRS
+            after = [sum(map(worked, group)) for group in groups]
         finally:
             server.close()
+    page, gateway, proxy = ((end - start) / PAIRS for end, start in zip(after, before, strict=True))
     return (
-        "the page's own work for such a run: previews, the picture in all formats, its film "
-        f"| {each:.1f} s of a processor"
+        "the page's own work for such a run: previews, the picture in all formats, its film; the "
+        f"gateway's, the proxy's | {page:.1f} s, {gateway:.2f} s, {proxy:.2f} s of a processor"
     )
 
 

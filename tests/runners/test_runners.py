@@ -157,7 +157,7 @@ def script(monkeypatch):
 
 
 def steps(runner):
-    return [event.step for event in runner(None, [])]
+    return [event.step for event in runner(PICTURE, [])]
 
 
 def test_a_run_goes_on_after_its_last_report_where_a_worker_was_lost(script):
@@ -196,7 +196,7 @@ def told(monkeypatch):
     """What a page's runner tells where the cluster gives these answers, each a status and messages,
     or an error of the connection, and what it asked of it."""
 
-    def told(*answers, patience=45):
+    def told(*answers, patience=45, ask=steps):
         coming, asked = iter(answers), []
 
         def answer(request):
@@ -213,7 +213,7 @@ def told(monkeypatch):
         headers = runner.http.headers
         runner.http = httpx.Client(transport=httpx.MockTransport(answer), headers=headers)
         runner.count()
-        return [event.step for event in runner(PICTURE, [])], asked
+        return ask(runner), asked
 
     return told
 
@@ -252,6 +252,11 @@ def test_what_a_worker_finds_wrong_is_the_same_error(told):
 def test_why_a_cluster_cannot_paint_is_a_sentence_at_once(told, answer, sentence):
     with pytest.raises(ClusterUnavailable, match=sentence):
         told(answer if answer[0] != 200 else (200, b"0"), answer, patience=0)
+
+
+def test_a_page_does_not_start_where_no_cluster_lets_it_in(told):
+    with pytest.raises(ClusterUnavailable, match="another STYLETX_RAY_TOKEN"):
+        told((401,), (401,), ask=Cluster.warm_up)
 
 
 # What follows is what goes between page and cluster

@@ -18,7 +18,7 @@ from ray.serve.handle import DeploymentHandle
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from styletx.errors import StyletxError
+from styletx.errors import Busy, StyletxError
 from styletx.runners.local import Local
 
 from .options import TOKEN_VARIABLE, RayOptions, required
@@ -41,6 +41,7 @@ SCALING: dict[
     "metrics_interval_s": 1,
     "look_back_period_s": 2,
 }
+COUNT_S = 0.5  # seconds that the head has to tell of its nodes
 GATEWAYS = 2  # so that one is there where the other is lost
 MAX_STREAMS = 1000  # of a gateway
 
@@ -99,12 +100,14 @@ class Gateway:
     def __init__(self, worker: DeploymentHandle[Any], secret: str, options: RayOptions) -> None:
         self.paint = worker.options(stream=True, method_name="paint")
         self.expected, self.options = f"Bearer {secret}".encode(), options
+        self.counting: asyncio.Future[None] | None = None
+        self.counted = options.max_workers
 
     async def __call__(self, request: Request) -> Response:
         """Answer with the number of slots, or to a POST with the stream of a run."""
         if not compare_digest(request.headers.get("Authorization", "").encode(), self.expected):
             return Response("wrong token", 401)
-        slots = await asyncio.to_thread(self.slots)
+        slots = await self.slots()
         if request.method != "POST":
             return Response(str(slots))
         if not slots:
@@ -128,16 +131,24 @@ class Gateway:
         except StopAsyncIteration:
             return
         except BackPressureError:
-            yield frame(encode({GONE: f"{self.options.queue} runs wait for a worker already"}))
+            told = f"{self.options.queue} runs wait for a worker already; please try again later."
+            yield frame(encode({ERROR: [Busy.__name__, told]}))
         finally:
             coming.cancel()
             events.cancel()
 
-    def slots(self) -> int:
-        """Return how many runs the cluster can paint at once, now."""
+    async def slots(self) -> int:
+        """Return how many runs the cluster can paint at once, now, or as last known where its head
+        does not answer, without which the workers go on."""
+        if self.counting is None or self.counting.done():
+            self.counting = asyncio.ensure_future(asyncio.to_thread(self.count))
+        await asyncio.wait([self.counting], timeout=COUNT_S)
+        return self.counted
+
+    def count(self) -> None:
         nodes = ray.nodes()  # type: ignore[no-untyped-call]
         room = sum(self.options.slots_of(node["Resources"]) for node in nodes if node["Alive"])
-        return min(room, self.options.max_workers)
+        self.counted = min(room, self.options.max_workers)
 
     def why_none(self) -> str:
         cards = f" and {self.options.gpus:g} graphics cards" if self.options.gpus else ""

@@ -64,6 +64,7 @@ class Cluster:
         self.instead, self.here = here if options.fallback else None, Lock()
         self.device = "cuda" if options.gpus else "cpu"
         self.counted, self.count_at = 1, 0.0  # slots, and when they are to be counted again
+        self.why_gone: ClusterUnavailable | None = None
         self.answered = -math.inf  # when the cluster was last heard of
         self.logged = False  # in the log
 
@@ -154,15 +155,17 @@ class Cluster:
 
     def count(self) -> None:
         """Count the slots now."""
+        self.why_gone = None
         try:
             answer = self.http.get(self.url)
             self.check_status(answer)
             self.tell(int(answer.text), "no node has room for a run")
         except ClusterUnavailable as error:
-            self.tell(0, str(error))
-        except httpx.HTTPError:
-            if self.is_gone():
-                self.tell(0, str(self.unavailable()))
+            self.why_gone = error
+        except (httpx.HTTPError, RuntimeError):  # the latter where this runner was closed meanwhile
+            self.why_gone = self.unavailable() if self.is_gone() else None
+        if self.why_gone:
+            self.tell(0, str(self.why_gone))
         self.count_at = time.monotonic() + COUNT_INTERVAL_S
 
     def tell(self, slots: int, why_none: str) -> None:
@@ -178,11 +181,11 @@ class Cluster:
         return self.counted > 0 or self.instead is not None
 
     def warm_up(self) -> None:
-        """Ask the cluster. Raises `ClusterUnavailable` if there is none and this machine may not
-        paint instead."""
+        """Ask the cluster. Raises `ClusterUnavailable` if it does not let this page in and this
+        machine may not paint instead."""
         self.count()
-        if self.is_gone() and self.instead is None:
-            raise self.unavailable()
+        if self.why_gone and self.instead is None:
+            raise self.why_gone
 
     def close(self) -> None:
         """Let go of the cluster."""
