@@ -254,9 +254,12 @@ def test_why_a_cluster_cannot_paint_is_a_sentence_at_once(told, answer, sentence
         told(answer if answer[0] != 200 else (200, b"0"), answer, patience=0)
 
 
-def test_a_page_does_not_start_where_no_cluster_lets_it_in(told):
+def test_a_page_starts_once_a_cluster_lets_it_in(told):
     with pytest.raises(ClusterUnavailable, match="another STYLETX_RAY_TOKEN"):
-        told((401,), (401,), ask=Cluster.warm_up)
+        told(*[(401,)] * 3, patience=0, ask=Cluster.warm_up)
+    with pytest.raises(ClusterUnavailable, match="no answer"):
+        told(*[(None,)] * 3, patience=0, ask=Cluster.warm_up)
+    told((None,), (503,), (200, b"2"), ask=Cluster.warm_up)  # which begins later than the page
 
 
 # What follows is what goes between page and cluster

@@ -181,11 +181,16 @@ class Cluster:
         return self.counted > 0 or self.instead is not None
 
     def warm_up(self) -> None:
-        """Ask the cluster. Raises `ClusterUnavailable` if it does not let this page in and this
-        machine may not paint instead."""
-        self.count()
-        if self.why_gone and self.instead is None:
-            raise self.why_gone
+        """Wait for a cluster that begins with this page. Raises `ClusterUnavailable` if it does not
+        let this page in, or does not come, and this machine may not paint instead."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            self.count()
+            if self.why_gone is None or self.instead:
+                return
+            if time.monotonic() > deadline:
+                raise self.why_gone
+            time.sleep(RETRY_S)
 
     def close(self) -> None:
         """Let go of the cluster."""
