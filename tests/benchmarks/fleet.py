@@ -16,7 +16,10 @@ from PIL import Image
 
 import app
 from styletx.events import Events, Progress, Result
+from styletx.limits import ServerLimits
 from styletx.runners import registry
+from styletx.runners.job import Job
+from styletx.runners.queue import JobQueue
 from styletx.settings import Settings
 from tests.benchmarks.process import machine
 from tests.helpers import attacks, hostile_files
@@ -82,7 +85,33 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             sys.stdout.write(f"| {row(workers, Path(folder))} |\n")
             sys.stdout.flush()
+    sys.stdout.write(f"\n{queue_alone(max(WORKERS))}.\n")
     sys.stdout.write(f"\nOn {machine()}; page and clients on the same machine.\n")
+
+
+def queue_alone(workers: int) -> str:
+    """The same for the line of runs without a page, whose pictures nobody saves or sends."""
+    number = RUNS_EACH * workers
+    queue = JobQueue(Fleet(workers), ServerLimits(queue=number))
+    given = {"content": Image.effect_noise((512, 341), 60).convert("RGB"), "styles": []}
+    worked, begun = time.process_time(), time.monotonic()
+
+    def watched(job: Job) -> tuple[float, float]:
+        """When a run was first told of, and when it was over."""
+        first, *_ = (time.monotonic() for event in job.watch() if event)
+        return first - begun, time.monotonic() - begun
+
+    jobs = [queue.submit(Settings(), lambda over: given) for _ in range(number)]
+    with ThreadPoolExecutor(number) as threads:
+        firsts, ends = (sorted(times) for times in zip(*threads.map(watched, jobs), strict=True))
+    queue.close()
+    used = (time.process_time() - worked) / ends[-1]
+    memory = hostile_files.memory("VmHWM", os.getpid())
+    return (
+        f"{number} runs before {workers} workers, without a page: the first half begins within "
+        f"{firsts[workers - 1]:.2f} s, all are over after {ends[-1]:.1f} s, {used:.2f} processors, "
+        f"{memory:.0f} MB"
+    )
 
 
 def row(workers: int, folder: Path) -> str:
