@@ -38,6 +38,7 @@ GIVEN = {"content": PHOTO, "styles": [Style(PHOTO.rotate(90))], "weights": small
 SMALL, SOME = Settings(size=64, steps=2), Settings(size=64, steps=100)
 WIDE = Settings(size=512, steps=2000)
 LONG = {"settings": Settings(size=128, steps=500), "report_every": 0.05}
+TWO = {"STYLETX_RAY_MIN_WORKERS": "2", "STYLETX_RAY_MAX_WORKERS": "2"}  # places that there are
 STOPS, LOAD_S, RUNS, QUEUE = 7, 30, 30, 12  # runs to stop; seconds; runs at once for a full queue
 
 
@@ -55,7 +56,7 @@ def main() -> None:
 def two_nodes() -> Iterator[tuple[Any, Cluster]]:
     """A cluster of a head that paints nothing and two nodes with a worker each; a page's runner."""
     with (
-        cluster(1, 1, slots=0, STYLETX_RAY_MIN_WORKERS="2") as nodes,
+        cluster(1, 1, slots=0, **TWO) as nodes,
         running(nodes) as runner,
     ):
         yield nodes, runner
@@ -175,7 +176,7 @@ def end_head(nodes: Any) -> None:
 
 def load() -> Iterator[str]:
     """A full queue, which each gateway has, two pages, and a new version, on two workers."""
-    options = {"STYLETX_RAY_QUEUE": str(QUEUE), "STYLETX_RAY_MIN_WORKERS": "2"}
+    options = {"STYLETX_RAY_QUEUE": str(QUEUE), **TWO}
     with (
         cluster(1, 1, slots=0, **options) as nodes,
         running(nodes) as page,

@@ -27,8 +27,6 @@ from .wire import BUG, END, ERROR, EVENT, GONE, decode, encode, frame
 BEAT_S = 1  # seconds between two signs of life
 SILENCE_S = 10  # seconds without one after which a worker counts as lost
 WATCHED: Mapping[str, Any] = {
-    "health_check_period_s": 5,
-    "health_check_timeout_s": 10,
     "graceful_shutdown_timeout_s": 900,  # in which a run may end whose worker is replaced
     "graceful_shutdown_wait_loop_s": 0.5,
 }
