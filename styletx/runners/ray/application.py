@@ -26,7 +26,7 @@ from .wire import BUG, END, ERROR, EVENT, GONE, decode, encode, frame
 
 BEAT_S = 1  # seconds between two signs of life
 SILENCE_S = 10  # seconds without one after which a worker counts as lost
-WATCHED: Mapping[str, Any] = {
+DRAINING: Mapping[str, Any] = {
     "graceful_shutdown_timeout_s": 900,  # in which a run may end whose worker is replaced
     "graceful_shutdown_wait_loop_s": 0.5,
 }
@@ -164,13 +164,13 @@ def build(given: Mapping[str, str] = {}) -> Application:
         autoscaling_config=SCALING
         | {"min_replicas": options.min_workers, "max_replicas": options.max_workers},
         ray_actor_options={"num_cpus": options.cpus, "num_gpus": options.gpus},
-        **WATCHED,
+        **DRAINING,
     )(Worker)
     gateway = serve.deployment(
         num_replicas=GATEWAYS,
         max_ongoing_requests=MAX_STREAMS,
         ray_actor_options={"num_cpus": 0},
-        **WATCHED,
+        **DRAINING,
     )(Gateway)
     secret = required(TOKEN_VARIABLE, environment)
     return gateway.bind(worker.bind(), secret, options)

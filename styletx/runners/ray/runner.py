@@ -25,7 +25,6 @@ PATIENCE_S = 45  # seconds for which a cluster that answered is tried again: Ray
 RETRY_S = 0.5  # seconds between two such tries
 # A run tells a sign of life each second, and only its pictures take long to be sent
 TIMEOUT = httpx.Timeout(10, write=120)
-NO_ANSWER = (httpx.ConnectError, httpx.ConnectTimeout)
 
 
 class WorkerLost(Exception):
@@ -110,23 +109,24 @@ class Cluster:
             try:
                 yield from self.answers(job)
                 return
-            except NO_ANSWER as error:
+            except httpx.HTTPError as error:  # nothing has begun
                 if self.is_gone() or time.monotonic() > deadline:
                     raise self.unavailable() from error
-            except httpx.HTTPError as error:
-                raise WorkerLost(f"the connection broke: {error}") from error
             time.sleep(RETRY_S)
 
     def answers(self, job: bytes) -> Events:
-        """Yield the events of a run. Raises also errors of `httpx`."""
+        """Yield the events of a run. Raises errors of `httpx` where it has not begun."""
         with self.http.stream("POST", self.url, content=job) as answer:
             self.check_status(answer)
-            for message in filter(None, unframe(answer.iter_raw())):
-                ((kind, value),) = decode(message).items()
-                if kind == END:
-                    return
-                check(kind, value)
-                yield value
+            try:
+                for message in filter(None, unframe(answer.iter_raw())):
+                    ((kind, value),) = decode(message).items()
+                    if kind == END:
+                        return
+                    check(kind, value)
+                    yield value
+            except httpx.HTTPError as error:
+                raise WorkerLost(f"the connection broke: {error}") from error
         raise WorkerLost("its answer ended early")
 
     def check_status(self, answer: httpx.Response) -> None:
