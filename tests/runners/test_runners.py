@@ -285,6 +285,11 @@ def test_a_job_and_its_events_arrive_as_they_were(given):
     assert replace(decode(encode(result())), picture=PICTURE) == result()
 
 
+def test_a_version_that_has_more_settings_is_understood_where_they_are_not_used():
+    assert b"style_weight" not in encode(Settings(size=256))
+    assert b"style_weight" in encode(Settings(style_weight=2))
+
+
 def test_a_picture_of_another_kind_arrives_as_a_run_sees_it():
     palette = Image.new("RGB", (40, 40), (200, 20, 20)).quantize(4)
     assert decode(encode(palette)).tobytes() == normalize(palette).tobytes()

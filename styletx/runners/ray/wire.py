@@ -58,7 +58,11 @@ def flatten(value: Any, tensors: dict[str, Tensor]) -> Any:
     if isinstance(value, dict):
         return {"dict": {key: flatten(item, tensors) for key, item in value.items()}}
     if is_dataclass(value):
-        parts = {one.name: flatten(getattr(value, one.name), tensors) for one in fields(value)}
+        parts = {  # without defaults, so that another version may have more settings
+            one.name: flatten(part, tensors)
+            for one in fields(value)
+            if (part := getattr(value, one.name)) != one.default
+        }
         return {"kind": type(value).__name__, "parts": parts}
     return value
 
