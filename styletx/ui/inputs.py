@@ -104,7 +104,8 @@ def build_settings(presets: gr.Radio, controls: Components) -> Components:
     known = {name: turn(name) for name in (strings.STANDARD, *PRESETS)}
     mark = MARK_CHANGED.format(presets=json.dumps(known), names=json.dumps(list(FIELDS)))
     every = [presets, *ordered]
-    gr.on([one.change for one in every], None, every, None, js=mark)  # type: ignore[attr-defined]
+    changes = [one.change for one in every]  # type: ignore[attr-defined]
+    gr.on(changes, None, every, None, js=mark, trigger_mode="always_last")
     return controls
 
 
