@@ -13,11 +13,14 @@ try:  # Gradio and torch take seconds to import
     from styletx.limits import ServerLimits
     from styletx.runners import registry
     from styletx.runners.queue import JobQueue
+    from styletx.server.gradio_patches import patch_share_tags
     from styletx.server.serve import serve
     from styletx.text import replace_unwritable
-    from styletx.ui.examples import ASSETS
+    from styletx.ui import strings
+    from styletx.ui.examples import ASSETS, SHARED
     from styletx.ui.page import build_page
-    from styletx.ui.theme import THEME, pictures_of_presets
+    from styletx.ui.script import page_script
+    from styletx.ui.theme import THEME, page_css
 except KeyboardInterrupt:
     sys.exit("Stopped.")
 
@@ -50,6 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(NEEDS)
     set_device(chosen.device)
     start_logging()
+    patch_share_tags(strings.TITLE, strings.SUBTITLE, f"gradio_api/file={SHARED.as_posix()}")
     try:
         queue = JobQueue(runner := registry.get_runner(), ServerLimits.of())
         runner.warm_up()
@@ -63,8 +67,8 @@ def main(arguments: list[str] | None = None) -> None:
             auth=tuple(chosen.auth.split(":", 1)) if chosen.auth else None,
             theme=THEME,
             css_paths=ASSETS / "page.css",
-            css=pictures_of_presets(ASSETS / "presets"),
-            js=(ASSETS / "page.js").read_text("utf-8"),
+            css=page_css(ASSETS / "small"),
+            js=page_script(queue.limits),
             favicon_path=ASSETS / "icon.png",
             run_history=False,
             ssr_mode=False,

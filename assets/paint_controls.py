@@ -14,7 +14,8 @@ from assets.paint_examples import painting_of, photo_of
 from styletx import PRESETS, Result, Settings, Style, stylize
 from styletx.imaging.files import flatten_alpha, save
 from styletx.ui.examples import ASSETS
-from styletx.ui.theme import preset_picture
+from styletx.ui.theme import file_name
+from tests.benchmarks.hard_photos import HARD
 
 SIZE, TILE, CAPTION, GAP, PRESET = 384, (360, 240), 26, 6, (264, 176)  # pixels
 WAVE, VILLAGE = ("temple", "great_wave"), ("astronaut", "village_street_in_auvers")
@@ -79,6 +80,7 @@ SHEETS: Mapping[str, tuple[tuple[str, str], Sequence[Mapping[str, Any]]]] = {
 def main(names: Sequence[str]) -> None:
     made = {name: lambda name=name: sheet_of(name) for name in SHEETS}
     made |= {"presets": presets, "paintings": paintings, "masks": masks, "going_on": going_on}
+    made |= {"guidance": guidance}
     for name in names or made:
         save(contact_sheet(made[name]()), ASSETS / "controls" / f"{name}.jpg", quality=85)
 
@@ -97,7 +99,7 @@ def presets() -> Tiles:
     tiles = sheet_of("presets")
     for name, picture in tiles:
         tile = ImageOps.fit(picture, PRESET, centering=(0.5, 0.2))
-        save(tile, preset_picture(ASSETS / "presets", name), quality=80)
+        save(tile, ASSETS / "presets" / f"{file_name(name)}.jpg", quality=80)
     return tiles
 
 
@@ -150,6 +152,20 @@ def brushed(photo: Image.Image, shape: str, box: Sequence[float]) -> Image.Image
     corners = [part * side for part, side in zip(box, photo.size * 2, strict=True)]
     getattr(ImageDraw.Draw(mask), shape)(corners, fill=255)
     return mask.filter(ImageFilter.GaussianBlur(0.012 * max(photo.size)))
+
+
+def guidance() -> Tiles:
+    """Hard photos without guidance, and below each with it."""
+    shown = {"product": "great_wave", "drawing": "composition_viii", "stars": "great_wave"}
+    shown |= {"poster": "shrine_in_snow"}
+    return [
+        (
+            f"{name.replace('_', ' ')}, guidance {value:g}",
+            painted(HARD[name](), [Style(painting_of(painting))], guidance=value),
+        )
+        for value in (0, Settings().guidance)
+        for name, painting in shown.items()
+    ]
 
 
 def going_on() -> Tiles:

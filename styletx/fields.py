@@ -15,13 +15,15 @@ Value = TypeVar("Value", int, float, str)
 
 @dataclass(frozen=True, slots=True)
 class NumberField:
-    """A number: limits, step, label and help, for sliders and command-line options."""
+    """A number: limits, step, label and help, for sliders and command-line options. A slider goes
+    as far as is of use, its `reach`; what is beyond is typed."""
 
     low: float
     high: float
     step: float
     label: str
     help: str
+    reach: float = math.inf
 
     def check(self, name: str, value: object, kind: type) -> int | float:
         """Return the value as a `kind` (int or float). Raises `SettingsError` with the limits."""

@@ -30,12 +30,17 @@ class Settings:
         512, NumberField(MIN_SIZE, MAX_SIZE, 16, "Size", "Longest side of the result, in pixels")
     )
     steps: int = setting(
-        48, NumberField(1, 2000, 1, "Steps", "How often the picture is refined, in all")
+        48, NumberField(1, 2000, 1, "Steps", "How often the picture is refined, in all", reach=200)
     )
     seconds: float = setting(
         0.0,
         NumberField(
-            0, 600, 1, "Seconds", "Paint as well as this time allows; 0 counts steps instead"
+            0,
+            600,
+            1,
+            "Seconds",
+            "Paint as well as this time allows; 0 counts steps instead",
+            reach=120,
         ),
     )
     style_weight: float = setting(
@@ -78,6 +83,16 @@ class Settings:
     )
     detail: float = setting(
         1.0, NumberField(0, 10, 0.1, "Detail", "How crisp the photo's own edges stay; 0 is loose")
+    )
+    guidance: float = setting(
+        0.8,
+        NumberField(
+            0,
+            1,
+            0.05,
+            "Guidance",
+            "How calm a photo's empty ground stays, and how clear small things on it; 0 is not",
+        ),
     )
     smoothness: float = setting(
         0.0,

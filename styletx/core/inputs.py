@@ -18,11 +18,12 @@ from styletx.imaging.files import (
     normalize,
     nothing_to_see,
 )
-from styletx.settings import Settings
+from styletx.settings import MAX_STYLE_WEIGHT, Settings
 
 from .color import recolor, to_grayscale, to_oklab, with_colors
+from .guidance import LOOK_SIDE, Guide, guide
 from .paintings import Painting, prepared_styles
-from .pyramid import Level, plan, style_image_size
+from .pyramid import Level, fit, plan, style_image_size
 from .regions import (
     Region,
     alpha_mask,
@@ -38,11 +39,12 @@ NOISE_GRAIN_PX = 8  # to each value of noise: finer, it would stay as speckle
 
 class LevelInputs(NamedTuple):
     """Images at the size of one level: the photo (1, 3, H, W), the painted mask (1, 1, H, W) or
-    None for all, and each region with its paintings."""
+    None for all, each region with its paintings, and what guides them, if anything does."""
 
     photo: Tensor
     painted_mask: Tensor | None
     regions: Sequence[tuple[Tensor | None, Sequence[Painting]]]
+    guide: Guide | None = None
 
     def around(self, canvas: Tensor) -> Tensor:
         """Return the canvas, with the photo where nothing is painted."""
@@ -75,7 +77,8 @@ class RunInputs:
             regions.append((where, paintings))
         mask = self.painted_mask
         painted = None if mask is None else resized(mask, level.size, device)
-        return LevelInputs(photo, painted, regions)
+        guide = None if self.guide is None else self.guide.resized(level.size, device)
+        return LevelInputs(photo, painted, regions, guide)
 
     def style_image(
         self, style: Style, level: Level, photo: Tensor, where: Tensor | None
@@ -99,6 +102,17 @@ class RunInputs:
         """Return how much of each pixel is painted (1, 1, H, W); None if all are."""
         parts = [region.where for region in self.regions if region.where is not None]
         return torch.stack(parts).sum(dim=0) if parts else None
+
+    @cached_property
+    def guide(self) -> Guide | None:
+        """Return where the photo guides the style, by as much as it counts at all; the same at
+        every size of the picture."""
+        settings = self.settings
+        if settings.method == "gatys":
+            return None
+        seen = fit(self.content.size, min(LOOK_SIDE, max(self.content.size)))
+        photo = to_tensor(self.content, seen, torch.device("cpu"))
+        return guide(photo, settings.guidance * min(1.0, content_strength(settings)))
 
     @cached_property
     def visible_mask(self) -> Tensor | None:
@@ -154,6 +168,12 @@ def prepare_inputs(
     return levels, inputs
 
 
+def content_strength(settings: Settings) -> float:
+    """Return the content weight; above a style weight of 1 it fades until, at 10, it is 0."""
+    fading = min(1.0, (MAX_STYLE_WEIGHT - settings.style_weight) / (MAX_STYLE_WEIGHT - 1))
+    return settings.content_weight * fading
+
+
 def longest_side(init_image: Image.Image | None) -> int:
     """Return the longest side of the picture to start from, 0 without one."""
     return 0 if init_image is None else max(init_image.size)
@@ -177,8 +197,14 @@ def initial_canvas(level: Level, level_inputs: LevelInputs, inputs: RunInputs) -
         if settings.method == "gatys":
             return noise(first, settings.seed, grain=1)
         first = noise(first, settings.seed, NOISE_GRAIN_PX)
-    return first.lerp(
-        recolor_by_region(first, level_inputs), min(1.0, settings.style_weight)
+    return recolored(first, level_inputs, settings)
+
+
+def recolored(image: Tensor, level_inputs: LevelInputs, settings: Settings) -> Tensor:
+    """Return `image` (1, 3, H, W) on its way to the colours of the paintings, as far as the style
+    weight goes."""
+    return image.lerp(
+        recolor_by_region(image, level_inputs), min(1.0, settings.style_weight)
     ).clamp(0, 1)
 
 

@@ -7,9 +7,10 @@ from functools import cached_property
 from torch import Tensor
 
 from styletx.layers import layer_names
-from styletx.settings import MAX_STYLE_WEIGHT, Settings
+from styletx.settings import Settings
 
-from .inputs import LevelInputs
+from .guidance import CalmGround, Guide, without_calm
+from .inputs import LevelInputs, content_strength, recolored
 from .paintings import Painting
 from .pyramid import Level
 from .terms import (
@@ -20,8 +21,10 @@ from .terms import (
     StyleStatisticsCache,
     Term,
     add_difference,
+    calm_term,
     composition_term,
     content_term,
+    grain,
     interpolate_statistics,
     mask_per_layer,
     smoothness_term,
@@ -34,6 +37,9 @@ CONTENT = 0.3  # α of a content weight of 1, on a level that does not refine
 DETAIL = 0.05  # α of a content weight and a detail of 1, on a level that refines
 COMPOSITION = 5.0  # weight of the composition term
 SMOOTHNESS = 1.0  # weight of a smoothness of 1
+SMALL_CONTENT = 3.0  # by how much more the content of a small thing on calm ground counts
+SMALL_DETAIL = 8.0  # the same on a level that refines
+SMALL_COMPOSITION = 0.8  # by how much less its composition counts, which the level below blurs
 CLASSIC_ALPHA = 1e-3  # α of a content weight of 1, in the method of Gatys et al.
 CLASSIC_SMOOTHNESS = 1e3  # weight of a smoothness of 1 for each number of the canvas, there
 
@@ -50,10 +56,7 @@ def build_terms(  # noqa: PLR0913
     once. A level that refines also keeps the composition of the level below, its first canvas."""
     alpha, beta, toward = term_weights(settings)
     compared = GATYS if settings.method == "gatys" else RELATIVE
-    if level.refines:
-        alpha *= DETAIL * settings.detail
-    elif settings.method != "gatys":
-        alpha *= CONTENT
+    alpha *= content_unit(level, settings)
     layers, seen = layer_names(level.style_layers), level_inputs.around(canvas)
     whole, wanted = extractor.whole, {*layer_names(level.content_layers)}
     if whole is extractor and toward < 1:
@@ -61,19 +64,58 @@ def build_terms(  # noqa: PLR0913
     own = photo = extractor(level_inputs.photo, wanted)
     if whole is not extractor and toward < 1:
         own = whole(level_inputs.photo, layers)
-    terms = [content_term(photo, level.content_layers, alpha, compared)]
+    guide = level_inputs.guide
+    emphasis, held = guided_weights(guide, level)
+    terms = [content_term(photo, level.content_layers, alpha, compared, emphasis)]
     if level.refines:
-        terms.append(composition_term(seen, COMPOSITION))
+        terms.append(composition_term(seen, COMPOSITION, held))
     style = StyleTargets(own, seen, layers, compared, extractor, style_cache)
     for where, paintings in level_inputs.regions:
+        where, paintings, calm = without_calm(where, paintings, guide)
         targets = style.of_region(where, paintings, toward)
         area = 1.0 if where is None else where.mean().item()  # so that all pixels weigh the same
         terms.append(style_term(targets, level.style_layers, beta * area, where, compared))
+        if calm is not None:
+            ground = recolored(level_inputs.photo, level_inputs, settings)
+            terms.append(term_of_calm(calm, ground, level, beta, toward, extractor))
     if settings.smoothness:
-        classic = settings.method == "gatys"
-        weight = CLASSIC_SMOOTHNESS * canvas.numel() if classic else SMOOTHNESS
-        terms.append(smoothness_term(weight * settings.smoothness))
+        terms.append(smoothness_term(smoothness_unit(canvas, settings) * settings.smoothness))
     return terms
+
+
+def content_unit(level: Level, settings: Settings) -> float:
+    """Return the weight of a content weight of 1."""
+    if level.refines:
+        return DETAIL * settings.detail
+    return 1.0 if settings.method == "gatys" else CONTENT
+
+
+def smoothness_unit(canvas: Tensor, settings: Settings) -> float:
+    """Return the weight of a smoothness of 1."""
+    return CLASSIC_SMOOTHNESS * canvas.numel() if settings.method == "gatys" else SMOOTHNESS
+
+
+def guided_weights(guide: Guide | None, level: Level) -> tuple[Tensor | None, Tensor | None]:
+    """Return the weights of content and of composition at each pixel (1, 1, H, W), if not 1."""
+    if guide is None:
+        return None, None
+    more = SMALL_DETAIL if level.refines else SMALL_CONTENT
+    return 1 + more * guide.fine, 1 - SMALL_COMPOSITION * guide.fine
+
+
+def term_of_calm(  # noqa: PLR0913
+    calm: CalmGround,
+    ground: Tensor,
+    level: Level,
+    beta: float,
+    toward: float,
+    extractor: FeatureExtractor,
+) -> Term:
+    """Return the term of calm ground, which is to be as `ground`, with the paintings' grain."""
+    layers = layer_names(level.style_layers)
+    grains = [(grain(one, layers, extractor, toward), one.share) for one in calm.paintings]
+    seen = extractor(ground, layers)
+    return calm_term(seen, grains, level.style_layers, beta, calm.where)
 
 
 @dataclass
@@ -124,8 +166,7 @@ def term_weights(settings: Settings) -> tuple[float, float, float]:
     A strength below 1 moves the target; a smaller β instead would paint the network's grid. Above 1
     α fades until, at 10, it is 0. In the method of Gatys et al. α and β are what was asked for.
     """
-    alpha, strength = settings.content_weight, settings.style_weight
+    strength = settings.style_weight
     if settings.method == "gatys":
-        return alpha * CLASSIC_ALPHA, strength, 1.0
-    fading = min(1.0, (MAX_STYLE_WEIGHT - strength) / (MAX_STYLE_WEIGHT - 1))
-    return alpha * fading, max(1.0, strength), min(1.0, strength)
+        return settings.content_weight * CLASSIC_ALPHA, strength, 1.0
+    return content_strength(settings), max(1.0, strength), min(1.0, strength)

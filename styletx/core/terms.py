@@ -12,17 +12,21 @@ from torch.nn.functional import interpolate
 
 from styletx.layers import LayerWeights, layer_names, stride
 
+from .guidance import blurred
 from .losses import (
+    EPSILON,
     downsampled,
     gram,
     moments,
     relative_error,
     squared_distance,
+    squared_norm,
     total_variation,
 )
 from .paintings import Painting
 from .vgg import FeatureExtractor, Features
 
+GRAIN_REACH = 0.12  # of the longest side: wider changes of tone are no grain
 Measure = Callable[[Tensor, Features], Tensor]
 Statistics = Mapping[str, tuple[Tensor, ...]]  # of each layer
 
@@ -112,16 +116,27 @@ def style_statistics(
 
 
 def content_term(
-    content: Features, layers: LayerWeights, weight: float, compared: Comparison = RELATIVE
+    content: Features,
+    layers: LayerWeights,
+    weight: float,
+    compared: Comparison = RELATIVE,
+    emphasis: Tensor | None = None,
 ) -> Term:
-    """Return the content term: the error of the photo's features at the layers."""
+    """Return the content term: the error of the photo's features at the layers; at each pixel
+    weighted by `emphasis` (1, 1, H, W), if given."""
     targets = {layer: content[layer] for layer in layer_names(layers)}
+    roots = {name: one.sqrt() for name, one in mask_per_layer(emphasis, targets).items()}
+
+    def error(features: Features, layer: str) -> Tensor:
+        target = targets[layer]
+        if layer not in roots:
+            return compared.content_error(features[layer], target)
+        root = roots[layer].to(target)
+        distance = squared_distance(features[layer] * root, target * root)
+        return distance / (squared_norm(target) + EPSILON)
 
     def measure(_: Tensor, features: Features) -> Tensor:
-        return weighted_mean(
-            (compared.content_error(features[layer], targets[layer]), counts)
-            for layer, counts in layers
-        )
+        return weighted_mean((error(features, layer), counts) for layer, counts in layers)
 
     return Term("content", weight, tuple(targets), measure)
 
@@ -151,6 +166,60 @@ def style_term(
     return Term("style", weight, layer_names(layers), measure)
 
 
+def grain(
+    painting: Painting, layers: tuple[str, ...], extractor: FeatureExtractor, part: float = 1
+) -> Statistics:
+    """Return the mean of a painting's features, and the covariance of what they are beyond those of
+    the blurred painting, its grain; so large a part of it."""
+    images = painting.image, blurred(painting.image, GRAIN_REACH)
+    sharp, even = (extractor(image, layers) for image in images)
+    where = mask_per_layer(painting.visible, layers)
+    found = {}
+    for name in layers:
+        mean, _ = moments(sharp[name], where.get(name))
+        _, covariance = moments(sharp[name] - even[name], where.get(name))
+        found[name] = mean, part * covariance
+    return found
+
+
+def calm_term(
+    ground: Features,
+    grains: Sequence[tuple[Statistics, float]],
+    layers: LayerWeights,
+    weight: float,
+    where: Tensor,
+) -> Term:
+    """Return the style term of calm ground, within `where` (1, 1, H, W): what the picture is beyond
+    the `ground`'s features is to vary as the paintings' `grains` with their shares, and to be
+    nothing on average."""
+    layers = layers[1:] or layers  # the first costs as much as all others, and adds little
+    regions = mask_per_layer(where, layer_names(layers))
+    counts = {name: thinned(one, name).clamp(min=EPSILON) for name, one in regions.items()}
+    bases = {name: thinned(ground[name], name) for name in counts}
+
+    def measure(_: Tensor, features: Features) -> Tensor:
+        errors = []
+        for name, layer_counts in layers:
+            beyond = thinned(features[name], name) - bases[name]
+            mean, covariance = moments(beyond, counts[name].contiguous())
+            for target, share in grains:
+                typical, wanted = target[name]
+                error = squared_norm(mean) / squared_norm(typical)
+                error = error + relative_error(covariance, wanted)
+                errors.append((error, share * layer_counts))
+        return weighted_mean(errors)
+
+    return Term("style", weight * where.mean().item(), layer_names(layers), measure)
+
+
+def thinned(activation: Tensor, layer: str) -> Tensor:
+    """Return every other row and column of a layer of blocks 1 to 3, which are large enough."""
+    if stride(layer) >= stride("relu4_1"):
+        return activation
+    # Cut channels last, else the gradient comes in another layout than the activation
+    return activation.permute(0, 2, 3, 1)[:, ::2, ::2].permute(0, 3, 1, 2)
+
+
 def mask_per_layer(where: Tensor | None, layers: Iterable[str]) -> dict[str, Tensor]:
     """Return a region (1, 1, H, W) at the size of each layer; empty for None."""
     if where is None:
@@ -178,13 +247,15 @@ def add_difference(start: Statistics, found: Statistics, less: Statistics) -> St
     }
 
 
-def composition_term(coarse: Tensor, weight: float) -> Term:
+def composition_term(coarse: Tensor, weight: float, emphasis: Tensor | None = None) -> Term:
     """Return the term that keeps what the coarser level painted, seen from a distance; `coarse` is
-    (1, 3, H, W)."""
+    (1, 3, H, W), `emphasis` (1, 1, H, W) weights each pixel, if given."""
     target = downsampled(coarse)
+    weights = None if emphasis is None else downsampled(emphasis)
 
     def measure(image: Tensor, _: Features) -> Tensor:
-        return (downsampled(image) - target).square().mean()
+        distance = (downsampled(image) - target).square()
+        return (distance if weights is None else distance * weights).mean()
 
     return Term("composition", weight, (), measure)
 

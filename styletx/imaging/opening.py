@@ -33,6 +33,7 @@ STARTS |= {b"II+\0": "TIFF", b"MM\0+": "TIFF"}  # larger than 4 GB
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
 HEIC_BRANDS |= {b"mif1", b"msf1", b"mif2"}  # of any such codec
 AVIF_BRANDS = {b"avif", b"avis"}
+OTHER_STARTS = (b"GIF8", b"BM", b"RIFF")  # of the formats that Pillow tells apart
 NOT_IN_BROWSERS = ("TIFF", "HEIC")
 HEAD_BYTES = 512  # that tell the format
 MAX_PIXELS = 40_000_000
@@ -41,6 +42,8 @@ COEFFICIENT_BYTES = 10  # for each pixel of `MAX_PIXELS`, of a JPEG that is deco
 HUNGRY_FORMATS = ("WEBP", "AVIF", "HEIF")  # formats of which four copies are held while they decode
 MIN_SIDE_PX = 16  # the least that the network can see: four poolings leave one row
 ADDRESS = re.compile(r"(https?|ftp):/+(.*)", re.DOTALL)  # a path has one slash where it had two
+NO_PICTURE = "{name} is not a picture that can be read here. Please use one of {formats}."
+EMPTY = "{name} is empty."
 SAVE_AS_JPEG = "Please save it as JPEG or PNG."
 SAMPLES = {1: "", 2: ", signed", 3: ", floating point"}  # how a TIFF calls its numbers
 
@@ -66,7 +69,7 @@ def open_checked(path: Path, max_pixels: float = MAX_PIXELS) -> Iterator[ImageFi
     `ImageError`."""
     try:
         if path.stat().st_size == 0:
-            raise ImageError(f"{display_name(path.name)} is empty.")
+            raise ImageError(EMPTY.format(name=display_name(path.name)))
         with path.open("rb") as file:
             kind = kind_of(file.read(HEAD_BYTES))
             file.seek(0)
@@ -119,9 +122,7 @@ def explain(path: Path, error: Exception) -> str:
         return f"{shown} is a TIFF of {unusual}, which cannot be read here. {SAVE_AS_JPEG}"
     if kind:
         return f"{shown} is damaged and cannot be read."
-    return (
-        f"{shown} is not a picture that can be read here. Please use one of {', '.join(FORMATS)}."
-    )
+    return NO_PICTURE.format(name=shown, formats=", ".join(FORMATS))
 
 
 def no_such_file(path: Path) -> str:

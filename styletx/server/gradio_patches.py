@@ -3,20 +3,24 @@
 import asyncio
 import io
 import os
+import re
 from asyncio import Queue as MessageQueue
 from collections import Counter, OrderedDict
 from collections.abc import Collection
 from functools import wraps
+from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import gradio as gr
 import httpx
-from gradio import processing_utils, queueing
+from gradio import processing_utils, queueing, routes
 from gradio.blocks import BlocksConfig
 from gradio.components.image_editor import AcceptBlobs, EditorData, EditorDataBlobs
 from gradio.state_holder import StateHolder
 from gradio.utils import error_payload
+from jinja2 import ChoiceLoader, DictLoader
 from PIL import Image
 
 from styletx import metrics
@@ -30,6 +34,7 @@ from .errors import as_gradio_errors
 from .storage import DiskBudget
 from .url_fetch import TIMEOUT_S, download
 
+PAGES = ("frontend/index.html", "frontend/share.html")  # Gradio's templates
 MAX_PAGES = 1000  # of the latest visitors whose state is kept: up to 150 kB each
 MAX_MESSAGE_QUEUES = 2000  # sessions, the latest, whose news are kept while nobody listens
 MAX_DOWNLOADS = 32  # at a time, which hold little; the others wait
@@ -52,6 +57,23 @@ def patch_error_payload() -> None:
         return payload if payload["error"] else {**payload, "error": UNCLEAR, "visible": True}
 
     queueing.error_payload = with_sentence  # type: ignore[attr-defined]
+
+
+def patch_share_tags(title: str, description: str, picture: str) -> None:
+    """Say where a link to the page is shared what it leads to; `picture` is its path here. Without
+    it Gradio 6.31 names itself, and a picture of its own on another server."""
+    env = routes.templates.env
+    tags = {"title": title, "description": description, "type": "website"}
+    named = "".join(f'<meta property="og:{k}" content="{escape(v)}">' for k, v in tags.items())
+    path = quote(picture, safe="/=")
+    named += f'<meta property="og:image" content="{{{{ request.base_url }}}}{path}">'
+    named += '<meta name="twitter:card" content="summary_large_image">'
+    ours = {}
+    for page in PAGES:
+        source, *_ = env.loader.get_source(env, page)  # type: ignore[union-attr]
+        without = re.sub(r"<meta\s[^>]*(og|twitter):[^>]*>", "", source)
+        ours[page] = without.replace("</head>", f"{named}</head>", 1)
+    env.loader = ChoiceLoader([DictLoader(ours), env.loader])  # type: ignore[list-item]
 
 
 def patch_url_download(limits: ServerLimits, disk: DiskBudget) -> None:

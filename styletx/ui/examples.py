@@ -1,7 +1,6 @@
 """Examples: finished pictures to click on, and any photo with any painting."""
 
 import random
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,18 @@ from styletx.api.painting import HIDDEN_EVENT
 from styletx.recipe import STYLES
 from styletx.ui import strings
 
-from .handlers import SCROLL_TO_PICTURE, Page, on
-from .results import comparison_html, disable_resume, download_updates, no_curves
+from .handlers import TO_THE_PICTURE, Page, on
+from .history import gallery
+from .results import (
+    comparison_html,
+    disable_resume,
+    download_updates,
+    no_curves,
+    shown_updates,
+)
 
 ASSETS = Path(__file__).parents[2] / "assets"
+SHARED = ASSETS / "share.jpg"  # shown where a link to the page is shared
 EXAMPLES = {  # what the page offers to begin with: name, photo, painting
     "Temple, The Great Wave": ("temple", "great_wave"),
     "Astronaut, Village Street in Auvers": ("astronaut", "village_street_in_auvers"),
@@ -25,14 +32,16 @@ EXAMPLES = {  # what the page offers to begin with: name, photo, painting
 }
 
 
-def build_examples() -> dict[str, gr.Button]:
+def build_examples() -> gr.Gallery:
     """Build the tiles: finished pictures to click on."""
-    gr.Markdown(f"**{strings.EXAMPLES}**")
-    with gr.Row(elem_id="examples"):
-        return {
-            name: gr.Button(name, icon=painted_of(pair), elem_classes="tile", min_width=140)
-            for name, pair in EXAMPLES.items()
-        }
+    gr.Markdown(f"**{strings.EXAMPLES}.** {strings.EXAMPLES_HELP}", elem_id="examples-help")
+    tiles = [(str(small_of(painted_of(pair))), name) for name, pair in EXAMPLES.items()]
+    return gallery(strings.EXAMPLES, "examples", tiles)
+
+
+def small_of(picture: Path) -> Path:
+    """Return the file of the small picture that the page shows of one in the assets."""
+    return ASSETS / "small" / picture.parent.name / f"{picture.stem}.avif"
 
 
 def painted_of(pair: tuple[str, str]) -> Path:
@@ -62,8 +71,7 @@ def example(name: str) -> dict[str, Any]:
     return {
         **pair_updates(pair, strings.example_shown(name), strings.PAINT_AGAIN),
         **download_updates(jpeg=done),
-        "picture": str(done),
-        "compared": comparison_html(files_of(pair)[0], done, strings.PHOTO_LEFT),
+        **shown_updates(done, comparison_html(files_of(pair)[0], done)),
     }
 
 
@@ -74,14 +82,19 @@ def surprise() -> dict[str, Any]:
     return pair_updates((photo, painting), strings.pair_chosen(photo, painting), strings.PAINT)
 
 
-def connect_examples(tiles: dict[str, gr.Button], page: Page) -> None:
+def connect_examples(tiles: gr.Gallery, page: Page) -> None:
     """Connect the tiles and *Surprise me*."""
     # In Gradio's queue, else no message is seen
     quick: dict[str, Any] = {"concurrency_limit": None, **HIDDEN_EVENT}
     run = page.parts["run"]
-    for name, tile in tiles.items():
-        work = page.unless_busy(partial(example, name))
-        tile.click(work, run, page.all_components, **quick).then(None, js=SCROLL_TO_PICTURE)
+
+    def bring(run_id: str, selected: gr.SelectData) -> dict[Any, Any]:
+        return page.unless_busy(example)(run_id, list(EXAMPLES)[selected.index])
+
+    brought = tiles.select(bring, run, page.all_components, **quick)
+    brought.then(None, js=TO_THE_PICTURE)
+    # Another click on the same one is a selection again
+    brought.then(lambda: gr.Gallery(selected_index=None), None, tiles, queue=False, **HIDDEN_EVENT)
     on(page.parts["surprise"], "click")(
         page.unless_busy(surprise), run, page.all_components, **quick
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -35,11 +36,19 @@ from .inputs import doubled_settings, received, repeated, shown_instead
 from .lasting_run import LastingRun
 from .loss_chart import LossChart
 from .mask_editor import BRUSHES, BRUSHING, masks_from_drawing
-from .results import disable_resume, download_updates, finished_updates, no_curves
+from .results import (
+    before_after,
+    disable_resume,
+    download_updates,
+    finished_updates,
+    no_curves,
+    resume,
+)
 from .session import RECALL, REMEMBER, became, restored
 
 Shown = dict[str, Any]  # what the page's parts become, by name
-SCROLL_TO_PICTURE = "() => document.querySelector('#given').scrollIntoView()"
+TO_THE_PICTURE = "() => window.scrollTo(0, 0)"
+TO_THE_SETTINGS = "() => document.querySelector('#presets').scrollIntoView({ block: 'center' })"
 
 
 def show(
@@ -47,7 +56,7 @@ def show(
 ) -> Iterator[Shown]:
     """Yield the updates of a job. `had_one` says whether a picture is there already, to go on
     from, `resized` whether the page does not know the size yet."""
-    curves = LossChart()
+    curves, stale = LossChart(), {}
     try:
         for path, report in items:
             done = report["done"]
@@ -61,22 +70,24 @@ def show(
             if resized:
                 shown["size"], resized = report["settings"]["size"], False
             if path:  # until there is a new picture, the last one stays
-                shown |= {"picture": path, **download_updates(png=path if done else None)}
+                shown |= {"picture": path, "stage": gr.Column(visible=True)}
+                shown |= download_updates(png=path if done else None)
+                stale = {"compared": ""}  # if it stays, since the run fails
             if drawn := curves.see(report):
                 shown["curves"] = drawn
             if done and path:
-                shown["go_on"] = report["run_id"]
+                shown |= {"go_on": report["run_id"], "compared": before_after(Path(path))}
             yield shown
     except gr.Error as error:
         message = {"status": error.message, "said": error.message}
-        yield {**message, **usable(True, False, had_one)}
+        yield {**message, **stale, **usable(True, False, had_one)}
         raise
 
 
 def usable(idle: bool, at_work: bool, can_go_on: bool) -> Shown:
-    """Return which buttons are enabled."""
-    now = {"go": idle, "stop": at_work, "more": can_go_on, "twice": can_go_on}
-    return {name: gr.Button(interactive=can) for name, can in now.items()}
+    """Return which buttons are there: Stop is where Paint was."""
+    stop = gr.Button(visible=not idle, interactive=at_work)
+    return {"go": gr.Button(visible=idle), "stop": stop, **resume(can_go_on)}
 
 
 class Page:
@@ -206,6 +217,7 @@ class Page:
         self.connect_paint_buttons(editor)
         light = {**LIGHT_EVENT, **HIDDEN_EVENT}
         quick = {"queue": False, **HIDDEN_EVENT}
+        self.connect_exchange()
         on(parts["run"], "change")(None, parts["run"], None, js=REMEMBER)
         self.connect_end(
             on(parts["lost"], "change")(
@@ -217,14 +229,31 @@ class Page:
         back = on(parts["strip"], "select")(
             self.bring_back, [parts["run"], visits, clicked], everything, **light
         )
-        back.then(None, js=SCROLL_TO_PICTURE)
+        back.then(None, js=TO_THE_PICTURE)
         self.connect_downloads(back)
         on(parts["compare"], "click")(self.compare, [visits, clicked], everything, **light).then(
-            None, js=SCROLL_TO_PICTURE
+            None, js=TO_THE_PICTURE
         )
         on(parts["delete"], "click")(
             self.delete, [visits, clicked, self.inputs["go_on"]], everything, **light
         )
+
+    def connect_exchange(self) -> None:
+        """Let photo, painting and result change their places, in the browser alone."""
+        photo, painting = self.inputs["content"], self.inputs["style"]
+        swapped = on(self.parts["swap"], "click")(
+            None, [photo, painting], [photo, painting], js="(one, other) => [other, one]"
+        )
+        used = [
+            on(self.parts[f"as_{name}"], "click")(
+                None, self.parts["picture"], self.inputs[name], js="picture => [picture]"
+            )
+            for name in strings.USE_AS
+        ]
+        for changed in (swapped, used[0]):
+            changed.then(self.forget, None, self.all_components, queue=False, **HIDDEN_EVENT)
+        on(self.parts["others"], "click")(None, js=TO_THE_SETTINGS)
+        on(self.parts["go"], "click")(None, js=TO_THE_PICTURE)
 
     def connect_opening(self, app: gr.Blocks) -> None:
         """Show what the browser recalls, whenever the page is opened. Where that is nothing, no

@@ -20,12 +20,15 @@ from styletx.settings import FIELDS, Settings
 from styletx.text import input_name
 from styletx.ui import strings
 
+from .inputs import nearest_preset
 from .results import (
+    before_after,
     comparison_html,
     disable_resume,
     download_updates,
     no_curves,
-    nothing_compared,
+    resume,
+    shown_updates,
 )
 
 HistoryEntry = dict[str, Any]  # a finished run: its id, its caption, and all that was given for it
@@ -34,25 +37,15 @@ MAX_ENTRIES = 24  # pictures in the strip
 
 
 def build_history() -> Components:
-    """Build the strip of the pictures of this visit."""
-    gr.Markdown(f"**{strings.HISTORY_TITLE}.** {strings.HISTORY_NOTE}", elem_id="yours")
-    strip = gr.Gallery(
-        [],
-        label=strings.HISTORY_TITLE,
-        show_label=False,
-        columns=8,
-        rows=1,
-        height=170,
-        allow_preview=False,
-        interactive=False,
-        buttons=[],
-        object_fit="cover",
-        elem_id="strip",
-    )
-    with gr.Row():
-        compare = gr.Button(strings.COMPARE, size="sm", interactive=False, elem_id="compare")
-        delete = gr.Button(strings.DELETE, size="sm", interactive=False, elem_id="delete")
+    """Build the strip of the pictures of this visit, which is there once it holds one."""
+    with gr.Column(visible=False, elem_id="yours") as yours:
+        gr.Markdown(f"**{strings.HISTORY_TITLE}.** {strings.HISTORY_HELP}")
+        strip = gallery(strings.HISTORY_TITLE, "strip")
+        with gr.Row():
+            compare = gr.Button(strings.COMPARE, size="sm", visible=False, elem_id="compare")
+            delete = gr.Button(strings.DELETE, size="sm", visible=False, elem_id="delete")
     return {
+        "yours": yours,
         "strip": strip,
         "compare": compare,
         "delete": delete,
@@ -63,6 +56,21 @@ def build_history() -> Components:
         "finished": gr.Textbox("", visible=False),  # the last run that was
         "lost": gr.Textbox("", visible=False),  # a run that goes on, to which the page is back
     }
+
+
+def gallery(label: str, name: str, tiles: Sequence[tuple[str, str]] = ()) -> gr.Gallery:
+    """Build a gallery of pictures with captions, to be clicked."""
+    return gr.Gallery(
+        tiles,
+        label=label,
+        show_label=False,
+        container=False,
+        allow_preview=False,
+        interactive=False,
+        buttons=[],
+        elem_id=name,
+        elem_classes="tiles",
+    )
 
 
 def add_entry(run_id: str, visits: History, content: Upload) -> dict[str, Any]:
@@ -93,6 +101,7 @@ def strip_of(visits: History) -> dict[str, Any]:
     there = [entry for entry in map(visit_of, visits) if entry]
     tiles = [(str(folder_of(entry["run_id"]) / THUMBNAIL), entry["caption"]) for entry in there]
     return {
+        "yours": gr.Column(visible=bool(there)),
         "visits": [entry["run_id"] for entry in there],
         "strip": gr.Gallery(tiles, selected_index=None),
         **selection_updates([]),
@@ -104,8 +113,8 @@ def selection_updates(clicked: Sequence[str]) -> dict[str, Any]:
     clicked = list(dict.fromkeys(reversed(clicked)))[:2][::-1]
     return {
         "clicked": clicked,
-        "compare": gr.Button(interactive=len(clicked) == 2),
-        "delete": gr.Button(interactive=bool(clicked)),
+        "compare": gr.Button(visible=len(clicked) == 2),
+        "delete": gr.Button(visible=bool(clicked)),
     }
 
 
@@ -121,20 +130,20 @@ def restore_entry(visits: History, place: int, clicked: Sequence[str]) -> dict[s
 def picture_updates(entry: HistoryEntry) -> dict[str, Any]:
     """Return the updates that show a finished picture with its inputs and settings."""
     picture, given = picture_of(entry["run_id"]), entry["given"]
-    settings = read_recipe(picture).settings
+    settings = asdict(read_recipe(picture).settings)
     inputs, gone = input_updates(given)
     masked = any(given[name] for name in (*MASKS, "keep_mask"))
     return {
         **inputs,
-        **asdict(settings),
+        **settings,
+        "presets": nearest_preset(settings),
         **download_updates(png=picture),
-        "picture": str(picture),
+        **shown_updates(picture, before_after(picture)),
         "status": strings.back(entry["caption"], gone, masked, went_on=bool(given["go_on"])),
         "run": entry["run_id"],
         "finished": entry["run_id"],
         "go_on": entry["run_id"],
-        "more": gr.Button(interactive=True),
-        "twice": gr.Button(interactive=True),
+        **resume(True),
     }
 
 
@@ -156,7 +165,7 @@ def two_compared(visits: History, clicked: Sequence[str]) -> dict[str, Any]:
     with as_gradio_errors():
         left, right = (picture_of(entry["run_id"]) for entry in two)
     caption = strings.left_and_right([entry["caption"] for entry in two])
-    return {"compared": comparison_html(left, right, caption), "tabs": gr.Tabs(selected="compared")}
+    return {"compared": comparison_html(left, right, caption)}
 
 
 def deleted(visits: History, clicked: Sequence[str], go_on: str) -> dict[str, Any]:
@@ -170,8 +179,8 @@ def deleted(visits: History, clicked: Sequence[str], go_on: str) -> dict[str, An
         return {"status": strings.NOT_DELETED, "said": strings.NOT_DELETED}
     changes = {"finished": "", **strip_of([one for one in visits if one != run_id])}
     if go_on == run_id:
-        empty = {"picture": None, "compared": nothing_compared(), "curves": no_curves()}
-        changes |= {**download_updates(), **disable_resume(), **empty}
+        changes |= {**download_updates(), **disable_resume(), **shown_updates(None)}
+        changes["curves"] = no_curves()
     return {**changes, "status": strings.DELETED, "said": strings.DELETED}
 
 

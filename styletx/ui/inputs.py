@@ -1,5 +1,7 @@
 """Input components: pictures to upload, and a control for every setting."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,43 +23,101 @@ from styletx.ui import strings
 
 from .outlines import build_outlines
 
-BASIC_SETTINGS = ("size", "steps", "style_weight", "style_scale", "colors")  # always in sight
+LOOKS, MAKING = "looks", "making"  # the groups of settings
+IN_SIGHT = ("size", "style_weight")  # settings beside the presets
+MADE_BY = (  # settings of how it is made; all others are of how it looks
+    "steps",
+    "seconds",
+    "init",
+    "seed",
+    "method",
+    "optimizer",
+    "learning_rate",
+    "style_layers",
+    "content_layers",
+)
+MARK_CHANGED = """(preset, ...values) => {{
+  const wanted = {presets}[preset], names = {names};
+  const changed = names.filter((name, at) => values[at] !== wanted[at]);
+  document.body.dataset.changed = changed.join(" ");
+}}"""
 
 
 def build_inputs() -> tuple[gr.Image, gr.Image, tuple[gr.HTML, gr.Button], Components]:
-    """Build photo, painting, what of it counts, and the buttons Paint, Stop and Surprise me."""
+    """Build photo, painting, what of it counts, and the buttons to exchange them."""
     with gr.Row(elem_id="given"):
-        photo = upload(strings.PHOTO, "photo", height=218)
-        painting = upload(strings.PAINTING, "painting", height=218)
-    outlines = build_outlines()
-    with gr.Row():
-        go = gr.Button(strings.PAINT, variant="primary", scale=3, min_width=130, elem_id="paint")
-        stop = gr.Button(strings.STOP, interactive=False, scale=1, min_width=70, elem_id="stop")
-    surprise = gr.Button(strings.SURPRISE, size="sm", elem_id="surprise")
-    return photo, painting, outlines, {"go": go, "stop": stop, "surprise": surprise}
+        photo = upload(strings.PHOTO, "photo", height=176)
+        painting = upload(strings.PAINTING, "painting", height=176)
+    with gr.Row(elem_id="exchange"):
+        swap = small_button(strings.SWAP, "swap")
+        surprise = small_button(strings.SURPRISE, "surprise")
+        small_button(strings.CAMERA, "camera")  # which page.js opens
+    return photo, painting, build_outlines(), {"swap": swap, "surprise": surprise}
 
 
-def build_settings(largest: int = MAX_SIZE) -> Components:
-    """Build a control for every setting, and the presets. `largest` is the largest size offered."""
+def small_button(label: str, name: str, **how: Any) -> gr.Button:
+    return gr.Button(label, size="sm", min_width=80, elem_id=name, **how)
+
+
+def build_bar() -> Components:
+    """Build Paint, Stop in its place while it is at work, and the line that says how far it is."""
+    with gr.Column(elem_id="bar", min_width=160):
+        go = gr.Button(strings.PAINT, variant="primary", elem_id="paint")
+        stop = gr.Button(strings.STOP, visible=False, elem_id="stop")
+        status = gr.Markdown(strings.WELCOME, elem_id="status")
+        said = gr.Markdown("", elem_id="said")
+    return {"go": go, "stop": stop, "status": status, "said": said}
+
+
+def build_presets(largest: int = MAX_SIZE) -> tuple[gr.Radio, Components]:
+    """Build the presets, and the settings beside them. `largest` is the largest size offered."""
     presets = gr.Radio(
         [strings.STANDARD, *PRESETS],
         value=strings.STANDARD,
         label=strings.PRESET,
-        info=strings.PRESET_HELP,
         elem_id="presets",
     )
-    with gr.Row():
-        controls = {name: control(name) for name in BASIC_SETTINGS}
-        controls["size"].maximum = largest  # type: ignore[attr-defined]
-    with gr.Accordion(strings.ADVANCED, open=False), gr.Row():
-        controls |= {name: control(name) for name in FIELDS if name not in BASIC_SETTINGS}
+    controls = {name: control(name) for name in IN_SIGHT}
+    controls["size"].maximum = largest  # type: ignore[attr-defined]
+    return presets, controls
+
+
+def build_settings(presets: gr.Radio, controls: Components) -> Components:
+    """Build a control for every setting besides the `controls` that there are, in two groups; mark
+    what differs from the preset."""
+    others = [name for name in FIELDS if name not in controls]
+    looks = [name for name in others if name not in MADE_BY]
+    for title, group, names in (
+        (strings.LOOKS, LOOKS, looks),
+        (strings.MAKING, MAKING, MADE_BY),
+    ):
+        with gr.Accordion(title, open=False, elem_id=group):
+            controls = controls | {name: control(name) for name in names}
+    reset = small_button(strings.RESET, "reset")
 
     def turn(name: str) -> list[Any]:
         return list(asdict(PRESETS.get(name, Settings())).values())
 
     ordered = [controls[name] for name in FIELDS]
-    presets.input(turn, presets, ordered, queue=False, api_visibility="private")
+    for event in (presets.input, reset.click):
+        event(turn, presets, ordered, queue=False, api_visibility="private")
+    known = {name: turn(name) for name in (strings.STANDARD, *PRESETS)}
+    mark = MARK_CHANGED.format(presets=json.dumps(known), names=json.dumps(list(FIELDS)))
+    every = [presets, *ordered]
+    changes = [one.change for one in every]  # type: ignore[attr-defined]
+    gr.on(changes, None, every, None, js=mark, trigger_mode="always_last")
     return controls
+
+
+def nearest_preset(chosen: Mapping[str, Any]) -> str:
+    """Return the preset from which the fewest of the chosen settings differ."""
+    known = {strings.STANDARD: Settings(), **PRESETS}
+
+    def others(name: str) -> int:
+        preset = asdict(known[name])
+        return sum(preset.get(one) != value for one, value in chosen.items())
+
+    return min(known, key=others)
 
 
 def control(name: str) -> gr.components.Component:
@@ -67,14 +127,17 @@ def control(name: str) -> gr.components.Component:
         "value": default,
         "label": allowed.label,
         "info": allowed.help,
-        "min_width": 320,
+        "min_width": 160,
+        "elem_id": f"set-{name}",
     }
     if isinstance(allowed, ChoiceField):
         return gr.Radio([(label, word) for word, label in allowed.choices.items()], **shown)
     if not isinstance(allowed, NumberField):
         return gr.Textbox(max_lines=1, **shown)
-    bounds: dict[str, Any] = {"minimum": allowed.low, "maximum": allowed.high, "step": allowed.step}
-    return gr.Number(**bounds, **shown) if name == "seed" else gr.Slider(**bounds, **shown)
+    bounds: dict[str, Any] = {"minimum": allowed.low, "step": allowed.step}
+    if name == "seed":
+        return gr.Number(maximum=allowed.high, **bounds, **shown)
+    return gr.Slider(maximum=min(allowed.high, allowed.reach), **bounds, **shown)
 
 
 def build_paintings() -> Components:
@@ -140,7 +203,8 @@ def repeated(painted: Upload, arguments: Arguments, queue: JobQueue) -> dict[str
         others = differing_inputs(recipe, input_fingerprints(now, {}))
     shares = {name: recipe.inputs.get(name, 1.0) for name in SHARES}
     message = strings.repeated(path.name, recipe.version, [n for n in others if n not in SHARES])
-    return {**asdict(recipe.settings), **shares, "status": message, "said": message}
+    preset = {"presets": nearest_preset(asdict(recipe.settings))}
+    return {**asdict(recipe.settings), **preset, **shares, "status": message, "said": message}
 
 
 def received(file: Upload, queue: JobQueue) -> str:

@@ -12,10 +12,19 @@ from .code_snippets import build_code
 from .examples import ASSETS, build_examples, connect_examples
 from .handlers import Page
 from .history import build_history
-from .inputs import build_init_image, build_inputs, build_paintings, build_repeat, build_settings
+from .inputs import (
+    build_bar,
+    build_init_image,
+    build_inputs,
+    build_paintings,
+    build_presets,
+    build_repeat,
+    build_settings,
+)
 from .mask_editor import build_masks
 from .outlines import connect_outlines
-from .results import build_results
+from .results import build_stage
+from .script import connect_script
 
 
 def build_page(queue: JobQueue, for_agents: bool = False) -> gr.Blocks:
@@ -23,26 +32,28 @@ def build_page(queue: JobQueue, for_agents: bool = False) -> gr.Blocks:
     gr.set_static_paths([ASSETS])
     with gr.Blocks(title=strings.TITLE, analytics_enabled=False) as app:
         icon = (ASSETS / "icon.svg").read_text()
-        gr.HTML(
-            f"{icon}<div><h1>{strings.TITLE}</h1><p>{strings.SUBTITLE}</p></div>", elem_id="heading"
-        )
-        with gr.Row():
-            with gr.Column(scale=1, min_width=320):
-                photo, painting, outlines, buttons = build_inputs()
-            with gr.Column(scale=2, min_width=320):
-                parts = {**buttons, **build_results()}
-        tiles = build_examples()
-        parts |= build_history()
+        gr.HTML(f"{icon}<h1>{strings.TITLE}</h1><p>{strings.SUBTITLE}</p>", elem_id="heading")
+        with gr.Row(elem_id="desk"):
+            with gr.Column(elem_id="panel"):
+                photo, painting, outlines, parts = build_inputs()
+                presets, controls = build_presets(queue.limits.largest(queue.device))
+                parts |= {"presets": presets, **build_bar()}
+                controls = build_settings(presets, controls)
+            with gr.Column(elem_id="right"):
+                parts |= build_stage()
+                with gr.Column(elem_id="shelf"):
+                    parts |= build_history()
+                    tiles = build_examples()
         inputs: Components = {"content": photo, "style": painting, **build_paintings()}
         editor, masks = build_masks(photo, queue)
-        largest = queue.limits.largest(queue.device)
-        inputs |= {**masks, **build_settings(largest), **build_init_image()}
+        inputs |= {**masks, **controls, **build_init_image()}
         painted = build_repeat()
         build_code(inputs)
         page = Page(queue, inputs, parts)
         page.connect(editor)
         page.connect_opening(app)
         page.connect_uploads(painted)
+        connect_script(parts)
         connect_outlines(outlines, inputs, queue)
         connect_examples(tiles, page)
         offer_endpoints(queue, inputs, parts["picture"])

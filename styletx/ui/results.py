@@ -8,16 +8,21 @@ from urllib.parse import quote
 import gradio as gr
 
 from styletx.api.job_files import EXPORT_FORMATS, PHOTO_FILE, private_of
-from styletx.api.painting import Components, export_run, picture_of
+from styletx.api.painting import Components, export_run
 from styletx.server.errors import as_gradio_errors
 from styletx.ui import strings
 
+from .inputs import small_button
 
-def build_results() -> Components:
-    """Build the picture, its comparison with the photo, the status, and the downloads."""
+PHOTO_PERCENT = 12  # of the width that the photo takes, so that it is seen that it is there
+
+
+def build_stage() -> Components:
+    """Build the picture, the photo over it, what can be done with it, and the curves: none of which
+    is there before there is a picture."""
     parts: Components = {}
-    with gr.Tabs(elem_id="views") as tabs:
-        with gr.Tab(strings.PICTURE, id="picture"):
+    with gr.Column(visible=False, elem_id="stage") as parts["stage"]:
+        with gr.Group(elem_id="view"):
             parts["picture"] = gr.Image(
                 label=strings.PAINTED,
                 show_label=False,
@@ -26,33 +31,30 @@ def build_results() -> Components:
                 alt_text=strings.ALTERNATIVE,
                 elem_id="painted",
             )
-        with gr.Tab(strings.BEFORE_AFTER, id="compared"):
-            parts["compared"] = gr.HTML(nothing_compared(), elem_id="compared")
-    parts["tabs"] = tabs
-    parts["status"] = gr.Markdown(strings.WELCOME, elem_id="status")
-    parts["said"] = gr.Markdown("", elem_id="said")
-    parts["curves"] = gr.HTML(no_curves(), elem_id="curves")
-    with gr.Row(elem_id="take"):
-        for kind, label in strings.DOWNLOADS.items():
-            parts[kind] = gr.DownloadButton(
-                label, interactive=False, size="sm", min_width=60, elem_id=f"take-{kind}"
-            )
-    with gr.Row():
-        parts["more"] = disabled_button(strings.CONTINUE, "more")
-        parts["twice"] = disabled_button(strings.DOUBLE_SIZE, "twice")
+            parts["compared"] = gr.HTML("", elem_id="compared")
+        with gr.Row(elem_id="take"):
+            for kind, label in strings.DOWNLOADS.items():
+                parts[kind] = gr.DownloadButton(
+                    label, visible=False, size="sm", min_width=60, elem_id=f"take-{kind}"
+                )
+        with gr.Row(elem_id="next"):
+            parts["more"] = small_button(strings.CONTINUE, "more", visible=False)
+            parts["twice"] = small_button(strings.DOUBLE_SIZE, "twice", visible=False)
+            parts["others"] = small_button(strings.OTHER_SETTINGS, "others")
+            for name, label in strings.USE_AS.items():
+                parts[f"as_{name}"] = small_button(label, f"as-{name}")
+        with gr.Accordion(strings.CURVES, open=False, elem_id="curves"):
+            parts["curves"] = gr.HTML(no_curves())
     return parts
 
 
-def disabled_button(label: str, name: str) -> gr.Button:
-    return gr.Button(label, interactive=False, size="sm", elem_id=name)
-
-
 def no_curves() -> str:
-    return f"<p>{strings.CURVES}</p>"
+    return f"<p>{strings.NO_CURVES}</p>"
 
 
-def nothing_compared() -> str:
-    return f'<p class="empty">{strings.NOTHING_TO_COMPARE}</p>'
+def before_after(picture: Path) -> str:
+    """Return a finished picture of a run and, over it, its photo."""
+    return comparison_html(private_of(picture) / PHOTO_FILE, picture)
 
 
 def comparison_html(left: Path, right: Path, caption: str = "") -> str:
@@ -63,32 +65,39 @@ def comparison_html(left: Path, right: Path, caption: str = "") -> str:
     return (
         f'<div class="slider"><img src="{other}" alt="{strings.RIGHT}">'
         f'<img class="left" src="{one}" alt="{strings.LEFT}">'
-        f'<input type="range" min="0" max="100" value="50" aria-label="{strings.COMPARED}" '
-        f'oninput="{slide}"></div><p>{escape(caption)}</p>'
+        f'<input type="range" min="0" max="100" value="{PHOTO_PERCENT}" '
+        f'aria-label="{strings.COMPARED}" oninput="{slide}"><p>{escape(caption)}</p></div>'
     )
+
+
+def resume(can: bool) -> dict[str, Any]:
+    """Return the updates of the buttons that go on from a picture."""
+    return {name: gr.Button(visible=can) for name in ("more", "twice")}
 
 
 def disable_resume() -> dict[str, Any]:
     """Return the updates when there is no picture to go on from."""
-    asleep = {name: gr.Button(interactive=False) for name in ("more", "twice")}
-    return {**asleep, "go_on": ""}
+    return {**resume(False), "go_on": ""}
+
+
+def shown_updates(picture: Path | str | None, compared: str = "") -> dict[str, Any]:
+    """Return the updates that show a picture, and another over it; or none."""
+    there = gr.Column(visible=picture is not None)
+    return {"picture": picture and str(picture), "compared": compared, "stage": there}
 
 
 def download_updates(**paths: Path | str | None) -> dict[str, Any]:
-    """Return the updates that enable the downloads that exist, and disable the others."""
-    asleep = {kind: gr.DownloadButton(interactive=False) for kind in EXPORT_FORMATS}
+    """Return the updates that offer the downloads that exist, and no others."""
+    none = {kind: gr.DownloadButton(visible=False) for kind in EXPORT_FORMATS}
     there = {
-        kind: gr.DownloadButton(value=str(path), interactive=True)
+        kind: gr.DownloadButton(value=str(path), visible=True)
         for kind, path in paths.items()
         if path
     }
-    return {**asleep, **there}
+    return {**none, **there}
 
 
 def finished_updates(run_id: str) -> dict[str, Any]:
-    """Return the comparison and the downloads of a finished picture."""
+    """Return the downloads of a finished picture, all of which are made now."""
     with as_gradio_errors():
-        picture = picture_of(run_id)
-        files = download_updates(**{kind: export_run(run_id, kind) for kind in EXPORT_FORMATS})
-    slider = comparison_html(private_of(picture) / PHOTO_FILE, picture, strings.PHOTO_LEFT)
-    return {**files, "compared": slider}
+        return download_updates(**{kind: export_run(run_id, kind) for kind in EXPORT_FORMATS})

@@ -13,7 +13,9 @@ from styletx.settings import FIELDS
 from styletx.ui import strings
 
 from .history import MAX_ENTRIES, input_updates, picture_updates, strip_of, visit_of
+from .inputs import nearest_preset
 from .lasting_run import LastingRun
+from .results import shown_updates
 
 NOTICE_LOOKS, LOOK_EVERY_S = 30, 0.1  # for a tab that was closed just now to be noticed
 
@@ -111,13 +113,14 @@ def unfinished_updates(folder: Path) -> dict[str, Any]:
         with suppress(OSError, ValueError, LookupError):  # half of it, or of another version
             changes |= given_updates(json.loads((private / ARGUMENTS_FILE).read_text()))
         for latest in previews(private)[-1:]:
-            changes["picture"] = str(latest)
+            changes |= shown_updates(latest)
     return changes
 
 
 def given_updates(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the updates that bring back the pictures and settings given for a run."""
-    return {**input_updates(given)[0], **{name: given[name] for name in FIELDS if name in given}}
+    settings = {name: given[name] for name in FIELDS if name in given}
+    return {**input_updates(given)[0], **settings, "presets": nearest_preset(settings)}
 
 
 def word_left(folder: Path) -> str:

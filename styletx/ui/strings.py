@@ -9,26 +9,27 @@ TITLE = "styletx"
 SUBTITLE = "Your photo, repainted in the manner of any painting, while you watch."
 WELCOME = "Choose a photo and a painting, or one of the examples."
 PHOTO, PAINTING, PAINTED = "Photo", "Painting", "Painted"
-DROP = "Drop a picture here,\nor click"
-PAINT, PAINT_AGAIN, STOP, SURPRISE = "Paint", "Paint it again", "Stop", "Surprise me"
-CONTINUE, DOUBLE_SIZE = "Go on from here", "Twice the size"
-PICTURE, BEFORE_AFTER = "The picture", "Before and after"
+DROP = "Drop a picture,\nor click"
+PAINT, PAINT_AGAIN, STOP = "Paint", "Paint it again", "Stop"
+SWAP, SURPRISE, CAMERA = "Swap the two", "Surprise me", "Camera"
+CONTINUE, DOUBLE_SIZE, OTHER_SETTINGS = "Go on", "Twice the size", "Other settings"
+USE_AS = {"content": "Use as photo", "style": "Use as painting"}
+LARGE_FILE = "{name} has {size} MB; at most {most} MB can be sent. Please make it smaller first."
 DOWNLOADS = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP", "film": "Film"}
 ALTERNATIVE = "The photo, repainted in the manner of the painting"
 COMPARED = "How much of the left picture to see"
 LEFT, RIGHT = "The picture on the left", "The picture on the right"
-PHOTO_LEFT = "Left: the photo. Right: the picture."
-NOTHING_TO_COMPARE = "Once there is a picture, you can slide it over the photo here."
 RECEIVED = "The picture is here."
 COUNT_FRAMES = "Let the frame count too"
-CURVES = "While it is painted, its distance from the painting and from the photo is drawn here."
+CURVES = "Curves"
+NO_CURVES = "While a picture is painted, its distance from painting and photo is drawn here."
 DISTANCE = "Distance"
 DISTANCES = {"style": "from the painting", "content": "from the photo"}
-EXAMPLES = "Examples: click one to have it at once"
-HISTORY_TITLE = (
-    "Your pictures of the last hour. Click one to have it back, with its photo and its settings"
-)
-HISTORY_NOTE = (
+EXAMPLES = "Examples"
+EXAMPLES_HELP = "Click one to have it at once. *Drag one to have its painting alone.*"
+HISTORY_TITLE = "Your pictures of the last hour"
+HISTORY_HELP = (
+    "Click one to have it back, with its photo and its settings; click two to compare them. "
     "After an hour they are deleted from the server; until then this browser finds them again."
 )
 HERE_AGAIN = "Your pictures of the last hour are still here, below."
@@ -43,9 +44,8 @@ NOT_DELETED = "It could not be deleted yet, since its files are still being made
 BUSY = "A picture is being painted: wait for it, or stop it first."
 NOT_BEGUN = "Nothing was begun; the message says why."
 GONE = "That picture is no longer here: an hour has passed, or it was deleted."
-PRESET, STANDARD = "Preset", "Standard"
-PRESET_HELP = "Turns all settings below at once"
-ADVANCED = "Advanced"
+PRESET, STANDARD, RESET = "Preset", "Standard", "Reset to the preset"
+LOOKS, MAKING = "How it looks", "How it is made"
 MORE_PAINTINGS = "More paintings"
 SHARE_HELP = "Beside the others"
 MASKS = "Protect or divide the photo"
@@ -70,7 +70,7 @@ CODES = {"python": "Python", "command-line": "Command line"}
 def example_shown(name: str) -> str:
     return (
         f"{name}: painted earlier, with the defaults. {PAINT_AGAIN} to watch, with the settings "
-        "below."
+        "chosen here."
     )
 
 

@@ -1,14 +1,16 @@
-"""Theme of the page, and the pictures of its presets."""
+"""Theme of the page, and the CSS of its presets and settings."""
 
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from urllib.parse import quote
 
 import gradio as gr
 
-from styletx.settings import PRESETS
+from styletx.settings import FIELDS, PRESETS
 
+from .inputs import IN_SIGHT, LOOKS, MADE_BY, MAKING
 from .strings import STANDARD
 
+STRIP = "display: block; aspect-ratio: 6; margin-top: 8px; background-size: cover"
 ULTRAMARINE = gr.themes.Color(
     c50="#eef1fb",
     c100="#dde3f7",
@@ -44,15 +46,46 @@ THEME = gr.themes.Default(
 )
 
 
-def pictures_of_presets(folder: PurePath) -> str:
-    """Return CSS that shows each preset by the picture `folder/its-name.jpg`."""
+def page_css(small: Path) -> str:
+    """Return the CSS that depends on the settings; `small` is the folder of the small pictures."""
+    controls = small / "controls"
+    pictured = [name for name in FIELDS if (controls / f"{name}.avif").exists()]
+    shown = {name: f"#set-{name}::after" for name in pictured}
+    marks = [selector for name in FIELDS for selector in marks_of(name)]
     return "\n".join(
-        f"#presets label:nth-of-type({place}) "
-        f"{{ background-image: url('gradio_api/file={quote(preset_picture(folder, name))}') }}"
+        [
+            pictures_of_presets(small / "presets"),
+            *(f"{after} {{ {background(controls, name)} }}" for name, after in shown.items()),
+            f"{', '.join(shown.values())} {{ content: ''; {STRIP} }}",
+            f"{', '.join(marks)} {{ content: ' •'; color: var(--color-accent) }}",
+        ]
+    )
+
+
+def pictures_of_presets(folder: PurePath) -> str:
+    """Return CSS that shows each preset by the picture `folder/its-name.avif`."""
+    return "\n".join(
+        f"#presets label:nth-of-type({place}) {{ {background(folder, file_name(name))} }}"
         for place, name in enumerate((STANDARD, *PRESETS), start=1)
     )
 
 
-def preset_picture(folder: PurePath, name: str) -> str:
-    """Return the path of a preset's picture, with / between its folders also on Windows."""
-    return (folder / f"{name.lower().replace(' ', '-')}.jpg").as_posix()
+def background(folder: PurePath, name: str) -> str:
+    """Return CSS for a picture, with / between its folders also on Windows."""
+    return f"background-image: url('gradio_api/file={quote((folder / name).as_posix())}.avif')"
+
+
+def file_name(preset: str) -> str:
+    """Return what the picture of a preset is called, without its ending."""
+    return preset.lower().replace(" ", "-")
+
+
+def marks_of(name: str) -> list[str]:
+    """Return CSS selectors of the marks of a setting that differs from the preset: one at its name,
+    one at that of the group in which it is folded."""
+    changed = f"body[data-changed~='{name}']"
+    marks = [f"{changed} #set-{name} [data-testid='block-info']::after"]
+    if name not in IN_SIGHT:
+        group = MAKING if name in MADE_BY else LOOKS
+        marks.append(f"{changed} #{group} > .label-wrap span:first-child::after")
+    return marks

@@ -10,6 +10,7 @@ from PIL import Image, ImageChops, ImageOps, ImageStat
 from playwright.sync_api import expect
 
 from styletx.api.job_files import EXPORT_FORMATS
+from styletx.ui.results import PHOTO_PERCENT
 from styletx.ui.strings import COMPARED, MASKS
 from tests.helpers.browser import (
     DESKTOP,
@@ -22,6 +23,7 @@ from tests.helpers.browser import (
     press_and_wait,
     shown,
     status,
+    unfold,
 )
 from tests.helpers.server import Server
 
@@ -118,6 +120,7 @@ def watch_it_being_painted(page):
           return window.seen.add(document.querySelector("#painted img").src).size >= 3;
         }"""
     )
+    page.get_by_role("button", name="Curves").click()
     expect(page.get_by_role("img", name=re.compile("Distance from the painting"))).to_be_visible()
 
 
@@ -126,7 +129,7 @@ def stop_and_keep_it(page, folder):
     expect(status(page)).to_have_text(re.compile(r"Stopped after \d+ of 2000 steps"))
     expect(page.locator("#painted img")).to_have_attribute("src", re.compile(r"\.png"))
     for kind, ending in EXPORT_FORMATS.items():
-        expect(page.locator(f"#take-{kind}")).to_be_enabled()
+        expect(page.locator(f"#take-{kind}")).to_be_visible()
         with page.expect_download() as download:
             page.click(f"#take-{kind}")
         assert download.value.suggested_filename == f"temple-great_wave{ending}"
@@ -174,7 +177,6 @@ def test_nothing_is_in_the_way_of_anybody_in_the_light_or_in_the_dark(visit, nod
     page.set_viewport_size(DESKTOP["viewport"])
     choose(page, Size=64, Steps=3)
     press_and_wait(page)
-    page.get_by_role("tab", name="Before and after").click()
     expect(page.get_by_role("slider", name=COMPARED)).to_be_visible()
     judge(page)
 
@@ -206,24 +208,23 @@ def test_everything_can_be_done_with_the_keyboard_alone(visit):
     go_to("Cat, Poppies")
     page.keyboard.press("Enter")
     expect(page.locator("#painted img")).to_be_visible()
-    for name, number in {"Size": 128, **ENDLESS}.items():
-        go_to(f"number input for {name}", "input")
-        page.keyboard.press("Control+A")
-        page.keyboard.type(str(number))
+    type_number(page, "Size", 128)
+    go_to("Paint it again")
+    go_to("How it is made")
+    page.keyboard.press("Enter")
+    type_number(page, **ENDLESS)
     go_to("Paint it again", back=True)
     page.keyboard.press("Enter")
     expect(status(page)).to_have_text(re.compile("step"))  # there is one to keep
-    go_to("Stop")
+    expect(page.locator("#stop")).to_be_focused()  # which is where Paint was
     page.keyboard.press("Enter")
-    expect(page.locator("#take-film")).to_be_enabled()
-    go_to("The picture", "tab")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
+    expect(page.locator("#paint")).to_be_focused()
+    expect(page.locator("#take-film")).to_be_visible()
     go_to(COMPARED, "input")
     for _ in range(10):
         page.keyboard.press("ArrowRight")
     at = page.locator(".slider").evaluate("element => element.style.getPropertyValue('--at')")
-    assert at == "60%"
+    assert at == f"{PHOTO_PERCENT + 10}%"
     go_to("cat-poppies · size 128, steps 2000")
     page.keyboard.press("Enter")
     expect(status(page)).to_have_text(re.compile("are back"))
@@ -231,6 +232,12 @@ def test_everything_can_be_done_with_the_keyboard_alone(visit):
     page.keyboard.press("Enter")
     expect(status(page)).to_have_text(re.compile("Deleted, here and on the server."))
     expect(page.locator("#strip button")).to_have_count(0)
+
+
+def type_number(page, label="Steps", number=0, Steps=0):
+    tab_to(page, f"number input for {label}", "input", back=label != "Steps")
+    page.keyboard.press("Control+A")
+    page.keyboard.type(str(Steps or number))
 
 
 FOCUSED = """() => {
@@ -241,7 +248,7 @@ FOCUSED = """() => {
   });
   return {
     role: at.getAttribute("role") ?? at.tagName.toLowerCase(),
-    name: at.getAttribute("aria-label") ?? at.innerText.trim(),
+    name: at.getAttribute("aria-label") ?? at.innerText.trim().split("\\n")[0],
     seen: ring,
   };
 }"""
@@ -254,22 +261,23 @@ def test_own_pictures_are_painted_to_the_end_and_stay_when_a_run_cannot_begin(vi
 
 
 def paint_without_a_jump(page, files):
+    """What is given does not move, and from the second picture on nothing does."""
+    given = ["#photo", "#presets", "#bar", "#looks"]
     give(page, files, photo="photo", painting="painting")
     choose(page, Size=64, Steps=5)
-    page.evaluate("window.scrollTo({ top: 0, behavior: 'instant' })")
-    page.evaluate(WATCH_THE_PLACES, ["#status", "#curves", "#take-png", "#examples", "#presets"])
-    press_and_wait(page)
-    expect(status(page)).to_have_text(re.compile("Done: 5 steps"))
-    expect(page.locator("#take-png")).to_be_enabled()
-    assert page.evaluate("[...window.moved]") == [0]
+    for places in (given, [*given, "#view", "#take", "#curves", "#yours"]):
+        page.evaluate("window.scrollTo({ top: 0, behavior: 'instant' })")
+        page.evaluate(WATCH_THE_PLACES, places)
+        press_and_wait(page)
+        expect(status(page)).to_have_text(re.compile("Done: 5 steps"))
+        assert page.evaluate("[...window.moved]") == [0], places
 
 
 WATCH_THE_PLACES = """names => {
   const places = () => names.map(name => document.querySelector(name).getBoundingClientRect().top);
-  const before = places();
-  window.moved = new Set();
+  const before = places(), moved = window.moved = new Set();
   const look = () => {
-    places().forEach((now, at) => window.moved.add(now - before[at]));
+    places().forEach((now, at) => moved.add(now - before[at]));
     requestAnimationFrame(look);
   };
   look();
@@ -284,14 +292,13 @@ def begin_a_run_that_cannot_be(page, files, panorama):
     page.click("#paint")
     expect(status(page)).to_contain_text("Choose a size of at least 160.")
     assert shown(page) == kept
-    expect(page.locator("#take-png")).to_be_enabled()
+    expect(page.locator("#take-png")).to_be_visible()
     expect(page.locator("#paint")).to_be_enabled()
 
 
 def test_nothing_is_brought_over_a_run_and_the_slider_keeps_its_place(visit):
     page = visit(**DESKTOP)
     choose_example(page)
-    page.get_by_role("tab", name="Before and after").click()
     slider = page.get_by_role("slider", name=COMPARED)
     slider.fill("15")
     choose(page, Size=512, **ENDLESS)
@@ -305,6 +312,83 @@ def test_nothing_is_brought_over_a_run_and_the_slider_keeps_its_place(visit):
     expect(compared).to_have_attribute("src", re.compile(r"\.png$"))  # the new one, no example
     at = page.locator(".slider").evaluate("element => element.style.getPropertyValue('--at')")
     assert at == f"{slider.input_value()}%"
+
+
+PHONE_SCREENS = 1.5 * PHONE["viewport"]["height"]
+
+
+@pytest.mark.parametrize(
+    ("screen", "high"),
+    [
+        pytest.param({"viewport": {"width": 1280, "height": 800}}, 800, id="desktop"),
+        pytest.param(PHONE, PHONE_SCREENS, id="phone"),
+    ],
+)
+def test_a_first_visit_shows_all_that_is_needed_at_a_glance_and_nothing_before_its_time(
+    visit, screen, high
+):
+    page = visit(**screen)
+    for part in ("photo", "painting", "presets", "set-size", "set-style_weight", "paint"):
+        assert bottom(page, part) <= high, part
+    expect(page.locator("#examples img")).to_have_count(6)
+    assert bottom(page, "examples") <= high
+    for part in ("stage", "stop", "yours", "delete"):
+        expect(page.locator(f"#{part}")).to_have_count(0)
+    for part in ("masks", "reset"):
+        expect(page.locator(f"#{part}")).to_be_hidden()
+
+
+def bottom(page, part):
+    box = page.locator(f"#{part}").bounding_box()
+    return box["y"] + box["height"]
+
+
+def test_pictures_come_from_anywhere_and_change_their_places(visit, files):
+    page = visit(**DESKTOP)
+    photo, painting = ([list((files / f"{n}.png").read_bytes()), n] for n in ("photo", "painting"))
+    page.evaluate(DROP, ["#heading", *photo])  # anywhere: the photo first
+    expect(page.locator("#photo img")).to_have_attribute("src", re.compile("photo"))
+    page.evaluate(PASTE, painting)  # then the painting
+    expect(page.locator("#painting img")).to_have_attribute("src", re.compile("painting"))
+    page.click("#swap")
+    expect(page.locator("#photo img")).to_have_attribute("src", re.compile("painting"))
+    page.locator("#examples img").nth(3).drag_to(page.locator("#heading"))
+    expect(page.locator("#painting img")).to_have_attribute("src", re.compile("poppies"))
+    expect(page.locator("#photo img")).to_have_attribute("src", re.compile("painting"))
+    choose(page, Size=64, Steps=2)
+    press_and_wait(page)
+    kept = shown(page)
+    for field in ("content", "style"):
+        page.click(f"#as-{field}")
+    for field in ("photo", "painting"):
+        expect(page.locator(f"#{field} img")).to_have_attribute("src", kept)
+    expect(page.locator("#more")).to_have_count(0)  # it was of another photo
+
+
+PASTE = """([bytes, name]) => {
+  const clipboardData = new DataTransfer();
+  clipboardData.items.add(new File([new Uint8Array(bytes)], `${name}.png`, { type: "image/png" }));
+  document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
+}"""
+
+
+def test_what_differs_from_the_preset_is_marked_and_goes_back_with_one_click(visit):
+    page = visit(**DESKTOP)
+    marked = partial(page.evaluate, MARKED)
+    assert marked() == []
+    choose(page, Steps=1500)  # beyond the slider
+    page.get_by_label("number input for Size").fill("300")
+    page.wait_for_function(f"({MARKED})().length === 3")
+    assert marked() == ["How it is made", "Size", "Steps"]
+    page.click("#reset")
+    expect(page.get_by_label("number input for Steps")).to_have_value("48")
+    expect(page.locator("#reset")).to_be_hidden()
+    assert marked() == []
+
+
+MARKED = """() => [...document.querySelectorAll("#panel span")]
+  .filter(span => getComputedStyle(span, "::after").content.includes("•"))
+  .map(span => span.innerText.trim().split("\\n")[0]).sort()"""
 
 
 DROP = """([target, bytes, name]) => {
@@ -342,7 +426,7 @@ def test_a_frame_around_a_painting_is_shown_and_counts_again_with_one_click(visi
     page.locator("#count-frames").click()
     expect(page.locator("#outlines svg")).to_have_count(0)
     expect(page.locator("#count-frames")).to_be_hidden()
-    page.get_by_role("button", name="Advanced").click()
+    unfold(page, "looks")
     expect(page.get_by_label("is part of it")).to_be_checked()
 
 
@@ -361,16 +445,24 @@ def press_paint_without_pictures(page):
     read_out = page.get_by_role("status").filter(has_text="Please choose a photo.")
     expect(read_out).to_have_count(1)
     expect(page.locator("#paint")).to_be_enabled()
-    expect(page.locator("#take-png")).to_be_disabled()
+    expect(page.locator("#stage")).to_have_count(0)
 
 
 def give_a_file_that_is_no_picture(page, files):
-    (files / "broken.png").write_bytes(b"this is no picture")
+    """Its first bytes say so before it is sent; of a damaged one the server does."""
+    (files / "page.png").write_bytes(b"this is no picture")
+    sent = []
+    page.on("request", lambda request: sent.append(request.url))
+    page.set_input_files("#photo input[type=file]", str(files / "page.png"))
+    expect(status(page)).to_contain_text("page.png is not a picture that can be read")
+    assert not [url for url in sent if "upload" in url]
+    whole = (files / "photo.png").read_bytes()
+    (files / "broken.png").write_bytes(whole[: len(whole) // 2])
     page.set_input_files("#photo input[type=file]", str(files / "broken.png"))
     give(page, files, painting="painting")
     page.click("#paint")
-    expect(status(page)).to_contain_text("broken.png is not a picture that can be read")
-    expect(page.locator("#photo")).to_contain_text("broken.png is not a picture that can be read")
+    expect(status(page)).to_contain_text("broken.png is damaged")
+    expect(page.locator("#photo")).to_contain_text("broken.png is damaged")
 
 
 def repeat_a_picture_without_a_recipe(page, files):
@@ -403,7 +495,8 @@ def test_a_run_goes_on_while_its_tab_is_away_and_is_found_again_until_others_wai
     page = open_page(page.context, page.url)
     see_it_painted(page)
     another = open_page(page.context, page.url)  # which leaves the run to its tab
-    expect(another.locator("#stop")).to_be_disabled()
+    expect(another.locator("#paint")).to_be_enabled()
+    expect(another.locator("#stop")).to_have_count(0)
     another.close()
     page.click("#stop")
     expect(status(page)).to_have_text(re.compile("Stopped after [0-9]+ of 2000 steps"))
@@ -545,7 +638,7 @@ def test_several_paintings_a_preset_and_going_on(visit, files, tmp_path):
     assert difference(larger, first, LEFT) < 25
     expect(status(page)).to_have_text(re.compile("Done: 2 steps"))  # of four at two sizes
 
-    page.get_by_label("Classic Gatys", exact=True).check()
+    page.get_by_label("Classic Gatys", exact=True).check(force=True)
     expect(page.get_by_label("number input for Steps")).to_have_value("100")
     choose(page, Size=64, Steps=3)
     press_and_wait(page, "#more")

@@ -81,7 +81,15 @@ def give(page: Page, folder: Path, **pictures: str) -> None:
 
 def choose(page: Page, **numbers: float) -> None:
     for label, number in numbers.items():
-        page.get_by_label(f"number input for {label}").fill(str(number))
+        field = page.get_by_label(f"number input for {label}")
+        if not field.is_visible():
+            unfold(page, "making")
+        field.fill(str(number))
+
+
+def unfold(page: Page, group: str) -> None:
+    """Open a group of settings."""
+    page.locator(f"#{group} > .label-wrap").click()
 
 
 def press_and_wait(page: Page, button: str = "#paint") -> None:
@@ -93,4 +101,4 @@ def press_and_wait(page: Page, button: str = "#paint") -> None:
         expect(image).not_to_have_attribute("src", before)
     expect(status(page)).to_have_text(re.compile("Done: "))
     expect(image).to_have_attribute("src", re.compile(r"\.png$"))
-    expect(page.locator("#take-film")).to_be_enabled()
+    expect(page.locator("#take-film")).to_be_visible()

@@ -1,17 +1,24 @@
 """Gradio remembers little of each page and call, and of those who listen whatever others do."""
 
+import re
 from asyncio import Queue as News
 from collections import Counter
 
 import gradio as gr
 import pytest
+from gradio import routes
 from gradio.blocks import BlocksConfig
 from gradio.queueing import Event
 from gradio.server_messages import HeartbeatMessage
 from gradio.state_holder import SessionState, StateHolder
 
 from styletx.server import gradio_patches
-from styletx.server.gradio_patches import patch_message_queues, patch_session_state
+from styletx.server.gradio_patches import (
+    PAGES,
+    patch_message_queues,
+    patch_session_state,
+    patch_share_tags,
+)
 
 CALLS = 20  # whose news are kept; there are more of them on a server
 
@@ -54,6 +61,19 @@ def test_no_statistics_are_computed_of_calls(page):
     records = [{"function": "stylize", "status": "success", "process_time": 1.0}]
     assert queue.compute_analytics_summary(records) == {"functions": {}}
     assert queue.ANALYTICS_MAX_EVENTS == 1
+
+
+def test_a_link_to_the_page_says_what_it_leads_to_where_it_is_shared(monkeypatch):
+    env = routes.templates.env
+    monkeypatch.setattr(env, "loader", env.loader)  # so that it is put back
+    patch_share_tags('It is "new"', "Look!", "gradio_api/file=/a b.jpg")
+    for page in PAGES:
+        source, *_ = env.loader.get_source(env, page)
+        tags = dict(re.findall(r'<meta (?:property|name)="([^"]+)" content="([^"]*)">', source))
+        assert tags["og:title"] == "It is &quot;new&quot;"
+        assert tags["og:image"] == "{{ request.base_url }}gradio_api/file=/a%20b.jpg"
+        assert source.count("og:") == 4
+        assert "githubusercontent" not in source
 
 
 @pytest.fixture

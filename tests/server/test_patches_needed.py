@@ -10,7 +10,7 @@ import gradio as gr
 import httpx
 import pytest
 import safehttpx
-from gradio import processing_utils
+from gradio import processing_utils, routes
 from gradio.queueing import Event
 from gradio.server_messages import HeartbeatMessage
 from gradio.state_holder import SessionState
@@ -46,6 +46,11 @@ def test_gradio_still_forgets_the_messages_of_who_listens_and_then_breaks(page):
 
 def test_gradio_still_says_nothing_of_arguments_that_it_cannot_parse():
     assert error_payload(ValueError("no picture"), show_error=False)["error"] is None
+
+
+def test_gradio_still_names_itself_where_a_link_to_a_page_is_shared():
+    source = (Path(routes.STATIC_TEMPLATE_LIB) / "frontend" / "index.html").read_text()
+    assert 'property="og:title" content="Gradio"' in source
 
 
 def test_gradio_still_makes_as_many_layers_as_a_client_names():

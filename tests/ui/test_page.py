@@ -28,7 +28,7 @@ from styletx.server.errors import as_gradio_errors
 from styletx.server.storage import runs
 from styletx.ui import examples, page, session
 from styletx.ui.history import add_entry
-from styletx.ui.inputs import doubled_settings, received, repeated, shown_instead
+from styletx.ui.inputs import doubled_settings, nearest_preset, received, repeated, shown_instead
 from styletx.ui.mask_editor import BRUSHES, SOFT, masks_from_drawing, to_paint_over
 from styletx.ui.outlines import outlines
 from styletx.ui.results import finished_updates
@@ -45,9 +45,9 @@ def test_the_page_shows_a_run_from_first_to_last(queue, files):
     assert last["status"] == last["said"] == "Done: 3 steps in 0 s."
     assert last["picture"].endswith("photo-painting.png")
     assert last["png"].value["path"] == last["picture"]
-    assert [kind for kind in EXPORT_FORMATS if last[kind].interactive] == [
-        "png"
-    ]  # the others follow
+    assert [kind for kind in EXPORT_FORMATS if last[kind].visible] == ["png"]  # the others follow
+    assert last["stage"].visible
+    assert "before.jpg" in last["compared"]
     assert pressable(last) == ["go", "more", "twice"]
     assert len(last["go_on"]) == 32
     assert last["run"] == last["go_on"]
@@ -55,8 +55,9 @@ def test_the_page_shows_a_run_from_first_to_last(queue, files):
 
 
 def pressable(shown):
-    """The buttons that can be pressed."""
-    return [n for n in ("go", "stop", "more", "twice") if shown[n].interactive]
+    """The buttons that are there and can be pressed."""
+    buttons = {name: shown[name] for name in ("go", "stop", "more", "twice")}
+    return [name for name, button in buttons.items() if button.visible and button.interactive]
 
 
 @pytest.mark.parametrize(
@@ -297,6 +298,12 @@ def test_choosing_a_preset_turns_every_control(queue):
     assert turn("Standard") == list(asdict(Settings()).values())
 
 
+def test_settings_that_come_back_are_marked_against_the_preset_that_they_are_next_to():
+    assert nearest_preset(asdict(Settings())) == "Standard"
+    assert nearest_preset(asdict(replace(PRESETS["Oil"], size=300))) == "Oil"
+    assert nearest_preset({"size": 384, "steps": 24, "of another version": 1}) == "Quick sketch"
+
+
 @pytest.mark.parametrize("name", ["paint", "stylize"])
 def test_page_and_api_refuse_in_the_same_words(queue, files, name):
     (files / "page.png").write_text("<html>")
@@ -470,9 +477,14 @@ def test_every_setting_has_a_control_with_its_default_and_limits(queue):
         assert control.value == getattr(Settings(), name)
         assert control.info == allowed.help
         if isinstance(allowed, NumberField):
-            assert (control.minimum, control.maximum) == (allowed.low, allowed.high)
+            assert (control.minimum, control.maximum) == (allowed.low, reach(allowed))
         elif isinstance(allowed, ChoiceField):
             assert [value for _, value in control.choices] == list(allowed.choices)
+
+
+def reach(allowed):
+    """How far a slider goes; the test of the page types what is beyond."""
+    return min(allowed.high, allowed.reach)
 
 
 def test_the_api_names_its_arguments_as_the_settings(queue):
@@ -596,7 +608,8 @@ def test_the_photo_may_be_gone_when_the_picture_is_finished(queue, files):
     queue.stylize = slow
     *_, last = ask(build_page(queue), "paint", **both(files))
     assert Path(last["picture"]).is_file()
-    assert set(finished_updates(last["run"])) >= {"film", "compared"}
+    assert "before.jpg" in last["compared"]
+    assert finished_updates(last["run"])["film"].visible
 
 
 def test_nothing_is_brought_while_a_run_would_paint_over_it(queue, files):
@@ -629,6 +642,6 @@ def test_what_breaks_off_before_there_is_a_run_leaves_paint_to_be_pressed(queue)
 def test_pictures_of_presets_are_found_wherever_the_clone_lies(folder):
     found = re.findall(r"url\('([^']*)'\)", pictures_of_presets(folder))
     names = ["standard", "quick-sketch", "oil", "fine-detail", "pure-texture", "classic-gatys"]
-    wanted = [f"{folder.as_posix()}/{name}.jpg" for name in (*names, "keep-colours")]
+    wanted = [f"{folder.as_posix()}/{name}.avif" for name in (*names, "keep-colours")]
     addresses = [urlsplit(f"http://here/{address}") for address in found]
     assert [unquote(one.path) for one in addresses] == [f"/gradio_api/file={w}" for w in wanted]

@@ -53,7 +53,8 @@ def test_a_finished_picture_joins_those_of_the_visit_once(visit):
     assert captions(told) == ["photo-painting · size 300"]
     with Image.open(told["strip"].value[0]["image"]["path"]) as thumbnail:
         assert max(thumbnail.size) <= 240
-    assert not told["delete"].interactive  # none is chosen
+    assert told["yours"].visible
+    assert not told["delete"].visible  # none is chosen
     assert add_entry(run, visit.visits, None) == {}
     _, told = visit()
     assert captions(told) == ["photo-painting", "photo-painting · size 300"]
@@ -72,7 +73,7 @@ def test_a_picture_of_another_photo_than_there_is_now_is_not_gone_on_from(visit,
     assert "go_on" not in told
     told = add_entry(run, [], upload(files, "painting"))
     assert told["go_on"] == ""
-    assert not told["more"].interactive
+    assert not told["more"].visible
 
 
 def test_it_can_be_taken_away_in_four_kinds_with_its_name(visit):
@@ -84,7 +85,7 @@ def test_it_can_be_taken_away_in_four_kinds_with_its_name(visit):
         "webp": "photo-painting.webp",
         "film": "photo-painting-film.webp",
     }
-    assert all(told[kind].interactive for kind in names)
+    assert all(told[kind].visible for kind in names)
 
 
 def test_the_strip_holds_so_many_and_no_more(visit, monkeypatch):
@@ -107,7 +108,7 @@ def test_a_click_brings_back_picture_inputs_and_settings(visit, files):
     assert (told["share_2"], told["init_image"], told["style_3"]) == (0.5, None, None)
     assert Path(told["picture"]).parent == folder_of(run)
     assert (told["go_on"], told["run"], told["clicked"]) == (run, run, [run])
-    assert told["more"].interactive
+    assert told["more"].visible
 
 
 def test_a_picture_that_is_not_the_one_shown_is_deleted_without_a_trace_on_the_page(visit):
@@ -159,7 +160,8 @@ def test_a_deleted_picture_is_gone_from_page_and_server(visit):
     told = deleted(visit.visits, [run], run)
     assert not folder_of(run).exists()
     assert (told["visits"], captions(told), told["picture"], told["go_on"]) == ([], [], None, "")
-    assert not any(told[kind].interactive for kind in ("png", "film", "more", "delete"))
+    gone = ("png", "film", "more", "delete", "stage", "yours")
+    assert not any(told[kind].visible for kind in gone)
 
 
 def test_only_a_picture_of_this_visit_can_be_deleted(visit):
@@ -200,8 +202,8 @@ def test_an_example_is_there_at_once():
         told = examples.example(name)
         assert told["picture"] == str(examples.painted_of(pair))
         assert (told["content"], told["style"]) == tuple(map(str, examples.files_of(pair)))
-        assert told["jpeg"].interactive
-        assert not told["png"].interactive
+        assert told["jpeg"].visible
+        assert not told["png"].visible
         assert told["go"].value == "Paint it again"
         assert {told[n] for n in ("style_2", "style_3", "style_4", "init_image")} == {None}
 

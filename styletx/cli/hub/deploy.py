@@ -24,7 +24,7 @@ ALONE = ("app.py", "requirements.txt", "README.md", "LICENSE")
 NEEDED = (*ALONE, "assets/page.css")  # without these it is no clone, but only the package
 FOLDERS = {  # what is sent of each, by its ending; the scripts in assets paint pictures
     "styletx": (".py", ".md", ".safetensors"),
-    "assets": (".css", ".jpg", ".js", ".md", ".png", ".svg"),
+    "assets": (".avif", ".css", ".jpg", ".js", ".md", ".png", ".svg"),
 }
 OURS = ("styletx/", "assets/")  # what else lies in these on the Space was sent by an older version
 BY_THE_HUB = {".gitattributes", "README.md"}  # what it puts into a new Space

@@ -1,0 +1,166 @@
+"""The photo itself guides the style: calm ground stays calm, small things on it stay clear."""
+
+import pytest
+import torch
+from PIL import Image, ImageDraw, ImageStat
+
+from styletx import Settings, Style, stylize
+from styletx.core import guidance, inputs
+from styletx.core.guidance import MOST, calm_and_busy, guide, without_calm
+from styletx.core.paintings import Painting
+from styletx.core.tensors import to_picture, to_tensor
+
+CPU = torch.device("cpu")
+SIZE = (256, 176)
+
+
+def tensor(picture):
+    return to_tensor(picture, picture.size, CPU)
+
+
+def speckle(width, height):
+    generator = torch.Generator().manual_seed(1)
+    return to_picture(torch.rand(1, 3, height, width, generator=generator))
+
+
+def rough_and_smooth():
+    picture = Image.new("RGB", SIZE, "tan")
+    picture.paste(speckle(128, 176), (0, 0))
+    return picture
+
+
+@pytest.fixture(scope="module")
+def product():
+    """A speckled box, with a smooth door, in the middle of white ground."""
+    picture, box = Image.new("RGB", SIZE, "white"), speckle(80, 90)
+    ImageDraw.Draw(box).rectangle((20, 20, 60, 70), fill="navy")
+    picture.paste(box, (90, 40))
+    return picture
+
+
+@pytest.fixture(scope="module")
+def half_busy():
+    """A painting whose left half is rough, and whose right half is nearly smooth."""
+    return Painting(tensor(rough_and_smooth()), None, 1.0)
+
+
+@pytest.fixture(scope="module")
+def busy():
+    return Painting(tensor(speckle(*SIZE)), None, 1.0)
+
+
+def test_empty_ground_is_calm_and_things_are_not(product):
+    calm = guide(tensor(product), 1.0).calm[0, 0]
+    assert calm[:20].min() == calm[:, :60].min() == pytest.approx(MOST)
+    assert calm[60:110, 110:150].max() == 0
+
+
+def test_a_smooth_part_that_a_thing_encloses_is_no_ground(product):
+    open_door = product.copy()
+    ImageDraw.Draw(open_door).rectangle((110, 60, 150, 176), fill="navy")
+    closed, opened = (guide(tensor(one), 1.0).calm[0, 0, 85, 130] for one in (product, open_door))
+    assert closed == 0
+    assert opened > 0.9 * MOST
+
+
+def test_a_small_thing_counts_where_calm_ground_is_near(product):
+    fine = guide(tensor(product), 1.0).fine[0, 0]
+    assert fine[42, 92] > 0.9  # a corner of the box
+    assert fine[:20].max() == 0  # the ground itself
+
+
+def test_a_photo_without_calm_ground_has_no_guide(busy):
+    assert guide(busy.image, 1.0) is None
+
+
+def test_a_blurred_background_is_no_bare_ground(monkeypatch):
+    patches = Image.blend(speckle(8, 6), Image.new("RGB", (8, 6), "grey"), 0.6)
+    blurred = tensor(patches.resize(SIZE, Image.Resampling.BICUBIC))
+    assert guide(blurred, 1.0) is None
+    monkeypatch.setattr(guidance, "BARE", (2.0, 1.0))  # whatever its colours
+    assert guide(blurred, 1.0) is not None  # it is smooth enough
+
+
+def test_the_guide_is_as_strong_as_is_asked(product):
+    photo = tensor(product)
+    half, full = guide(photo, 0.5), guide(photo, 0.9)
+    for one, other in zip(half, full, strict=True):
+        torch.testing.assert_close(one / 0.5, other / 0.9)
+    assert guide(photo, 0.0) is None
+
+
+def test_the_guide_looks_the_same_at_every_level(product):
+    found = guide(tensor(product), 1.0)
+    small = found.resized((64, 44), CPU)
+    assert small.calm.shape == (1, 1, 44, 64)
+    torch.testing.assert_close(small.calm.mean(), found.calm.mean())
+
+
+def test_calm_parts_of_a_painting_are_told_from_the_others(half_busy):
+    calm, rest, quiet = calm_and_busy(half_busy)
+    assert quiet == 1
+    assert calm.visible[..., :110].max() == 0
+    assert calm.visible[..., 150:].min() == 1
+    torch.testing.assert_close(calm.visible + rest.visible, torch.ones_like(calm.visible))
+
+
+def test_what_is_invisible_in_a_painting_is_no_part_of_it(half_busy):
+    visible = torch.ones_like(half_busy.image[:, :1])
+    visible[:, :, :80] = 0
+    for part in calm_and_busy(half_busy._replace(visible=visible))[:2]:
+        assert part.visible[:, :, :80].max() == 0
+
+
+def test_a_painting_without_a_calm_part_covers_calm_ground_too(product, busy):
+    found = guide(tensor(product), 1.0)
+    where, (painting,), calm = without_calm(None, [busy], found)
+    assert (where, calm) == (None, None)
+    assert painting is busy
+
+
+def test_masks_by_hand_go_before_the_guide(product, half_busy):
+    mask = torch.zeros(1, 1, *SIZE[::-1])
+    mask[..., :128] = 1
+    rest, _, calm = without_calm(mask, [half_busy], guide(tensor(product), 1.0))
+    torch.testing.assert_close(rest + calm.where, mask)
+    assert calm.where[..., 128:].max() == 0
+
+
+def guided_by(photo, **chosen):
+    settings = Settings(size=256, **chosen)
+    painting = Style(Image.linear_gradient("L").convert("RGB"))
+    return inputs.prepare_inputs(photo, [painting], settings, None, None)[1].guide
+
+
+def test_what_is_not_to_keep_the_photo_is_not_guided_by_it(product):
+    assert guided_by(product) is not None
+    assert guided_by(product, guidance=0.0) is None
+    assert guided_by(product, content_weight=0.0) is None
+    assert guided_by(product, style_weight=10.0) is None
+    assert guided_by(product, method="gatys") is None
+
+
+def painted(photo, style, eye, **chosen):
+    settings = Settings(**{"size": 128, "steps": 4, **chosen})
+    *_, result = stylize(photo, [Style(style)], settings, weights=eye)
+    return result.picture
+
+
+def test_guidance_does_nothing_to_a_photo_without_calm_ground(weave, eye):
+    busy = speckle(128, 88)
+    with_guide, without = (painted(busy, weave, eye, guidance=one) for one in (1.0, 0.0))
+    assert with_guide.tobytes() == without.tobytes()
+
+
+def test_guidance_keeps_calm_ground_calmer(product, eye):
+    def deviation(guidance):
+        picture = painted(product, rough_and_smooth(), eye, steps=16, guidance=guidance)
+        return ImageStat.Stat(picture.crop((0, 0, 128, 16)).convert("L")).stddev[0]
+
+    assert deviation(1.0) < 0.7 * deviation(0.0)
+
+
+def test_a_photo_that_is_all_calm_is_painted(weave, eye):
+    blank = Image.new("RGB", SIZE, "white")
+    picture = painted(blank, weave, eye, guidance=1.0)
+    assert max(ImageStat.Stat(picture).stddev) > 1
