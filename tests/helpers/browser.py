@@ -88,8 +88,11 @@ def choose(page: Page, **numbers: float) -> None:
 
 
 def unfold(page: Page, group: str) -> None:
-    """Open a group of settings."""
+    """Open a group of settings, and see it drawn: what is typed before is lost, but nobody is as
+    fast."""
     page.locator(f"#{group} > .label-wrap").click()
+    expect(page.locator(f"#{group} input").last).to_be_visible()
+    page.evaluate("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
 
 
 def press_and_wait(page: Page, button: str = "#paint") -> None:
