@@ -23,15 +23,12 @@ WATCH_THE_PICTURE = """() => {
     const look = () => {
       const now = picture();
       if (now && now.src !== before && now.complete && now.naturalWidth) {
-        window.changed = {
-          seconds: (performance.now() - pressed) / 1000,
-          status: document.querySelector("#status").innerText,
-        };
+        window.changed = (performance.now() - pressed) / 1000;
       } else requestAnimationFrame(look);
     };
     look();
   }, { once: true });
-}"""  # from the click until another picture is decoded
+}"""  # seconds from the click until another picture is decoded
 
 
 @contextmanager
