@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from styletx.errors import StyletxError
+from styletx.events import precision_of
 from styletx.fields import ChoiceField, NumberField
 from styletx.recipe import MASKS, read_recipe
 from styletx.runners.queue import JobQueue
@@ -39,12 +40,14 @@ def offer_endpoints(
         return {"stopped": queue.stop(run_id)}
 
     def recipe(painted: Upload) -> dict[str, Any]:
-        """Return the settings in the recipe of a picture painted here, as /stylize takes them."""
+        """Return the settings and the precision in the recipe of a picture painted here, as
+        /stylize takes them."""
         with as_gradio_errors():
             path = upload_path(painted, "picture", queue)
             if path is None:
                 raise StyletxError("Please give a painted picture.")
-            return asdict(read_recipe(path).settings)
+            found = read_recipe(path)
+            return {**asdict(found.settings), "precision": precision_of(found.device)}
 
     run_id, stopped = text_argument("run_id"), gr.JSON(visible=False, label="stopped")
     register(stop, run_id, stopped, api_name="stop", queue=False)

@@ -69,7 +69,9 @@ def submit_job(queue: JobQueue, arguments: Arguments, client: Client) -> tuple[J
     check_styles(paintings)
     inputs = input_fingerprints(paths, shares)
     more = {name: paths[name] for name in ("keep_mask", "init_image")}
-    job = queue.submit(settings, partial(load_images, content, paintings, more, settings), client)
+    load = partial(load_images, content, paintings, more, settings)
+    besides = {"precision": str(arguments["precision"])} if arguments["precision"] else {}
+    job = queue.submit(settings, lambda over: {**load(over), **besides}, client)
     names = [content, *(path for path, _, _ in paintings if path)][:2]
     name = "-".join(
         re.sub(r"[^\w.]+", "_", unquote(path.stem))[:MAX_NAME_LETTERS] for path in names

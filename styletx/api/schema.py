@@ -20,6 +20,7 @@ DEFAULTS: Arguments = {
     "keep_mask": None,
     "init_image": None,
     "go_on": "",
+    "precision": "",
 }
 NO_PHOTO = "Please choose a photo."
 NEEDED = {"content": NO_PHOTO, "style": NO_PAINTING}
@@ -39,6 +40,8 @@ ARGUMENTS = {  # of the API, beside the settings
     "keep_mask": "What stays the photo: a picture of its shape, white there.",
     "init_image": "A picture to go on with instead of beginning anew.",
     "go_on": "The run_id of a finished run, whose picture is gone on with.",
+    "precision": "What a recipe's picture was computed in, to repeat it exactly: float32 or "
+    "bfloat16. The fastest where it is empty, or cannot be had here.",
     "run_id": "The run_id of a report.",
     "kind": "png, jpeg, webp, or film.",
     "painted": "A picture that was painted here.",

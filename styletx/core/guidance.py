@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, pad
+from torch.nn.functional import interpolate, max_pool2d, pad
 
 from .paintings import Painting
 from .regions import MIN_REGION_AREA
@@ -69,7 +69,10 @@ def open_ground(calm: Tensor) -> Tensor:
     border = pad(torch.zeros_like(less)[..., 1:-1, 1:-1], (1, 1, 1, 1), value=1.0)
     reached = torch.minimum(less, border)
     for _ in range(sum(less.shape[2:])):  # as long as a way may be that does not wind
-        reached = torch.minimum(max_pool2d(reached, 3, stride=1, padding=1), less)
+        before = reached
+        reached = torch.minimum(max_pool2d(before, 3, stride=1, padding=1), less)
+        if reached.equal(before):
+            break
     ground = fitted(max_pool2d(reached, 3, stride=1, padding=1), calm.shape[2:])
     part = ramp(reached.mean() / less.mean().clamp(min=LEAST), *OPEN)
     return calm.lerp(torch.minimum(calm, ground), part.item())
@@ -134,12 +137,17 @@ def blurred(image: Tensor, reach: float) -> Tensor:
     """Return the image, blurred by two boxes: nearly a tent, as wide as `reach` of the longest side
     to each side."""
     radius = max(1, round(reach * max(image.shape[2:]) / 2))
-    side = 2 * radius + 1
-    for box in ((side, 1), (1, side)) * 2:
-        down, across = (one // 2 for one in box)
-        around = pad(image, (across, across, down, down), mode="replicate")
-        image = avg_pool2d(around, box, stride=1)
-    return image
+    down, across = (tent(length, radius).to(image) for length in image.shape[2:])
+    return down @ image @ across.mT
+
+
+def tent(length: int, radius: int) -> Tensor:
+    """Return the matrix (length, length) of two blurs in a row by boxes of this radius, beyond the
+    ends of which the last value goes on. Wide boxes would take longer one by one."""
+    box = torch.arange(length)[:, None] + torch.arange(-radius, radius + 1)
+    shares = torch.full(box.shape, 1 / box.shape[1])
+    blur = torch.zeros(length, length).scatter_add_(1, box.clamp(0, length - 1), shares)
+    return blur @ blur
 
 
 def ramp(values: Tensor, start: float, full: float) -> Tensor:

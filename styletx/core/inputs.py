@@ -21,9 +21,9 @@ from styletx.imaging.files import (
 from styletx.settings import MAX_STYLE_WEIGHT, Settings
 
 from .color import recolor, to_grayscale, to_oklab, with_colors
-from .guidance import Guide, guide
+from .guidance import LOOK_SIDE, Guide, guide
 from .paintings import Painting, prepared_styles
-from .pyramid import Level, plan, style_image_size
+from .pyramid import Level, fit, plan, style_image_size
 from .regions import (
     Region,
     alpha_mask,
@@ -105,11 +105,14 @@ class RunInputs:
 
     @cached_property
     def guide(self) -> Guide | None:
-        """Return where the photo guides the style, by as much as it counts at all."""
+        """Return where the photo guides the style, by as much as it counts at all; the same at
+        every size of the picture."""
         settings = self.settings
         if settings.method == "gatys":
             return None
-        return guide(self.photo, settings.guidance * min(1.0, content_strength(settings)))
+        seen = fit(self.content.size, min(LOOK_SIDE, max(self.content.size)))
+        photo = to_tensor(self.content, seen, torch.device("cpu"))
+        return guide(photo, settings.guidance * min(1.0, content_strength(settings)))
 
     @cached_property
     def visible_mask(self) -> Tensor | None:

@@ -78,6 +78,16 @@ def moments(features: Tensor, where: Tensor | None = None) -> tuple[Tensor, Tens
     return mean, covariance
 
 
+def mean_of(features: Tensor, where: Tensor | None = None) -> Tensor:
+    """Return the mean of `moments` alone."""
+    precise = torch.promote_types(features.dtype, torch.float32)
+    if where is None:
+        return features.mean(dim=(2, 3), dtype=precise).mT
+    counts = where.to(features)
+    total = (features * counts).sum(dim=(2, 3), dtype=precise)
+    return total.mT / counts.sum(dtype=precise)
+
+
 class Moments(Function):
     """Mean and covariance with their gradient written out.
 

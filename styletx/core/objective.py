@@ -112,10 +112,10 @@ def term_of_calm(  # noqa: PLR0913
     extractor: FeatureExtractor,
 ) -> Term:
     """Return the term of calm ground, which is to be as `ground`, with the paintings' grain."""
-    layers = layer_names(level.style_layers)
+    weighed = level.style_layers[1:] or level.style_layers  # the first costs as much as all others
+    layers = layer_names(weighed)
     grains = [(grain(one, layers, extractor, toward), one.share) for one in calm.paintings]
-    seen = extractor(ground, layers)
-    return calm_term(seen, grains, level.style_layers, beta, calm.where)
+    return calm_term(extractor(ground, layers), grains, weighed, beta, calm.where)
 
 
 @dataclass

@@ -17,6 +17,7 @@ from .losses import (
     EPSILON,
     downsampled,
     gram,
+    mean_of,
     moments,
     relative_error,
     squared_distance,
@@ -176,9 +177,8 @@ def grain(
     where = mask_per_layer(painting.visible, layers)
     found = {}
     for name in layers:
-        mean, _ = moments(sharp[name], where.get(name))
         _, covariance = moments(sharp[name] - even[name], where.get(name))
-        found[name] = mean, part * covariance
+        found[name] = mean_of(sharp[name], where.get(name)), part * covariance
     return found
 
 
@@ -192,7 +192,6 @@ def calm_term(
     """Return the style term of calm ground, within `where` (1, 1, H, W): what the picture is beyond
     the `ground`'s features is to vary as the paintings' `grains` with their shares, and to be
     nothing on average."""
-    layers = layers[1:] or layers  # the first costs as much as all others, and adds little
     regions = mask_per_layer(where, layer_names(layers))
     counts = {name: thinned(one, name).clamp(min=EPSILON) for name, one in regions.items()}
     bases = {name: thinned(ground[name], name) for name in counts}

@@ -59,7 +59,7 @@ def pair_updates(pair: tuple[str, str], sentence: str, press: str) -> dict[str, 
     """Return the updates, by name, that make a photo and a painting the only inputs."""
     photo, painting = files_of(pair)
     inputs = {"content": str(photo), "style": str(painting), "init_image": None}
-    inputs |= dict.fromkeys(STYLES[1:])
+    inputs |= {**dict.fromkeys(STYLES[1:]), "precision": ""}
     said = {"status": sentence, "said": sentence, "go": gr.Button(press)}
     return {**inputs, **disable_resume(), **said, "run": "", "finished": "", "curves": no_curves()}
 

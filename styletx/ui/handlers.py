@@ -183,9 +183,10 @@ class Page:
         return self.updates(finished_updates(finished) if finished else {})
 
     def forget(self) -> dict[Any, Any]:
-        """Reset the masks and the picture to go on from, since the photo has changed."""
-        masks = dict.fromkeys(BRUSHES)
-        return self.updates({"go": gr.Button(strings.PAINT), **masks, **disable_resume()})
+        """Reset the masks and the picture to go on from or to repeat, since the photo has
+        changed."""
+        gone = {**dict.fromkeys(BRUSHES), **disable_resume(), "precision": ""}
+        return self.updates({"go": gr.Button(strings.PAINT), **gone})
 
     def bring_back(
         self, run_id: str, visits: History, clicked: Sequence[str], selected: gr.SelectData

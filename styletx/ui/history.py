@@ -143,6 +143,7 @@ def picture_updates(entry: HistoryEntry) -> dict[str, Any]:
         "run": entry["run_id"],
         "finished": entry["run_id"],
         "go_on": entry["run_id"],
+        "precision": given.get("precision", ""),
         **resume(True),
     }
 

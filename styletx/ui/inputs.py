@@ -14,6 +14,7 @@ from styletx.api.painting import Components, locate_images, resolve_init_image
 from styletx.api.schema import Arguments
 from styletx.core.pyramid import plan
 from styletx.errors import StyletxError
+from styletx.events import precision_of
 from styletx.fields import ChoiceField, NumberField
 from styletx.recipe import SHARES, STYLES, differing_inputs, input_fingerprints, read_recipe
 from styletx.runners.queue import JobQueue
@@ -104,7 +105,8 @@ def build_settings(presets: gr.Radio, controls: Components) -> Components:
     known = {name: turn(name) for name in (strings.STANDARD, *PRESETS)}
     mark = MARK_CHANGED.format(presets=json.dumps(known), names=json.dumps(list(FIELDS)))
     every = [presets, *ordered]
-    gr.on([one.change for one in every], None, every, None, js=mark)  # type: ignore[attr-defined]
+    changes = [one.change for one in every]  # type: ignore[attr-defined]
+    gr.on(changes, None, every, None, js=mark, trigger_mode="always_last")
     return controls
 
 
@@ -176,11 +178,16 @@ def upload(label: str, name: str, height: int) -> gr.Image:
 
 
 def build_init_image() -> Components:
-    """Build the upload of a picture to start from and, hidden, the id of the last job."""
+    """Build the upload of a picture to start from and, hidden, the id of the last job and the
+    precision of a picture to repeat."""
     with gr.Accordion(strings.START_PICTURE, open=False):
         gr.Markdown(strings.START_PICTURE_HELP)
         picture = upload(strings.START_PICTURE_FIELD, "begin-with", height=225)
-    return {"init_image": picture, "go_on": gr.Textbox(value="", label="go_on", visible="hidden")}
+    hidden = ("go_on", "precision")
+    return {
+        "init_image": picture,
+        **{name: gr.Textbox(value="", label=name, visible="hidden") for name in hidden},
+    }
 
 
 def build_repeat() -> gr.Image:
@@ -202,8 +209,11 @@ def repeated(painted: Upload, arguments: Arguments, queue: JobQueue) -> dict[str
         others = differing_inputs(recipe, input_fingerprints(now, {}))
     shares = {name: recipe.inputs.get(name, 1.0) for name in SHARES}
     message = strings.repeated(path.name, recipe.version, [n for n in others if n not in SHARES])
-    preset = {"presets": nearest_preset(asdict(recipe.settings))}
-    return {**asdict(recipe.settings), **preset, **shares, "status": message, "said": message}
+    besides = {
+        "presets": nearest_preset(asdict(recipe.settings)),
+        "precision": precision_of(recipe.device),
+    }
+    return {**asdict(recipe.settings), **besides, **shares, "status": message, "said": message}
 
 
 def received(file: Upload, queue: JobQueue) -> str:

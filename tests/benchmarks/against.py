@@ -53,14 +53,12 @@ def compare(revision: str, pairs: Sequence[str], size: int = SIZE) -> None:
         for pair in pairs:
             photo, painting = inputs(pair)
             judge = Judge(read_image(photo), read_image(painting), eye)
-            outs = [Path(folder) / name / "out.png" for name in ("other", "ours")]
-            rans: list[list[Ran]] = [[], []]
-            for _ in range(REPEATS):
-                for place, root in enumerate((other, ROOT)):
-                    outs[place].parent.mkdir(exist_ok=True)
-                    words = ["-m", "tests.benchmarks.paint", photo, painting, outs[place]]
-                    rans[place].append(run([*words, f"size={size}"], root))
-            before, now = (figures(found) for found in rans)
+            outs = [Path(folder) / f"{name}.png" for name in ("other", "ours")]
+            commands = [
+                ["-m", "tests.benchmarks.paint", photo, painting, out, f"size={size}"]
+                for out in outs
+            ]
+            before, now = in_turn(commands, (other, ROOT))
             pictures = [read_image(out) for out in outs]
             judged = [judge(picture) for picture in pictures]
             captions = pair.replace("+", ", ").replace("_", " "), "... now"
@@ -81,6 +79,14 @@ def compare(revision: str, pairs: Sequence[str], size: int = SIZE) -> None:
         f"\nOn {machine()}: {means[0]:.2f} times as fast as a process, {means[1]:.2f} as a run; "
         f"E {means[2]:.3f} and C {means[3]:.3f} times as large, on average.\n"
     )
+
+
+def in_turn(
+    commands: Sequence[Sequence[str | Path]], roots: Sequence[Path]
+) -> list[tuple[float, float, float]]:
+    """Run each command in the clone at its root, in turn; return the figures of each."""
+    rounds = [list(map(run, commands, roots)) for _ in range(REPEATS)]
+    return [figures(rans) for rans in zip(*rounds, strict=True)]
 
 
 def figures(rans: Sequence[Ran]) -> tuple[float, float, float]:

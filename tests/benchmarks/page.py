@@ -85,7 +85,7 @@ def answers(browser: Browser, url: str) -> dict[str, str]:
         page.evaluate(WATCH_THE_PICTURE)
         page.click("#paint")
         page.wait_for_function("window.changed")
-        first.append(page.evaluate("window.changed.seconds"))
+        first.append(page.evaluate("window.changed"))
         page.evaluate(WATCH_THE_STOP)
         page.click("#stop")
         page.wait_for_function("window.stopped")

@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw, ImageStat
 
 from styletx import Settings, Style, stylize
 from styletx.core import guidance, inputs
-from styletx.core.guidance import MOST, calm_and_busy, guide, without_calm
+from styletx.core.guidance import MOST, blurred, calm_and_busy, guide, without_calm
 from styletx.core.paintings import Painting
 from styletx.core.tensors import to_picture, to_tensor
 
@@ -27,6 +27,15 @@ def rough_and_smooth():
     picture = Image.new("RGB", SIZE, "tan")
     picture.paste(speckle(128, 176), (0, 0))
     return picture
+
+
+def test_a_blur_is_a_tent_and_beyond_the_border_the_last_pixel_goes_on():
+    line = torch.zeros(1, 1, 1, 41)
+    line[..., 20] = 1
+    tent = torch.tensor([0, 1, 2, 3, 4, 5, 4, 3, 2, 1, 0]) / 25
+    torch.testing.assert_close(blurred(line, 0.1)[0, 0, 0, 15:26], tent)
+    flat = torch.full((1, 3, 9, 7), 0.3)
+    torch.testing.assert_close(blurred(flat, 0.5), flat)
 
 
 @pytest.fixture(scope="module")
@@ -75,10 +84,10 @@ def test_a_photo_without_calm_ground_has_no_guide(busy):
 
 def test_a_blurred_background_is_no_bare_ground(monkeypatch):
     patches = Image.blend(speckle(8, 6), Image.new("RGB", (8, 6), "grey"), 0.6)
-    blurred = tensor(patches.resize(SIZE, Image.Resampling.BICUBIC))
-    assert guide(blurred, 1.0) is None
+    behind = tensor(patches.resize(SIZE, Image.Resampling.BICUBIC))
+    assert guide(behind, 1.0) is None
     monkeypatch.setattr(guidance, "BARE", (2.0, 1.0))  # whatever its colours
-    assert guide(blurred, 1.0) is not None  # it is smooth enough
+    assert guide(behind, 1.0) is not None  # it is smooth enough
 
 
 def test_the_guide_is_as_strong_as_is_asked(product):

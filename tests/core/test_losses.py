@@ -8,6 +8,7 @@ from styletx.core.losses import (
     BLOCK_POSITIONS,
     downsampled,
     gram,
+    mean_of,
     moments,
     relative_error,
     total_variation,
@@ -63,6 +64,12 @@ def test_the_statistics_of_a_region_are_those_of_its_positions_alone(dtype):
     for found, wanted in zip(moments(features, where), moments(inside), strict=True):
         assert (found - wanted).norm() < (5e-3 if dtype == torch.bfloat16 else 1e-4) * wanted.norm()
     assert (gram(features, where) - gram(inside)).norm() < 5e-3 * gram(inside).norm()
+
+
+@pytest.mark.parametrize("where", [None, noise(1, 1, 40, 400)], ids=["everywhere", "in a region"])
+def test_the_mean_alone_is_that_of_the_moments(where):
+    features = noise(1, 4, 40, 400)
+    torch.testing.assert_close(mean_of(features, where), moments(features, where)[0])
 
 
 @pytest.mark.parametrize(

@@ -564,6 +564,23 @@ def test_a_painted_picture_brings_its_settings_back(files, queue):
         repeated(upload(files, "photo"), dict(DEFAULTS), queue)
 
 
+def test_a_painted_picture_is_repeated_in_its_precision_until_the_photo_changes(files, queue):
+    kept, given = files / "painted.png", []
+
+    def paint(content, styles, settings, **more):
+        given.append(more)
+        return Script()(content, styles, settings)
+
+    queue.stylize, page = paint, build_page(queue)
+    save(PICTURE, kept, note=to_json(replace(result(), device="cpu, bfloat16"), {}))
+    told = repeated({"path": str(kept)}, dict(DEFAULTS), queue)
+    list(ask(page, "paint", **both(files), precision=told["precision"]))
+    forget = handler(page, "forget")
+    told = by_name(forget.__self__, forget())
+    list(ask(page, "paint", **both(files), precision=told["precision"]))
+    assert given == [{"precision": "bfloat16"}, {}]
+
+
 def test_a_painted_picture_brings_its_shares_back(files, queue):
     kept = files / "painted.png"
     save(PICTURE, kept, note=to_json(result(), {"share_2": 0.25}))
