@@ -10,11 +10,10 @@ import threading
 from contextlib import closing
 
 import pytest
-from styletx.runners.ray.client import ClusterUnavailable
 
 from styletx import Settings, StyletxError
 from styletx.runners.queue import JobQueue
-from styletx.runners.ray.runner import MAX_RESUMES
+from styletx.runners.ray.runner import MAX_RESUMES, ClusterUnavailable
 from tests.helpers.paths import ROOT
 from tests.helpers.ray_cluster import (
     ENDLESS,
