@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[3]
 ALONE = ("app.py", "requirements.txt", "README.md", "LICENSE")
 NEEDED = (*ALONE, "assets/page.css")  # without these it is no clone, but only the package
 FOLDERS = {  # what is sent of each, by its ending; the scripts in assets paint pictures
-    "styletx": (".py", ".md", ".safetensors"),
+    "styletx": (".py", ".md", ".safetensors", ".yaml"),
     "assets": (".avif", ".css", ".jpg", ".js", ".md", ".png", ".svg"),
 }
 OURS = ("styletx/", "assets/")  # what else lies in these on the Space was sent by an older version
