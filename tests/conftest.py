@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from urllib.parse import urlsplit
 
 import pytest
 import torch  # noqa: F401  whose import starts a process, which no test of the fast tier may
@@ -226,3 +227,23 @@ def browser():
     needs("chromium")
     with launched() as browser:
         yield browser
+
+
+@pytest.fixture
+def visit(browser, server, sender):
+    """Open the page on a kind of screen; no request may leave the machine."""
+    from tests.helpers.browser import open_page
+
+    contexts, hosts, trouble = [], set(), []
+
+    def open_it(**screen):
+        contexts.append(context := browser.new_context(extra_http_headers=sender, **screen))
+        context.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
+        context.on("weberror", lambda error: trouble.append(str(error.error)))
+        return open_page(context, server.url)
+
+    yield open_it
+    for context in contexts:
+        context.close()
+    assert hosts - {None} <= {"127.0.0.1"}
+    assert not trouble

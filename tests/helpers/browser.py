@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, 
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 
+ENDLESS = {"Steps": 2000}  # a run that is still at work whenever it is looked at
 LONGEST = 180_000  # milliseconds until what must come is missing, on however busy a machine
 expect.set_options(timeout=LONGEST)
 
@@ -45,11 +46,13 @@ def launched() -> Iterator[Browser]:
 
 
 def open_page(context: BrowserContext, url: str) -> Page:
-    """Open the page, and return it once Paint can be pressed."""
+    """Open the page, and return it once Paint can be pressed and the page's script listens, which
+    can be a third of a second later."""
     context.set_default_timeout(LONGEST)
     page = context.new_page()
     page.goto(url)
     expect(page.locator("#paint")).to_be_enabled()
+    expect(page.locator("#said")).to_have_role("status")
     return page
 
 
