@@ -76,12 +76,12 @@ def colors(picture):
         {"style_layers": "relu1_1 relu2_1"},
         {"style_layers": "relu1_1=20 relu2_1 relu3_1 relu4_1 relu5_1"},
         {"content_layers": "relu2_1"},
-        {"steps": 6},
+        {"steps": 3},
     ],
     ids=str,
 )
 def test_no_control_does_nothing(sunset, weave, eye, painted, chosen):
-    size = {"size": chosen.get("size", 96), "steps": 3}
+    size = {"size": chosen.get("size", 96), "steps": 6}
     assert apart(paint(sunset, weave, eye, **{**size, **chosen}), painted(**size)) > 0.5
 
 
