@@ -50,7 +50,8 @@ class Settings:
             MAX_STYLE_WEIGHT,
             0.1,
             "Style strength",
-            "0 is the photo, 10 little but the painting (β)",
+            "0 is the photo, 1 the full style, 10 little but the painting (β)",
+            reach=3,
         ),
     )
     style_scale: float = setting(

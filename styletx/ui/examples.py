@@ -11,7 +11,7 @@ from styletx.recipe import STYLES
 from styletx.ui import strings
 
 from .handlers import TO_THE_PICTURE, Page, on
-from .history import gallery
+from .history import gallery, seen_updates
 from .results import (
     comparison_html,
     disable_resume,
@@ -72,6 +72,7 @@ def example(name: str) -> dict[str, Any]:
         **pair_updates(pair, strings.example_shown(name), strings.PAINT_AGAIN),
         **download_updates(jpeg=done),
         **shown_updates(done, comparison_html(files_of(pair)[0], done)),
+        **seen_updates([]),
     }
 
 

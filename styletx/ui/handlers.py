@@ -174,9 +174,11 @@ class Page:
     def stop(self, run_id: str) -> bool:
         return self.queue.stop(run_id)
 
-    def remember(self, run_id: str, visits: History, content: Upload) -> dict[Any, Any]:
+    def remember(
+        self, run_id: str, visits: History, seen: Sequence[str], content: Upload
+    ) -> dict[Any, Any]:
         """Add the picture of an ended run to the history at once."""
-        return self.updates(add_entry(run_id, visits, content))
+        return self.updates(add_entry(run_id, visits, seen, content))
 
     def prepare_downloads(self, finished: str) -> dict[Any, Any]:
         """Return the downloads and the comparison of a picture."""
@@ -189,15 +191,15 @@ class Page:
         return self.updates({"go": gr.Button(strings.PAINT), **gone})
 
     def bring_back(
-        self, run_id: str, visits: History, clicked: Sequence[str], selected: gr.SelectData
+        self, run_id: str, visits: History, seen: Sequence[str], selected: gr.SelectData
     ) -> dict[Any, Any]:
-        return self.unless_busy(restore_entry)(run_id, visits, selected.index, clicked)
+        return self.unless_busy(restore_entry)(run_id, visits, selected.index, seen)
 
-    def compare(self, visits: History, clicked: Sequence[str]) -> dict[Any, Any]:
-        return self.updates(two_compared(visits, clicked))
+    def compare(self, visits: History, seen: Sequence[str]) -> dict[Any, Any]:
+        return self.updates(two_compared(visits, seen))
 
-    def delete(self, visits: History, clicked: Sequence[str], go_on: str) -> dict[Any, Any]:
-        return self.updates(deleted(visits, clicked, go_on))
+    def delete(self, visits: History, seen: Sequence[str]) -> dict[Any, Any]:
+        return self.updates(deleted(visits, seen))
 
     def unless_busy(self, work: Callable[..., Shown]) -> Callable[..., dict[Any, Any]]:
         """Wrap `work` so that it does nothing while this visitor's run would overwrite its
@@ -213,7 +215,7 @@ class Page:
 
     def connect(self, editor: gr.ImageEditor) -> None:
         """Connect all buttons."""
-        parts, visits, clicked = self.parts, self.parts["visits"], self.parts["clicked"]
+        parts, visits, seen = self.parts, self.parts["visits"], self.parts["seen"]
         everything = self.all_components
         self.connect_paint_buttons(editor)
         light = {**LIGHT_EVENT, **HIDDEN_EVENT}
@@ -228,16 +230,14 @@ class Page:
         on(parts["stop"], "click")(self.stop, parts["run"], gr.State(), api_name="keep", **quick)
         on(self.inputs["content"], "input")(self.forget, None, everything, **quick)
         back = on(parts["strip"], "select")(
-            self.bring_back, [parts["run"], visits, clicked], everything, **light
+            self.bring_back, [parts["run"], visits, seen], everything, **light
         )
         back.then(None, js=TO_THE_PICTURE)
         self.connect_downloads(back)
-        on(parts["compare"], "click")(self.compare, [visits, clicked], everything, **light).then(
+        on(parts["compare"], "click")(self.compare, [visits, seen], everything, **light).then(
             None, js=TO_THE_PICTURE
         )
-        on(parts["delete"], "click")(
-            self.delete, [visits, clicked, self.inputs["go_on"]], everything, **light
-        )
+        on(parts["delete"], "click")(self.delete, [visits, seen], everything, **light)
 
     def connect_exchange(self) -> None:
         """Let photo, painting and result change their places, in the browser alone."""
@@ -300,7 +300,7 @@ class Page:
         for ended in (worked.success, worked.failure):
             kept = ended(
                 self.remember,
-                [parts["run"], parts["visits"], self.inputs["content"]],
+                [parts["run"], parts["visits"], parts["seen"], self.inputs["content"]],
                 self.changed,
                 queue=False,
                 preprocess=False,

@@ -41,17 +41,12 @@ def build_history() -> Components:
     with gr.Column(visible=False, elem_id="yours") as yours:
         gr.Markdown(f"**{strings.HISTORY_TITLE}.** {strings.HISTORY_HELP}")
         strip = gallery(strings.HISTORY_TITLE, "strip")
-        with gr.Row():
-            compare = gr.Button(strings.COMPARE, size="sm", visible=False, elem_id="compare")
-            delete = gr.Button(strings.DELETE, size="sm", visible=False, elem_id="delete")
     return {
         "yours": yours,
         "strip": strip,
-        "compare": compare,
-        "delete": delete,
         # Ids, which the page holds itself: it goes on when the server has forgotten its visit
         "visits": gr.JSON([], visible=False),
-        "clicked": gr.JSON([], visible=False),  # the last two
+        "seen": gr.JSON([], visible=False),  # the one on show, after the one before it
         "run": gr.Textbox("", visible=False),  # the last run that was begun or brought back
         "finished": gr.Textbox("", visible=False),  # the last run that was
         "lost": gr.Textbox("", visible=False),  # a run that goes on, to which the page is back
@@ -73,13 +68,14 @@ def gallery(label: str, name: str, tiles: Sequence[tuple[str, str]] = ()) -> gr.
     )
 
 
-def add_entry(run_id: str, visits: History, content: Upload) -> dict[str, Any]:
+def add_entry(run_id: str, visits: History, seen: Sequence[str], content: Upload) -> dict[str, Any]:
     """Add a finished job to the history; return the updates by name. If the photo has changed
     meanwhile, its picture cannot be gone on from."""
     entry = visit_of(run_id)
     if entry is None or run_id in visits:
         return {}
-    changes = {"finished": run_id, **strip_of([run_id, *visits][:MAX_ENTRIES])}
+    strip = strip_of([run_id, *visits][:MAX_ENTRIES])
+    changes = {"finished": run_id, **strip, **seen_updates([*seen, run_id])}
     then = Path(entry["given"]["content"]["path"])
     same = (content or {}).get("path") in (str(then), str(showable(then)))
     return changes if same else {**changes, **disable_resume()}
@@ -97,34 +93,34 @@ def visit_of(run_id: object) -> HistoryEntry | None:
 
 
 def strip_of(visits: History) -> dict[str, Any]:
-    """Return the strip with the pictures that still exist, none selected."""
+    """Return the strip with the pictures that still exist, none of which is on show."""
     there = [entry for entry in map(visit_of, visits) if entry]
     tiles = [(str(folder_of(entry["run_id"]) / THUMBNAIL), entry["caption"]) for entry in there]
     return {
         "yours": gr.Column(visible=bool(there)),
         "visits": [entry["run_id"] for entry in there],
         "strip": gr.Gallery(tiles, selected_index=None),
-        **selection_updates([]),
+        **seen_updates([]),
     }
 
 
-def selection_updates(clicked: Sequence[str]) -> dict[str, Any]:
-    """Return the last two clicked pictures, and the buttons for them."""
-    clicked = list(dict.fromkeys(reversed(clicked)))[:2][::-1]
+def seen_updates(seen: Sequence[str]) -> dict[str, Any]:
+    """Return the picture on show and the one before it, and the buttons for them."""
+    seen = list(dict.fromkeys(reversed(seen)))[:2][::-1]
     return {
-        "clicked": clicked,
-        "compare": gr.Button(visible=len(clicked) == 2),
-        "delete": gr.Button(visible=bool(clicked)),
+        "seen": seen,
+        "compare": gr.Button(visible=len(seen) == 2),
+        "delete": gr.Button(visible=bool(seen)),
     }
 
 
-def restore_entry(visits: History, place: int, clicked: Sequence[str]) -> dict[str, Any]:
+def restore_entry(visits: History, place: int, seen: Sequence[str]) -> dict[str, Any]:
     """Restore a picture with its inputs and settings; return the updates by name."""
     with as_gradio_errors():
         entry = visit_of(visits[place]) if 0 <= place < len(visits) else None
         if entry is None:
             raise StyletxError(strings.GONE)
-        return {**picture_updates(entry), **selection_updates([*clicked, entry["run_id"]])}
+        return {**picture_updates(entry), **seen_updates([*seen, entry["run_id"]])}
 
 
 def picture_updates(entry: HistoryEntry) -> dict[str, Any]:
@@ -139,7 +135,7 @@ def picture_updates(entry: HistoryEntry) -> dict[str, Any]:
         "presets": nearest_preset(settings),
         **download_updates(png=picture),
         **shown_updates(picture, before_after(picture)),
-        "status": strings.back(entry["caption"], gone, masked, went_on=bool(given["go_on"])),
+        "status": strings.back(gone, masked, went_on=bool(given["go_on"])),
         "run": entry["run_id"],
         "finished": entry["run_id"],
         "go_on": entry["run_id"],
@@ -157,36 +153,41 @@ def input_updates(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     return {name: there.get(name) for name in paths} | {name: given[name] for name in SHARES}, gone
 
 
-def two_compared(visits: History, clicked: Sequence[str]) -> dict[str, Any]:
-    """Compare the last two clicked pictures."""
-    found = [visit_of(run_id) for run_id in dict.fromkeys(clicked) if run_id in visits]
+def two_compared(visits: History, seen: Sequence[str]) -> dict[str, Any]:
+    """Compare the picture on show with the one before it."""
+    found = [visit_of(run_id) for run_id in seen if run_id in visits]
     two = [entry for entry in found if entry]
     if len(two) < 2:
-        return {"status": strings.CHOOSE_TWO, "said": strings.CHOOSE_TWO}
+        return {"status": strings.GONE, "said": strings.GONE}
     with as_gradio_errors():
         left, right = (picture_of(entry["run_id"]) for entry in two)
     caption = strings.left_and_right([entry["caption"] for entry in two])
     return {"compared": comparison_html(left, right, caption)}
 
 
-def deleted(visits: History, clicked: Sequence[str], go_on: str) -> dict[str, Any]:
-    """Delete the last clicked picture, here and on the server; also from the page, if it is the one
-    to `go_on` from."""
-    if not clicked or clicked[-1] not in visits:
-        return {"status": strings.CHOOSE_ONE, "said": strings.CHOOSE_ONE}
-    run_id = clicked[-1]
+def deleted(visits: History, seen: Sequence[str]) -> dict[str, Any]:
+    """Delete the picture on show, here and on the server."""
+    if not seen or seen[-1] not in visits:
+        return {"status": strings.GONE, "said": strings.GONE}
+    run_id = seen[-1]
     shutil.rmtree(folder_of(run_id), ignore_errors=True)
     if folder_of(run_id).exists():  # something was still being written there
         return {"status": strings.NOT_DELETED, "said": strings.NOT_DELETED}
-    changes = {"finished": "", **strip_of([one for one in visits if one != run_id])}
-    if go_on == run_id:
-        changes |= {**download_updates(), **disable_resume(), **shown_updates(None)}
-        changes["curves"] = no_curves()
-    return {**changes, "status": strings.DELETED, "said": strings.DELETED}
+    return {
+        "finished": "",
+        **strip_of([one for one in visits if one != run_id]),
+        **download_updates(),
+        **disable_resume(),
+        **shown_updates(None),
+        "curves": no_curves(),
+        "status": strings.DELETED,
+        "said": strings.DELETED,
+    }
 
 
 def caption_of(name: str, settings: Mapping[str, Any]) -> str:
-    """Return a caption: the pictures, and the settings that are not at their defaults."""
-    defaults = {n: getattr(Settings(), n) for n in FIELDS}
-    summary = strings.chosen_settings(settings, defaults)
-    return f"{name} · {summary}" if summary else name
+    """Return a caption: the settings that are not at their defaults, and the pictures."""
+    defaults = asdict(Settings())
+    chosen = {FIELDS[one].label: value for one, value in settings.items() if value != defaults[one]}
+    summary = ", ".join(f"{label} {value}" for label, value in chosen.items())
+    return " · ".join(filter(None, (summary, name.replace("_", " "))))

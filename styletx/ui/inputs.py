@@ -64,7 +64,7 @@ def build_bar() -> Components:
     """Build Paint, Stop in its place while it is at work, and the line that says how far it is."""
     with gr.Column(elem_id="bar", min_width=160):
         go = gr.Button(strings.PAINT, variant="primary", elem_id="paint")
-        stop = gr.Button(strings.STOP, visible=False, elem_id="stop")
+        stop = gr.Button(strings.STOP, variant="stop", visible=False, elem_id="stop")
         status = gr.Markdown(strings.WELCOME, elem_id="status")
         said = gr.Markdown("", elem_id="said")
     return {"go": go, "stop": stop, "status": status, "said": said}

@@ -43,6 +43,8 @@ def build_stage() -> Components:
             parts["others"] = small_button(strings.OTHER_SETTINGS, "others")
             for name, label in strings.USE_AS.items():
                 parts[f"as_{name}"] = small_button(label, f"as-{name}")
+            parts["compare"] = small_button(strings.COMPARE, "compare", visible=False)
+            parts["delete"] = small_button(strings.DELETE, "delete", visible=False)
         with gr.Accordion(strings.CURVES, open=False, elem_id="curves"):
             parts["curves"] = gr.HTML(no_curves())
     return parts

@@ -1,7 +1,6 @@
 """Texts of the page. Settings and errors carry their own."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from styletx.text import input_name
 
@@ -9,7 +8,7 @@ TITLE = "styletx"
 SUBTITLE = "Your photo, repainted in the manner of any painting, while you watch."
 WELCOME = "Choose a photo and a painting, or one of the examples."
 PHOTO, PAINTING, PAINTED = "Photo", "Painting", "Painted"
-DROP = "Drop a picture,\nor click"
+DROP = "Drop a picture,\nor choose one"
 PAINT, PAINT_AGAIN, STOP = "Paint", "Paint it again", "Stop"
 SWAP, SURPRISE, CAMERA = "Swap the two", "Surprise me", "Camera"
 CONTINUE, DOUBLE_SIZE, OTHER_SETTINGS = "Go on", "Twice the size", "Other settings"
@@ -29,16 +28,14 @@ EXAMPLES = "Examples"
 EXAMPLES_HELP = "Click one to have it at once. *Drag one to have its painting alone.*"
 HISTORY_TITLE = "Your pictures of the last hour"
 HISTORY_HELP = (
-    "Click one to have it back, with its photo and its settings; click two to compare them. "
+    "Click one to have it back, with its photo and its settings, or to compare it with another. "
     "After an hour they are deleted from the server; until then this browser finds them again."
 )
 HERE_AGAIN = "Your pictures of the last hour are still here, below."
 LAST_AGAIN = "Your last picture is here again. Those of the last hour are below."
 LAST_GONE = "Your last picture is no longer here: it was stopped or deleted, or an hour has passed."
 INTERRUPTED = "The server was restarted before your last picture was finished: press Paint again."
-COMPARE, DELETE = "Compare the last two clicked", "Delete"
-CHOOSE_TWO = "Click on two of your pictures first; then they can be compared."
-CHOOSE_ONE = "Click on one of your pictures first."
+COMPARE, DELETE = "Compare with the one before", "Delete"
 DELETED = "Deleted, here and on the server."
 NOT_DELETED = "It could not be deleted yet, since its files are still being made; try again."
 BUSY = "A picture is being painted: wait for it, or stop it first."
@@ -87,11 +84,11 @@ def repeated(name: str, version: str, others: Sequence[str]) -> str:
     return f"{back} What you have chosen differs in: {', '.join(map(input_name, others))}."
 
 
-def back(caption: str, gone: Sequence[str], masked: bool, went_on: bool) -> str:
+def back(gone: Sequence[str], masked: bool, went_on: bool) -> str:
     """Say that a picture is restored, and which of its inputs are gone."""
-    sentence = f"{caption}: its pictures and settings are back."
+    sentence = "Its pictures and settings are back."
     if gone:
-        sentence = f"{caption}: its settings are back, but no longer here: {', '.join(gone)}."
+        sentence = f"Its settings are back, but no longer here: {', '.join(gone)}."
     if masked:
         sentence += " What was painted over the photo is not."
     return f"{sentence} It went on from an earlier picture." if went_on else sentence
@@ -112,13 +109,6 @@ def frame_left_out(place: int) -> str:
 
 def nth_share(place: int) -> str:
     return f"Share of painting {place}"
-
-
-def chosen_settings(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> str:
-    """Return what differs from the defaults, for a caption."""
-    return ", ".join(
-        f"{name} {value}" for name, value in settings.items() if value != defaults[name]
-    )
 
 
 def left_and_right(captions: Sequence[str]) -> str:

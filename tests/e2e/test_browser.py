@@ -62,6 +62,7 @@ def test_a_newcomer_finds_the_way_without_reading_anything(visit, screen, tmp_pa
     have_an_example_at_once(page)
     watch_it_being_painted(page)
     stop_and_keep_it(page, tmp_path)
+    let_it_fill_the_screen(page, screen)
     find_it_in_the_strip(page)
     repeat_it_from_its_recipe(page, tmp_path)
     see_nothing_run_over_the_edge(page, screen)
@@ -116,14 +117,23 @@ def stop_and_keep_it(page, folder):
         assert film.n_frames >= 4
 
 
+def let_it_fill_the_screen(page, screen):
+    page.locator("#painted").get_by_role("button", name="Fullscreen").click()
+    see_nothing_run_over_the_edge(page, screen)
+    box = page.locator("#painted").bounding_box()
+    assert {name: box[name] for name in ("width", "height")} == screen["viewport"]
+    corners = [(2, 2), (2, box["height"] - 2), (box["width"] / 2, box["height"] / 2)]
+    for corner in corners:  # is anything over it?
+        assert page.evaluate("at => !!document.elementFromPoint(...at).closest('#painted')", corner)
+    page.keyboard.press("Escape")
+
+
 def find_it_in_the_strip(page):
     choose(page, Size=256)
     page.locator("#surprise").click()
     expect(status(page)).to_have_text(re.compile("press Paint"))
     page.locator("#strip button").first.click()
-    expect(status(page)).to_have_text(
-        re.compile("temple-great_wave.*: its pictures and settings are back.")
-    )
+    expect(status(page)).to_have_text("Its pictures and settings are back.")
     expect(page.get_by_label("number input for Size")).to_have_value("512")
     expect(page.locator("#painted img")).to_have_attribute("src", re.compile(r"\.png"))
 
@@ -201,10 +211,10 @@ def test_everything_can_be_done_with_the_keyboard_alone(visit):
         page.keyboard.press("ArrowRight")
     at = page.locator(".slider").evaluate("element => element.style.getPropertyValue('--at')")
     assert at == f"{PHOTO_PERCENT + 10}%"
-    go_to("cat-poppies · size 128, steps 2000")
+    go_to("Size 128, Steps 2000 · cat-poppies")
     page.keyboard.press("Enter")
     expect(status(page)).to_have_text(re.compile("are back"))
-    go_to("Delete")
+    go_to("Delete", back=True)
     page.keyboard.press("Enter")
     expect(status(page)).to_have_text(re.compile("Deleted, here and on the server."))
     expect(page.locator("#strip button")).to_have_count(0)
@@ -533,12 +543,16 @@ def test_several_paintings_a_preset_and_going_on(visit, files, tmp_path):
     tiles = page.locator("#strip button")
     expect(tiles).to_have_count(3)
     for place in (2, 0):
+        before = shown(page)
         tiles.nth(place).click()
-        expect(status(page)).to_contain_text("are back")
+        expect(page.locator("#painted img")).not_to_have_attribute("src", before)
+        expect(page.locator("#painted img")).to_be_visible()
     page.click("#compare")
     expect(page.locator("#compared")).to_contain_text(
-        "Right: photo-painting · size 64, steps 3, init photo, method gatys"
+        "Right: Size 64, Steps 3, Start photo, Method gatys · photo-painting"
     )
+    caption, pictures = (page.locator(f".slider {part}").bounding_box() for part in ("p", "input"))
+    assert caption["height"] < pictures["height"] / 3
 
 
 def test_a_page_may_be_framed_by_the_hub_and_by_nobody_else(browser, server, tmp_path):

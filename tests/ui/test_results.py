@@ -40,24 +40,23 @@ def visit(queue, files):
 
         queue.stylize = scripted
         *_, last = ask(build_page(queue), "paint", **{**both(files), **given})
-        told = add_entry(last["run"], paint.visits, both(files)["content"])
-        paint.visits = told["visits"]
+        told = add_entry(last["run"], paint.visits, paint.seen, both(files)["content"])
+        paint.visits, paint.seen = told["visits"], told["seen"]
         return last["run"], {**told, **finished_updates(told["finished"])}
 
-    paint.visits = []
+    paint.visits, paint.seen = [], []
     return paint
 
 
 def test_a_finished_picture_joins_those_of_the_visit_once(visit):
     run, told = visit(size=300)
-    assert captions(told) == ["photo-painting · size 300"]
+    assert captions(told) == ["Size 300 · photo-painting"]
     with Image.open(told["strip"].value[0]["image"]["path"]) as thumbnail:
         assert max(thumbnail.size) <= 240
     assert told["yours"].visible
-    assert not told["delete"].visible  # none is chosen
-    assert add_entry(run, visit.visits, None) == {}
+    assert add_entry(run, visit.visits, [], None) == {}
     _, told = visit()
-    assert captions(told) == ["photo-painting", "photo-painting · size 300"]
+    assert captions(told) == ["photo-painting", "Size 300 · photo-painting"]
 
 
 def captions(told):
@@ -65,13 +64,13 @@ def captions(told):
 
 
 def test_a_run_without_a_picture_joins_nothing():
-    assert add_entry("", [], None) == add_entry("ab" * 16, [], None) == {}
+    assert add_entry("", [], [], None) == add_entry("ab" * 16, [], [], None) == {}
 
 
 def test_a_picture_of_another_photo_than_there_is_now_is_not_gone_on_from(visit, files):
     run, told = visit()
     assert "go_on" not in told
-    told = add_entry(run, [], upload(files, "painting"))
+    told = add_entry(run, [], [], upload(files, "painting"))
     assert told["go_on"] == ""
     assert not told["more"].visible
 
@@ -91,7 +90,7 @@ def test_it_can_be_taken_away_in_four_kinds_with_its_name(visit):
 def test_the_strip_holds_so_many_and_no_more(visit, monkeypatch):
     runs = [visit()[0] for _ in range(3)]
     monkeypatch.setattr(history, "MAX_ENTRIES", 2)
-    assert add_entry(runs[2], runs[1::-1], None)["visits"] == runs[:0:-1]
+    assert add_entry(runs[2], runs[1::-1], [], None)["visits"] == runs[:0:-1]
 
 
 def test_a_click_brings_back_picture_inputs_and_settings(visit, files):
@@ -107,14 +106,8 @@ def test_a_click_brings_back_picture_inputs_and_settings(visit, files):
     )
     assert (told["share_2"], told["init_image"], told["style_3"]) == (0.5, None, None)
     assert Path(told["picture"]).parent == folder_of(run)
-    assert (told["go_on"], told["run"], told["clicked"]) == (run, run, [run])
+    assert (told["go_on"], told["run"], told["seen"]) == (run, run, [run])
     assert told["more"].visible
-
-
-def test_a_picture_that_is_not_the_one_shown_is_deleted_without_a_trace_on_the_page(visit):
-    run, _ = visit()
-    told = deleted(visit.visits, [run], "")
-    assert not {"picture", "compared", "go_on", "png"} & set(told)
 
 
 def test_an_upload_that_is_gone_meanwhile_is_named(visit, files):
@@ -122,7 +115,7 @@ def test_an_upload_that_is_gone_meanwhile_is_named(visit, files):
     (files / "painting.png").unlink()
     told = restore_entry(visit.visits, 0, [])
     assert told["style"] is None
-    assert told["status"].endswith("its settings are back, but no longer here: painting.")
+    assert told["status"].endswith("Its settings are back, but no longer here: painting.")
 
 
 def test_what_was_brushed_is_not_brought_back_and_that_is_said(visit, files):
@@ -134,30 +127,34 @@ def test_what_was_brushed_is_not_brought_back_and_that_is_said(visit, files):
 
 def test_a_picture_that_is_gone_says_so(visit):
     visit()
-    deleted(visit.visits, visit.visits[:1], "")
+    deleted(visit.visits, visit.visits[:1])
     with pytest.raises(gr.Error, match="That picture is no longer here: an hour has passed, or it"):
         restore_entry(visit.visits, 0, [])
 
 
-def test_the_last_two_that_were_clicked_are_compared(visit):
+def test_the_picture_on_show_is_compared_with_the_one_before(visit):
     one, _ = visit(size=300)
     other, _ = visit()
-    clicked = [other, one]
-    told = two_compared(visit.visits, clicked)["compared"]
-    assert "Left: photo-painting. Right: photo-painting · size 300." in told
+    told = two_compared(visit.visits, [other, one])["compared"]
+    assert "Left: photo-painting. Right: Size 300 · photo-painting." in told
     first, second = (told.index(str(folder_of(run))) for run in (one, other))
     assert first < second  # the left one lies on top
-    assert (
-        "Click on two of your pictures first" in two_compared(visit.visits, clicked[:1])["status"]
-    )
-    twice = two_compared(visit.visits, [one] * 2)
-    assert "Click on two" in twice["said"]
+    for run in (one, other):
+        deleted(visit.visits, [run])
+        assert two_compared(visit.visits, [other, one])["said"].startswith("That picture is no")
+
+
+def test_a_picture_painted_after_another_is_compared_and_deleted_where_it_is_shown(visit):
+    one, told = visit()
+    assert (told["seen"], told["compare"].visible, told["delete"].visible) == ([one], False, True)
+    other, told = visit()
+    assert (told["seen"], told["compare"].visible) == ([one, other], True)
 
 
 def test_a_deleted_picture_is_gone_from_page_and_server(visit):
     run, _ = visit()
     assert folder_of(run).is_dir()
-    told = deleted(visit.visits, [run], run)
+    told = deleted(visit.visits, [run])
     assert not folder_of(run).exists()
     assert (told["visits"], captions(told), told["picture"], told["go_on"]) == ([], [], None, "")
     gone = ("png", "film", "more", "delete", "stage", "yours")
@@ -166,8 +163,8 @@ def test_a_deleted_picture_is_gone_from_page_and_server(visit):
 
 def test_only_a_picture_of_this_visit_can_be_deleted(visit):
     run, _ = visit()
-    told = deleted([], [run], run)
-    assert told["status"] == "Click on one of your pictures first."
+    told = deleted([], [run])
+    assert told["status"].startswith("That picture is no longer here")
     assert folder_of(run).is_dir()
 
 
@@ -184,8 +181,8 @@ def test_a_caption_tells_what_was_not_left_at_its_default():
     defaults = {name: getattr(Settings(), name) for name in FIELDS}
     assert caption_of("cat-poppies", defaults) == "cat-poppies"
     assert (
-        caption_of("a", {**defaults, "size": 300, "colors": "photo"})
-        == "a · size 300, colors photo"
+        caption_of("a_b", {**defaults, "size": 300, "colors": "photo"})
+        == "Size 300, Colours photo · a b"
     )
 
 
