@@ -50,7 +50,7 @@ class Settings:
             MAX_STYLE_WEIGHT,
             0.1,
             "Style strength",
-            "0 is the photo, 1 the full style, 10 little but the painting (β)",
+            "0 is the photo, 1 the full style; above it the photo fades (β)",
             reach=3,
         ),
     )

@@ -1,5 +1,6 @@
 """Event handlers of the page: upload, paint, stop, go on, compare, restore, delete."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -44,10 +45,11 @@ from .results import (
     no_curves,
     resume,
 )
-from .session import RECALL, REMEMBER, became, restored
+from .session import FORGET, RECALL, REMEMBER, became, restored
 
 Shown = dict[str, Any]  # what the page's parts become, by name
 TO_THE_PICTURE = "() => window.scrollTo(0, 0)"
+ASK_BEFORE = f"(visits, seen) => [visits, confirm({json.dumps(strings.REALLY)}) ? seen : []]"
 TO_THE_SETTINGS = "() => document.querySelector('#presets').scrollIntoView({ block: 'center' })"
 
 
@@ -195,8 +197,8 @@ class Page:
     ) -> dict[Any, Any]:
         return self.unless_busy(restore_entry)(run_id, visits, selected.index, seen)
 
-    def compare(self, visits: History, seen: Sequence[str]) -> dict[Any, Any]:
-        return self.updates(two_compared(visits, seen))
+    def compare(self, label: str, visits: History, seen: Sequence[str]) -> dict[Any, Any]:
+        return self.updates(two_compared(visits, seen, label == strings.COMPARE))
 
     def delete(self, visits: History, seen: Sequence[str]) -> dict[Any, Any]:
         return self.updates(deleted(visits, seen))
@@ -234,10 +236,11 @@ class Page:
         )
         back.then(None, js=TO_THE_PICTURE)
         self.connect_downloads(back)
-        on(parts["compare"], "click")(self.compare, [visits, seen], everything, **light).then(
-            None, js=TO_THE_PICTURE
+        compared = [parts["compare"], visits, seen]
+        on(parts["compare"], "click")(self.compare, compared, everything, **light)
+        on(parts["delete"], "click")(
+            self.delete, [visits, seen], everything, js=ASK_BEFORE, **light
         )
-        on(parts["delete"], "click")(self.delete, [visits, seen], everything, **light)
 
     def connect_exchange(self) -> None:
         """Let photo, painting and result change their places, in the browser alone."""
@@ -247,7 +250,10 @@ class Page:
         )
         used = [
             on(self.parts[f"as_{name}"], "click")(
-                None, self.parts["picture"], self.inputs[name], js="picture => [picture]"
+                None,
+                self.parts["picture"],
+                [self.inputs[name], self.parts["status"]],
+                js=f"picture => [picture, {json.dumps(strings.received(name))}]",
             )
             for name in strings.USE_AS
         ]
@@ -255,6 +261,7 @@ class Page:
             changed.then(self.forget, None, self.all_components, queue=False, **HIDDEN_EVENT)
         on(self.parts["others"], "click")(None, js=TO_THE_SETTINGS)
         on(self.parts["go"], "click")(None, js=TO_THE_PICTURE)
+        on(self.parts["afresh"], "click")(None, js=FORGET)
 
     def connect_opening(self, app: gr.Blocks) -> None:
         """Show what the browser recalls, whenever the page is opened. Where that is nothing, no
@@ -320,7 +327,7 @@ class Page:
         for name in ("content", *STYLES, "init_image"):
             field = self.inputs[name]
             on(field, "upload")(
-                partial(received, queue=self.queue), field, self.parts["status"], **quick
+                partial(received, queue=self.queue, name=name), field, self.parts["status"], **quick
             ).then(shown_instead, field, field, **quick)
 
         def repeat(file: Any, *values: Any) -> Any:

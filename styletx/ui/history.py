@@ -16,7 +16,7 @@ from styletx.errors import StyletxError
 from styletx.recipe import MASKS, SHARES, STYLES, read_recipe
 from styletx.server.errors import as_gradio_errors
 from styletx.server.storage import folder_of
-from styletx.settings import FIELDS, Settings
+from styletx.settings import FIELDS, PRESETS, Settings
 from styletx.text import input_name
 from styletx.ui import strings
 
@@ -86,7 +86,8 @@ def visit_of(run_id: object) -> HistoryEntry | None:
     try:
         picture = picture_of(run_id)
         given = json.loads((private_of(picture) / ARGUMENTS_FILE).read_text())
-        caption = caption_of(picture.stem, asdict(read_recipe(picture).settings))
+        names = [picture.stem, *(Path(given[one]["path"]).stem for one in STYLES[1:] if given[one])]
+        caption = caption_of(" + ".join(names), asdict(read_recipe(picture).settings))
     except (StyletxError, OSError, ValueError, StopIteration):  # or half of it, being deleted
         return None
     return {"run_id": run_id, "caption": caption, "given": given}
@@ -109,7 +110,7 @@ def seen_updates(seen: Sequence[str]) -> dict[str, Any]:
     seen = list(dict.fromkeys(reversed(seen)))[:2][::-1]
     return {
         "seen": seen,
-        "compare": gr.Button(visible=len(seen) == 2),
+        "compare": gr.Button(strings.COMPARE, visible=len(seen) == 2),
         "delete": gr.Button(visible=bool(seen)),
     }
 
@@ -153,21 +154,25 @@ def input_updates(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     return {name: there.get(name) for name in paths} | {name: given[name] for name in SHARES}, gone
 
 
-def two_compared(visits: History, seen: Sequence[str]) -> dict[str, Any]:
-    """Compare the picture on show with the one before it."""
+def two_compared(visits: History, seen: Sequence[str], with_last: bool = True) -> dict[str, Any]:
+    """Compare the picture on show with the one before it, or again with its photo."""
     found = [visit_of(run_id) for run_id in seen if run_id in visits]
     two = [entry for entry in found if entry]
     if len(two) < 2:
         return {"status": strings.GONE, "said": strings.GONE}
     with as_gradio_errors():
         left, right = (picture_of(entry["run_id"]) for entry in two)
+    if not with_last:
+        return {"compared": before_after(right), "compare": strings.COMPARE}
     caption = strings.left_and_right([entry["caption"] for entry in two])
-    return {"compared": comparison_html(left, right, caption)}
+    return {"compared": comparison_html(left, right, caption, 50), "compare": strings.NO_MORE}
 
 
 def deleted(visits: History, seen: Sequence[str]) -> dict[str, Any]:
     """Delete the picture on show, here and on the server."""
-    if not seen or seen[-1] not in visits:
+    if not seen:  # since it is not to be
+        return {}
+    if seen[-1] not in visits:
         return {"status": strings.GONE, "said": strings.GONE}
     run_id = seen[-1]
     shutil.rmtree(folder_of(run_id), ignore_errors=True)
@@ -186,8 +191,10 @@ def deleted(visits: History, seen: Sequence[str]) -> dict[str, Any]:
 
 
 def caption_of(name: str, settings: Mapping[str, Any]) -> str:
-    """Return a caption: the settings that are not at their defaults, and the pictures."""
-    defaults = asdict(Settings())
-    chosen = {FIELDS[one].label: value for one, value in settings.items() if value != defaults[one]}
-    summary = ", ".join(f"{label} {value}" for label, value in chosen.items())
-    return " · ".join(filter(None, (summary, name.replace("_", " "))))
+    """Return a caption: size, preset, the settings that differ from it, and the pictures."""
+    preset = nearest_preset(settings)
+    usual = asdict(PRESETS.get(preset, Settings()))
+    others = [one for one in settings if one != "size" and settings[one] != usual[one]]
+    chosen = [f"{FIELDS[one].label} {settings[one]}" for one in others]
+    words = [f"{settings['size']} px", *([preset] if preset in PRESETS else []), *chosen]
+    return f"{', '.join(words)} · {name.replace('_', ' ')}"

@@ -53,7 +53,8 @@ def build_inputs() -> tuple[gr.Image, gr.Image, tuple[gr.HTML, gr.Button], Compo
         swap = small_button(strings.SWAP, "swap")
         surprise = small_button(strings.SURPRISE, "surprise")
         small_button(strings.CAMERA, "camera")  # which page.js opens
-    return photo, painting, build_outlines(), {"swap": swap, "surprise": surprise}
+        afresh = small_button(strings.AFRESH, "afresh")
+    return photo, painting, build_outlines(), {"swap": swap, "surprise": surprise, "afresh": afresh}
 
 
 def small_button(label: str, name: str, **how: Any) -> gr.Button:
@@ -99,9 +100,14 @@ def build_settings(presets: gr.Radio, controls: Components) -> Components:
     def turn(name: str) -> list[Any]:
         return list(asdict(PRESETS.get(name, Settings())).values())
 
-    ordered = [controls[name] for name in FIELDS]
-    for event in (presets.input, reset.click):
-        event(turn, presets, ordered, queue=False, api_visibility="private")
+    def turn_but_for_size(name: str, size: int) -> list[Any]:
+        own = size not in {preset.size for preset in (Settings(), *PRESETS.values())}
+        return [gr.skip() if own else turn(name)[0], *turn(name)[1:]]
+
+    ordered = [controls[name] for name in FIELDS]  # size first
+    hidden: dict[str, Any] = {"queue": False, "api_visibility": "private"}
+    presets.input(turn_but_for_size, [presets, controls["size"]], ordered, **hidden)
+    reset.click(turn, presets, ordered, **hidden)
     known = {name: turn(name) for name in (strings.STANDARD, *PRESETS)}
     mark = MARK_CHANGED.format(presets=json.dumps(known), names=json.dumps(list(FIELDS)))
     every = [presets, *ordered]
@@ -216,19 +222,19 @@ def repeated(painted: Upload, arguments: Arguments, queue: JobQueue) -> dict[str
     return {**asdict(recipe.settings), **besides, **shares, "status": message, "said": message}
 
 
-def received(file: Upload, queue: JobQueue) -> str:
-    """Return what is wrong with an upload or missing from it, as soon as it is there; make a
-    picture that browsers can show, where they could not show the file."""
+def received(file: Upload, queue: JobQueue, name: str) -> str:
+    """Return what is wrong with an upload of this `name` or missing from it, as soon as it is
+    there; make a picture that browsers can show, where they could not show the file."""
     try:
         with as_gradio_errors():
             path = upload_path(file, "picture", queue)
             if path is None:
-                return strings.RECEIVED
+                return strings.received(name)
             left_out = check_upload(path, queue.limits.max_pixels)
             make_showable(path, queue)
     except gr.Error as error:
         return str(error.message)
-    return f"{strings.RECEIVED} {left_out}".strip()
+    return f"{strings.received(name)} {left_out}".strip()
 
 
 def shown_instead(file: Upload) -> Any:

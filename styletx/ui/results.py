@@ -59,15 +59,17 @@ def before_after(picture: Path) -> str:
     return comparison_html(private_of(picture) / PHOTO_FILE, picture)
 
 
-def comparison_html(left: Path, right: Path, caption: str = "") -> str:
-    """Return two pictures, one over the other, with a range input that moves the border. The handle
-    of `gr.ImageSlider` cannot be reached with a keyboard."""
+def comparison_html(
+    left: Path, right: Path, caption: str = "", percent: int = PHOTO_PERCENT
+) -> str:
+    """Return two pictures, one over the other for so much of the width, with a range input that
+    moves the border. The handle of `gr.ImageSlider` cannot be reached with a keyboard."""
     one, other = (f"gradio_api/file={quote(str(path))}" for path in (left, right))
     slide = "this.parentNode.style.setProperty('--at', this.value + '%')"
     return (
         f'<div class="slider"><img src="{other}" alt="{strings.RIGHT}">'
         f'<img class="left" src="{one}" alt="{strings.LEFT}">'
-        f'<input type="range" min="0" max="100" value="{PHOTO_PERCENT}" '
+        f'<input type="range" min="0" max="100" value="{percent}" '
         f'aria-label="{strings.COMPARED}" oninput="{slide}"><p>{escape(caption)}</p></div>'
     )
 

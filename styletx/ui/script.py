@@ -4,7 +4,7 @@ import json
 
 import gradio as gr
 
-from styletx.api.painting import Components
+from styletx.api.painting import HIDDEN_EVENT, Components
 from styletx.imaging.opening import EMPTY, FORMATS, NO_PICTURE, OTHER_STARTS, STARTS
 from styletx.limits import MEGA, ServerLimits
 from styletx.ui import strings
@@ -29,3 +29,4 @@ def connect_script(parts: Components) -> None:
     """Show what the script says, which it writes into a field that nobody sees."""
     told = gr.Textbox("", visible="hidden", elem_id="told")
     told.change(None, told, [parts["status"], parts["said"]], js="sentence => [sentence, sentence]")
+    told.change(gr.Warning, told, None, concurrency_limit=None, **HIDDEN_EVENT)

@@ -42,6 +42,10 @@ REMEMBER = f"""run => {{
   }}
   return [];
 }}"""
+FORGET = """() => {
+  try { sessionStorage.removeItem("styletx-runs"); } catch (error) { console.warn(error); }
+  location.reload();
+}"""
 RECALL = """() => {
   const kept = storage => {
     try {

@@ -10,7 +10,7 @@ WELCOME = "Choose a photo and a painting, or one of the examples."
 PHOTO, PAINTING, PAINTED = "Photo", "Painting", "Painted"
 DROP = "Drop a picture,\nor choose one"
 PAINT, PAINT_AGAIN, STOP = "Paint", "Paint it again", "Stop"
-SWAP, SURPRISE, CAMERA = "Swap the two", "Surprise me", "Camera"
+SWAP, SURPRISE, CAMERA, AFRESH = "Swap the two", "Surprise me", "Camera", "Start over"
 CONTINUE, DOUBLE_SIZE, OTHER_SETTINGS = "Go on", "Twice the size", "Other settings"
 USE_AS = {"content": "Use as photo", "style": "Use as painting"}
 LARGE_FILE = "{name} has {size} MB; at most {most} MB can be sent. Please make it smaller first."
@@ -18,7 +18,6 @@ DOWNLOADS = {"png": "PNG", "jpeg": "JPEG", "webp": "WebP", "film": "Film"}
 ALTERNATIVE = "The photo, repainted in the manner of the painting"
 COMPARED = "How much of the left picture to see"
 LEFT, RIGHT = "The picture on the left", "The picture on the right"
-RECEIVED = "The picture is here."
 COUNT_FRAMES = "Let the frame count too"
 CURVES = "Curves"
 NO_CURVES = "While a picture is painted, its distance from painting and photo is drawn here."
@@ -31,11 +30,12 @@ HISTORY_HELP = (
     "Click one to have it back, with its photo and its settings, or to compare it with another. "
     "After an hour they are deleted from the server; until then this browser finds them again."
 )
-HERE_AGAIN = "Your pictures of the last hour are still here, below."
-LAST_AGAIN = "Your last picture is here again. Those of the last hour are below."
+HERE_AGAIN = "Your pictures of the last hour are still here."
+LAST_AGAIN = "Your last picture is here again, and so are those of the last hour."
 LAST_GONE = "Your last picture is no longer here: it was stopped or deleted, or an hour has passed."
 INTERRUPTED = "The server was restarted before your last picture was finished: press Paint again."
-COMPARE, DELETE = "Compare with the one before", "Delete"
+COMPARE, NO_MORE, DELETE = "Compare with the last one", "Compare with the photo", "Delete"
+REALLY = "Delete this picture, here and on the server? There is no way back."
 DELETED = "Deleted, here and on the server."
 NOT_DELETED = "It could not be deleted yet, since its files are still being made; try again."
 BUSY = "A picture is being painted: wait for it, or stop it first."
@@ -44,7 +44,7 @@ GONE = "That picture is no longer here: an hour has passed, or it was deleted."
 PRESET, STANDARD, RESET = "Preset", "Standard", "Reset to the preset"
 LOOKS, MAKING = "How it looks", "How it is made"
 MORE_PAINTINGS = "More paintings"
-SHARE_HELP = "Beside the others"
+SHARE_HELP = "Beside the others: 1 and 1 are half each"
 MASKS = "Protect or divide the photo"
 HOW_TO_BRUSH = """Paint over your photo. **Red** stays the photo.
 **Blue**, **green** and **orange** are where the second, third and fourth painting take over."""
@@ -97,6 +97,11 @@ def back(gone: Sequence[str], masked: bool, went_on: bool) -> str:
 def while_away(sentence: str) -> str:
     """Say what became of a run that ended while its page was away."""
     return f"{sentence} That was while this page was away."
+
+
+def received(name: str) -> str:
+    """Say that the picture for this argument is there."""
+    return f"Received: {input_name(name)}."
 
 
 def nth_painting(place: int) -> str:

@@ -74,6 +74,8 @@ def see_nothing_run_over_the_edge(page, screen):
         turn(page, scheme)
         width = page.evaluate("document.documentElement.scrollWidth")
         assert width <= screen["viewport"]["width"]
+        box = page.locator("main").bounding_box()
+        assert abs(2 * box["x"] + box["width"] - width) <= 1  # as much room left as right
 
 
 def have_an_example_at_once(page):
@@ -211,10 +213,11 @@ def test_everything_can_be_done_with_the_keyboard_alone(visit):
         page.keyboard.press("ArrowRight")
     at = page.locator(".slider").evaluate("element => element.style.getPropertyValue('--at')")
     assert at == f"{PHOTO_PERCENT + 10}%"
-    go_to("Size 128, Steps 2000 · cat-poppies")
+    go_to("128 px, Steps 2000 · cat-poppies")
     page.keyboard.press("Enter")
     expect(status(page)).to_have_text(re.compile("are back"))
     go_to("Delete", back=True)
+    page.once("dialog", lambda asked: asked.accept())
     page.keyboard.press("Enter")
     expect(status(page)).to_have_text(re.compile("Deleted, here and on the server."))
     expect(page.locator("#strip button")).to_have_count(0)
@@ -320,8 +323,9 @@ def test_a_first_visit_shows_all_that_is_needed_at_a_glance_and_nothing_before_i
     assert bottom(page, "examples") <= high
     for part in ("stage", "stop", "yours", "delete"):
         expect(page.locator(f"#{part}")).to_have_count(0)
-    for part in ("masks", "reset"):
+    for part in ("masks", "reset", "afresh"):
         expect(page.locator(f"#{part}")).to_be_hidden()
+    page.get_by_text("The same from code").click(timeout=10_000)  # which lies under nothing
 
 
 def bottom(page, part):
@@ -392,7 +396,7 @@ def test_pictures_that_no_browser_shows_are_shown(visit, files, sunset):
     sunset.save(files / "IMG_1.HEIC", "HEIF")
     page.set_input_files("#photo input[type=file]", str(files / "scan.tif"))
     page.wait_for_function("document.querySelector('#photo img')?.naturalWidth > 0")
-    expect(status(page)).to_have_text("The picture is here.")
+    expect(status(page)).to_have_text("Received: photo.")
     page.set_input_files("#painting input[type=file]", str(files / "IMG_1.HEIC"))
     page.wait_for_function("document.querySelector('#painting img')?.naturalWidth > 0")
     page.get_by_text("More paintings").click()
@@ -549,10 +553,16 @@ def test_several_paintings_a_preset_and_going_on(visit, files, tmp_path):
         expect(page.locator("#painted img")).to_be_visible()
     page.click("#compare")
     expect(page.locator("#compared")).to_contain_text(
-        "Right: Size 64, Steps 3, Start photo, Method gatys · photo-painting"
+        "Right: 64 px, Classic Gatys, Steps 3 · photo-painting"
     )
     caption, pictures = (page.locator(f".slider {part}").bounding_box() for part in ("p", "input"))
     assert caption["height"] < pictures["height"] / 3
+    page.click("#compare")
+    expect(page.locator("#compared")).not_to_contain_text("Right")
+    page.click("#afresh")
+    expect(page.locator("#strip img")).to_have_count(3)  # once the page is there again
+    for part in ("stage", "photo img", "painting-2 img"):
+        expect(page.locator(f"#{part}")).to_have_count(0)
 
 
 def test_a_page_may_be_framed_by_the_hub_and_by_nobody_else(browser, server, tmp_path):

@@ -50,7 +50,7 @@ def test_a_run_goes_on_while_its_tab_is_away_and_is_found_again_until_others_wai
     expect(status(page)).to_have_text(re.compile("Stopped after [0-9]+ of 2000 steps"))
     expect(page.locator("#strip img")).to_have_count(1)
     page.reload()
-    expect(status(page)).to_contain_text("Your last picture is here again.")
+    expect(status(page)).to_contain_text("Your last picture is here again")
 
 
 def test_a_closed_tab_frees_the_painter_for_who_waits_and_its_picture_so_far_is_kept(visit):
@@ -125,7 +125,7 @@ def test_two_tabs_keep_both_pictures_and_each_finds_its_own_again_and_a_third_no
         kept = shown(page)
         page.reload()
         expect(page.locator("#strip img")).to_have_count(2)
-        expect(status(page)).to_contain_text("Your last picture is here again.")
+        expect(status(page)).to_contain_text("Your last picture is here again")
         expect(page.locator("#painted img")).to_have_attribute("src", kept)
         expect(page.locator("#photo img")).to_have_attribute("src", re.compile(name))
     third = open_page(first.context, first.url)

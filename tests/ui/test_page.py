@@ -212,14 +212,14 @@ def test_a_photo_that_nothing_is_brushed_over_has_no_masks():
 
 def test_what_is_no_picture_is_said_as_soon_as_it_is_uploaded(files, queue):
     (files / "page.png").write_text("<html>")
-    assert "page.png is not a picture" in received(upload(files, "page"), queue)
+    assert "page.png is not a picture" in received(upload(files, "page"), queue, "content")
     whole = (files / "photo.png").read_bytes()
     (files / "half.png").write_bytes(whole[: len(whole) // 2])
-    assert "half.png is damaged" in received(upload(files, "half"), queue)
+    assert "half.png is damaged" in received(upload(files, "half"), queue, "content")
     (files / "cut.png").write_bytes(whole[:-24])
-    said = "The picture is here. cut.png was cut off: about 2% of the picture is missing."
-    assert received(upload(files, "cut"), queue) == said
-    assert received(upload(files, "photo"), queue) == "The picture is here."
+    said = "Received: photo. cut.png was cut off: about 2% of the picture is missing."
+    assert received(upload(files, "cut"), queue, "content") == said
+    assert received(upload(files, "photo"), queue, "content") == "Received: photo."
 
 
 def test_what_counts_of_a_painting_in_a_frame_is_shown(files, queue, weave):
@@ -244,7 +244,7 @@ def test_an_upload_that_browsers_cannot_show_becomes_one_that_they_can(files, qu
     photo.save(files / name, kind)
     given = {**upload(files, "photo"), "path": str(files / name)}
     assert shown_instead(given) == gr.skip()
-    assert received(given, queue) == "The picture is here."
+    assert received(given, queue, "style_2") == "Received: painting 2."
     with Image.open(shown_instead(given)) as found:
         assert (found.format, found.size) == ("PNG", photo.size)
     with Image.open(files / name) as whole:
@@ -410,7 +410,7 @@ def test_a_page_that_comes_back_finds_its_run_at_work_and_watches_it_to_the_end(
     assert last["status"].startswith("Done: 3 steps")
     assert last["picture"].endswith(".png")
     assert "lost" not in recalled(tab)
-    said = "Your last picture is here again. Those of the last hour are below. "
+    said = "Your last picture is here again, and so are those of the last hour. "
     assert recalled(tab)["status"].startswith(said)
 
 

@@ -50,13 +50,13 @@ def visit(queue, files):
 
 def test_a_finished_picture_joins_those_of_the_visit_once(visit):
     run, told = visit(size=300)
-    assert captions(told) == ["Size 300 · photo-painting"]
+    assert captions(told) == ["300 px · photo-painting"]
     with Image.open(told["strip"].value[0]["image"]["path"]) as thumbnail:
         assert max(thumbnail.size) <= 240
     assert told["yours"].visible
     assert add_entry(run, visit.visits, [], None) == {}
     _, told = visit()
-    assert captions(told) == ["photo-painting", "Size 300 · photo-painting"]
+    assert captions(told) == ["512 px · photo-painting", "300 px · photo-painting"]
 
 
 def captions(told):
@@ -136,9 +136,12 @@ def test_the_picture_on_show_is_compared_with_the_one_before(visit):
     one, _ = visit(size=300)
     other, _ = visit()
     told = two_compared(visit.visits, [other, one])["compared"]
-    assert "Left: photo-painting. Right: Size 300 · photo-painting." in told
+    assert "Left: 512 px · photo-painting. Right: 300 px · photo-painting." in told
     first, second = (told.index(str(folder_of(run))) for run in (one, other))
     assert first < second  # the left one lies on top
+    told = two_compared(visit.visits, [other, one], with_last=False)["compared"]
+    assert str(folder_of(one)) in told
+    assert str(folder_of(other)) not in told
     for run in (one, other):
         deleted(visit.visits, [run])
         assert two_compared(visit.visits, [other, one])["said"].startswith("That picture is no")
@@ -161,6 +164,12 @@ def test_a_deleted_picture_is_gone_from_page_and_server(visit):
     assert not any(told[kind].visible for kind in gone)
 
 
+def test_a_picture_that_is_not_to_be_deleted_after_all_stays(visit):
+    run, _ = visit()
+    assert deleted(visit.visits, []) == {}
+    assert folder_of(run).is_dir()
+
+
 def test_only_a_picture_of_this_visit_can_be_deleted(visit):
     run, _ = visit()
     told = deleted([], [run])
@@ -179,10 +188,10 @@ def test_the_slider_is_one_for_keyboards_and_screen_readers(tmp_path):
 
 def test_a_caption_tells_what_was_not_left_at_its_default():
     defaults = {name: getattr(Settings(), name) for name in FIELDS}
-    assert caption_of("cat-poppies", defaults) == "cat-poppies"
+    assert caption_of("cat-poppies", defaults) == "512 px · cat-poppies"
     assert (
         caption_of("a_b", {**defaults, "size": 300, "colors": "photo"})
-        == "Size 300, Colours photo · a b"
+        == "300 px, Keep colours · a b"
     )
 
 
