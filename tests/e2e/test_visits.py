@@ -87,6 +87,7 @@ def context(browser):
     context.close()
 
 
+@pytest.mark.release
 def test_a_tab_says_that_its_server_was_restarted_and_works_on_with_what_was_painted(
     context, start
 ):
