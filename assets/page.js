@@ -23,9 +23,12 @@ facts => {
       set(tile.querySelector("img"), "alt", "");
     }
   };
-  // the divider stands where the slider does, also where Gradio changed the pictures under both
+  // the divider stands where the slider does, also where Gradio changed the pictures under both;
+  // another kind of comparison begins anew
   const divide = () => {
     for (const input of document.querySelectorAll(".slider input")) {
+      const begin = input.getAttribute("value");
+      if (input.begun !== begin) input.value = input.begun = begin;
       const place = `${input.value}%`, slider = input.parentNode.style;
       if (slider.getPropertyValue("--at") !== place) slider.setProperty("--at", place);
     }

@@ -73,12 +73,14 @@ def submit_job(queue: JobQueue, arguments: Arguments, client: Client) -> tuple[J
     besides = {"precision": str(arguments["precision"])} if arguments["precision"] else {}
     job = queue.submit(settings, lambda over: {**load(over), **besides}, client)
     names = [content, *(path for path, _, _ in paintings if path)][:2]
-    name = "-".join(
-        re.sub(r"[^\w.]+", "_", unquote(path.stem))[:MAX_NAME_LETTERS] for path in names
-    )
-    files = JobFiles(folder_of(job.id), name, content, inputs)
+    files = JobFiles(folder_of(job.id), "-".join(map(short_name, names)), content, inputs)
     files.arguments, files.uploads = arguments, paths.values()
     return job, files
+
+
+def short_name(path: Path) -> str:
+    """Return what a picture is called in the names of files that come of it."""
+    return re.sub(r"[^\w.]+", "_", unquote(path.stem))[:MAX_NAME_LETTERS]
 
 
 def client_of(request: gr.Request | None, limits: ServerLimits, may_return: bool = False) -> Client:

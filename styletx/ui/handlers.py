@@ -73,6 +73,7 @@ def show(
                 shown["size"], resized = report["settings"]["size"], False
             if path:  # until there is a new picture, the last one stays
                 shown |= {"picture": path, "stage": gr.Column(visible=True)}
+                shown |= dict.fromkeys(("compare", "delete"), gr.Button(visible=False))
                 shown |= download_updates(png=path if done else None)
                 stale = {"compared": ""}  # if it stays, since the run fails
             if drawn := curves.see(report):
@@ -198,7 +199,7 @@ class Page:
         return self.unless_busy(restore_entry)(run_id, visits, selected.index, seen)
 
     def compare(self, label: str, visits: History, seen: Sequence[str]) -> dict[Any, Any]:
-        return self.updates(two_compared(visits, seen, label == strings.COMPARE))
+        return self.updates(two_compared(visits, seen, label == strings.COMPARE_PHOTO))
 
     def delete(self, visits: History, seen: Sequence[str]) -> dict[Any, Any]:
         return self.updates(deleted(visits, seen))

@@ -11,7 +11,7 @@ import gradio as gr
 
 from styletx.api.images import Upload, showable
 from styletx.api.job_files import ARGUMENTS_FILE, THUMBNAIL, private_of
-from styletx.api.painting import Components, picture_of
+from styletx.api.painting import Components, picture_of, short_name
 from styletx.errors import StyletxError
 from styletx.recipe import MASKS, SHARES, STYLES, read_recipe
 from styletx.server.errors import as_gradio_errors
@@ -86,7 +86,8 @@ def visit_of(run_id: object) -> HistoryEntry | None:
     try:
         picture = picture_of(run_id)
         given = json.loads((private_of(picture) / ARGUMENTS_FILE).read_text())
-        names = [picture.stem, *(Path(given[one]["path"]).stem for one in STYLES[1:] if given[one])]
+        paintings = [Path(given[style]["path"]) for style in STYLES if given[style]]
+        names = [picture.stem, *map(short_name, paintings[1:])]
         caption = caption_of(" + ".join(names), asdict(read_recipe(picture).settings))
     except (StyletxError, OSError, ValueError, StopIteration):  # or half of it, being deleted
         return None
@@ -154,23 +155,25 @@ def input_updates(given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     return {name: there.get(name) for name in paths} | {name: given[name] for name in SHARES}, gone
 
 
-def two_compared(visits: History, seen: Sequence[str], with_last: bool = True) -> dict[str, Any]:
+def two_compared(visits: History, seen: Sequence[str], with_photo: bool = False) -> dict[str, Any]:
     """Compare the picture on show with the one before it, or again with its photo."""
-    found = [visit_of(run_id) for run_id in seen if run_id in visits]
-    two = [entry for entry in found if entry]
-    if len(two) < 2:
-        return {"status": strings.GONE, "said": strings.GONE}
+    wanted = seen[-1:] if with_photo else seen
+    entries = [entry for entry in map(visit_of, wanted) if entry and entry["run_id"] in visits]
+    if not entries or len(entries) < len(wanted):
+        return {"status": strings.GONE, "said": strings.GONE, **seen_updates(seen[-1:])}
     with as_gradio_errors():
-        left, right = (picture_of(entry["run_id"]) for entry in two)
-    if not with_last:
-        return {"compared": before_after(right), "compare": strings.COMPARE}
-    caption = strings.left_and_right([entry["caption"] for entry in two])
-    return {"compared": comparison_html(left, right, caption, 50), "compare": strings.NO_MORE}
+        *before, shown = (picture_of(entry["run_id"]) for entry in entries)
+    if not before:
+        return {"compared": before_after(shown), "compare": strings.COMPARE}
+    caption = strings.left_and_right([entry["caption"] for entry in entries])
+    compared = comparison_html(before[0], shown, caption, 50)
+    return {"compared": compared, "compare": strings.COMPARE_PHOTO}
 
 
 def deleted(visits: History, seen: Sequence[str]) -> dict[str, Any]:
-    """Delete the picture on show, here and on the server."""
-    if not seen:  # since it is not to be
+    """Delete the picture on show, here and on the server; nothing if the browser names none, where
+    the answer was no."""
+    if not seen:
         return {}
     if seen[-1] not in visits:
         return {"status": strings.GONE, "said": strings.GONE}

@@ -100,13 +100,15 @@ def build_settings(presets: gr.Radio, controls: Components) -> Components:
     def turn(name: str) -> list[Any]:
         return list(asdict(PRESETS.get(name, Settings())).values())
 
-    def turn_but_for_size(name: str, size: int) -> list[Any]:
-        own = size not in {preset.size for preset in (Settings(), *PRESETS.values())}
+    def turn_but_for_own_size(name: str, size: Any) -> list[Any]:
+        """A size that is no preset's stays, since somebody chose it."""
+        own = size not in [preset.size for preset in (Settings(), *PRESETS.values())]
         return [gr.skip() if own else turn(name)[0], *turn(name)[1:]]
 
     ordered = [controls[name] for name in FIELDS]  # size first
     hidden: dict[str, Any] = {"queue": False, "api_visibility": "private"}
-    presets.input(turn_but_for_size, [presets, controls["size"]], ordered, **hidden)
+    chosen = [presets, controls["size"]]  # which may be out of its limits
+    presets.input(turn_but_for_own_size, chosen, ordered, preprocess=False, **hidden)
     reset.click(turn, presets, ordered, **hidden)
     known = {name: turn(name) for name in (strings.STANDARD, *PRESETS)}
     mark = MARK_CHANGED.format(presets=json.dumps(known), names=json.dumps(list(FIELDS)))

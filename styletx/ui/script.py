@@ -1,6 +1,8 @@
 """Script of the page, and what it is told by the server."""
 
 import json
+from html import escape
+from typing import Any
 
 import gradio as gr
 
@@ -29,4 +31,5 @@ def connect_script(parts: Components) -> None:
     """Show what the script says, which it writes into a field that nobody sees."""
     told = gr.Textbox("", visible="hidden", elem_id="told")
     told.change(None, told, [parts["status"], parts["said"]], js="sentence => [sentence, sentence]")
-    told.change(gr.Warning, told, None, concurrency_limit=None, **HIDDEN_EVENT)
+    aloud: dict[str, Any] = {"concurrency_limit": None, "trigger_mode": "multiple"}
+    told.change(lambda sentence: gr.Warning(escape(sentence)), told, None, **aloud, **HIDDEN_EVENT)

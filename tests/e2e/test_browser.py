@@ -374,6 +374,11 @@ def test_what_differs_from_the_preset_is_marked_and_goes_back_with_one_click(vis
     expect(page.get_by_label("number input for Steps")).to_have_value("48")
     expect(page.locator("#reset")).to_be_hidden()
     assert marked() == []
+    page.get_by_label("number input for Size").fill("300")
+    page.get_by_label("Oil", exact=True).check(force=True)
+    unfold(page, "looks")
+    expect(page.get_by_label("number input for Stroke size")).to_have_value("2")
+    expect(page.get_by_label("number input for Size")).to_have_value("300")  # which somebody chose
 
 
 MARKED = """() => [...document.querySelectorAll("#panel span")]
@@ -445,6 +450,7 @@ def give_a_file_that_is_no_picture(page, files):
     page.on("request", lambda request: sent.append(request.url))
     page.set_input_files("#photo input[type=file]", str(files / "page.png"))
     expect(status(page)).to_contain_text("page.png is not a picture that can be read")
+    expect(page.get_by_test_id("toast-body")).to_contain_text("page.png is not a picture")
     assert not [url for url in sent if "upload" in url]
     whole = (files / "photo.png").read_bytes()
     (files / "broken.png").write_bytes(whole[: len(whole) // 2])
@@ -551,7 +557,12 @@ def test_several_paintings_a_preset_and_going_on(visit, files, tmp_path):
         tiles.nth(place).click()
         expect(page.locator("#painted img")).not_to_have_attribute("src", before)
         expect(page.locator("#painted img")).to_be_visible()
+    page.once("dialog", lambda asked: asked.dismiss())
+    page.click("#delete")
+    slider = page.get_by_role("slider", name=COMPARED)
+    slider.fill("15")
     page.click("#compare")
+    expect(slider).to_have_value("50")
     expect(page.locator("#compared")).to_contain_text(
         "Right: 64 px, Classic Gatys, Steps 3 · photo-painting"
     )

@@ -597,6 +597,7 @@ def test_a_failure_after_a_good_picture_leaves_it_for_the_strip(queue, files):
     with pytest.raises(gr.Error):
         for shown in ask(build_page(queue), "paint", **both(files)):
             last |= shown
+    assert not (last["compare"].visible or last["delete"].visible)  # of the one before
     told = add_entry(last["run"], [], [], both(files)["content"])
     assert len(told["strip"].value) == 1
     assert pressable(last) == ["go", "more", "twice"]

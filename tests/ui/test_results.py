@@ -135,16 +135,21 @@ def test_a_picture_that_is_gone_says_so(visit):
 def test_the_picture_on_show_is_compared_with_the_one_before(visit):
     one, _ = visit(size=300)
     other, _ = visit()
-    told = two_compared(visit.visits, [other, one])["compared"]
+    both = two_compared(visit.visits, [other, one])
+    told = both["compared"]
+    assert 'value="50"' in told
     assert "Left: 512 px · photo-painting. Right: 300 px · photo-painting." in told
     first, second = (told.index(str(folder_of(run))) for run in (one, other))
     assert first < second  # the left one lies on top
-    told = two_compared(visit.visits, [other, one], with_last=False)["compared"]
-    assert str(folder_of(one)) in told
-    assert str(folder_of(other)) not in told
+    again = two_compared(visit.visits, [other, one], with_photo=True)
+    assert str(folder_of(one)) in again["compared"]
+    assert str(folder_of(other)) not in again["compared"]
+    assert (both["compare"], again["compare"]) == (strings.COMPARE_PHOTO, strings.COMPARE)
     for run in (one, other):
         deleted(visit.visits, [run])
-        assert two_compared(visit.visits, [other, one])["said"].startswith("That picture is no")
+        told = two_compared(visit.visits, [other, one])
+        assert told["said"].startswith("That picture is no longer here")
+        assert not told["compare"].visible
 
 
 def test_a_picture_painted_after_another_is_compared_and_deleted_where_it_is_shown(visit):
@@ -206,6 +211,7 @@ def test_the_examples_were_painted_of_their_pictures_with_todays_defaults():
 def test_an_example_is_there_at_once():
     for name, pair in examples.EXAMPLES.items():
         told = examples.example(name)
+        assert not told["seen"]  # none of one's own is on show
         assert told["picture"] == str(examples.painted_of(pair))
         assert (told["content"], told["style"]) == tuple(map(str, examples.files_of(pair)))
         assert told["jpeg"].visible
@@ -236,7 +242,7 @@ def test_a_tab_finds_its_own_last_picture_whole_whatever_another_tab_has_painted
     again = restored({"all": [other, own], "own": [own]}, {})
     assert again["visits"] == [other, own]
     assert Path(again["picture"]).parent == folder_of(own)
-    assert (again["go_on"], again["size"]) == (own, 300)
+    assert (again["go_on"], again["size"], again["seen"]) == (own, 300, [own])
     assert again["status"].startswith(strings.LAST_AGAIN)
 
 
