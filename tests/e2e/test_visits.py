@@ -112,6 +112,7 @@ def test_a_tab_says_that_its_server_was_restarted_and_works_on_with_what_was_pai
     expect(idle.locator("#strip img")).to_have_count(2)
 
 
+@pytest.mark.release
 def test_two_tabs_keep_both_pictures_and_each_finds_its_own_again_and_a_third_none_in_its_way(
     visit,
 ):
