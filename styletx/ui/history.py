@@ -16,11 +16,11 @@ from styletx.errors import StyletxError
 from styletx.recipe import MASKS, SHARES, STYLES, read_recipe
 from styletx.server.errors import as_gradio_errors
 from styletx.server.storage import folder_of
-from styletx.settings import FIELDS, PRESETS, Settings
+from styletx.settings import FIELDS
 from styletx.text import input_name
 from styletx.ui import strings
 
-from .inputs import nearest_preset
+from .inputs import OFFERED, nearest_preset
 from .results import (
     before_after,
     comparison_html,
@@ -95,14 +95,13 @@ def visit_of(run_id: object) -> HistoryEntry | None:
 
 
 def strip_of(visits: History) -> dict[str, Any]:
-    """Return the strip with the pictures that still exist, none of which is on show."""
+    """Return the strip with the pictures that still exist, none selected."""
     there = [entry for entry in map(visit_of, visits) if entry]
     tiles = [(str(folder_of(entry["run_id"]) / THUMBNAIL), entry["caption"]) for entry in there]
     return {
         "yours": gr.Column(visible=bool(there)),
         "visits": [entry["run_id"] for entry in there],
         "strip": gr.Gallery(tiles, selected_index=None),
-        **seen_updates([]),
     }
 
 
@@ -122,11 +121,12 @@ def restore_entry(visits: History, place: int, seen: Sequence[str]) -> dict[str,
         entry = visit_of(visits[place]) if 0 <= place < len(visits) else None
         if entry is None:
             raise StyletxError(strings.GONE)
-        return {**picture_updates(entry), **seen_updates([*seen, entry["run_id"]])}
+        return picture_updates(entry, seen)
 
 
-def picture_updates(entry: HistoryEntry) -> dict[str, Any]:
-    """Return the updates that show a finished picture with its inputs and settings."""
+def picture_updates(entry: HistoryEntry, seen: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the updates that show a finished picture, after those `seen` before, with its inputs
+    and settings."""
     picture, given = picture_of(entry["run_id"]), entry["given"]
     settings = asdict(read_recipe(picture).settings)
     inputs, gone = input_updates(given)
@@ -137,6 +137,7 @@ def picture_updates(entry: HistoryEntry) -> dict[str, Any]:
         "presets": nearest_preset(settings),
         **download_updates(png=picture),
         **shown_updates(picture, before_after(picture)),
+        **seen_updates([*seen, entry["run_id"]]),
         "status": strings.back(gone, masked, went_on=bool(given["go_on"])),
         "run": entry["run_id"],
         "finished": entry["run_id"],
@@ -166,7 +167,7 @@ def two_compared(visits: History, seen: Sequence[str], with_photo: bool = False)
     if not before:
         return {"compared": before_after(shown), "compare": strings.COMPARE}
     caption = strings.left_and_right([entry["caption"] for entry in entries])
-    compared = comparison_html(before[0], shown, caption, 50)
+    compared = comparison_html(before[0], shown, caption, percent=50)
     return {"compared": compared, "compare": strings.COMPARE_PHOTO}
 
 
@@ -184,6 +185,7 @@ def deleted(visits: History, seen: Sequence[str]) -> dict[str, Any]:
     return {
         "finished": "",
         **strip_of([one for one in visits if one != run_id]),
+        **seen_updates([]),
         **download_updates(),
         **disable_resume(),
         **shown_updates(None),
@@ -196,8 +198,8 @@ def deleted(visits: History, seen: Sequence[str]) -> dict[str, Any]:
 def caption_of(name: str, settings: Mapping[str, Any]) -> str:
     """Return a caption: size, preset, the settings that differ from it, and the pictures."""
     preset = nearest_preset(settings)
-    usual = asdict(PRESETS.get(preset, Settings()))
+    usual = asdict(OFFERED[preset])
     others = [one for one in settings if one != "size" and settings[one] != usual[one]]
     chosen = [f"{FIELDS[one].label} {settings[one]}" for one in others]
-    words = [f"{settings['size']} px", *([preset] if preset in PRESETS else []), *chosen]
+    words = [f"{settings['size']} px", *([preset] if preset != strings.STANDARD else []), *chosen]
     return f"{', '.join(words)} · {name.replace('_', ' ')}"

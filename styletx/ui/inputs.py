@@ -24,6 +24,7 @@ from styletx.ui import strings
 
 from .outlines import build_outlines
 
+OFFERED = {strings.STANDARD: Settings(), **PRESETS}  # the presets, by what they are called here
 LOOKS, MAKING = "looks", "making"  # the groups of settings
 IN_SIGHT = ("size", "style_weight")  # settings beside the presets
 MADE_BY = (  # settings of how it is made; all others are of how it looks
@@ -74,7 +75,7 @@ def build_bar() -> Components:
 def build_presets(largest: int = MAX_SIZE) -> tuple[gr.Radio, Components]:
     """Build the presets, and the settings beside them. `largest` is the largest size offered."""
     presets = gr.Radio(
-        [strings.STANDARD, *PRESETS],
+        list(OFFERED),
         value=strings.STANDARD,
         label=strings.PRESET,
         elem_id="presets",
@@ -98,19 +99,20 @@ def build_settings(presets: gr.Radio, controls: Components) -> Components:
     reset = small_button(strings.RESET, "reset")
 
     def turn(name: str) -> list[Any]:
-        return list(asdict(PRESETS.get(name, Settings())).values())
+        return list(asdict(OFFERED[name]).values())
 
     def turn_but_for_own_size(name: str, size: Any) -> list[Any]:
         """A size that is no preset's stays, since somebody chose it."""
-        own = size not in [preset.size for preset in (Settings(), *PRESETS.values())]
-        return [gr.skip() if own else turn(name)[0], *turn(name)[1:]]
+        usual, *others = turn(name)
+        own = size not in [preset.size for preset in OFFERED.values()]
+        return [gr.skip() if own else usual, *others]
 
     ordered = [controls[name] for name in FIELDS]  # size first
     hidden: dict[str, Any] = {"queue": False, "api_visibility": "private"}
     chosen = [presets, controls["size"]]  # which may be out of its limits
     presets.input(turn_but_for_own_size, chosen, ordered, preprocess=False, **hidden)
     reset.click(turn, presets, ordered, **hidden)
-    known = {name: turn(name) for name in (strings.STANDARD, *PRESETS)}
+    known = {name: turn(name) for name in OFFERED}
     mark = MARK_CHANGED.format(presets=json.dumps(known), names=json.dumps(list(FIELDS)))
     every = [presets, *ordered]
     changes = [one.change for one in every]  # type: ignore[attr-defined]
@@ -120,13 +122,12 @@ def build_settings(presets: gr.Radio, controls: Components) -> Components:
 
 def nearest_preset(chosen: Mapping[str, Any]) -> str:
     """Return the preset from which the fewest of the chosen settings differ."""
-    known = {strings.STANDARD: Settings(), **PRESETS}
 
     def others(name: str) -> int:
-        preset = asdict(known[name])
+        preset = asdict(OFFERED[name])
         return sum(preset.get(one) != value for one, value in chosen.items())
 
-    return min(known, key=others)
+    return min(OFFERED, key=others)
 
 
 def control(name: str) -> gr.components.Component:

@@ -2,7 +2,6 @@
 
 import json
 from html import escape
-from typing import Any
 
 import gradio as gr
 
@@ -31,5 +30,11 @@ def connect_script(parts: Components) -> None:
     """Show what the script says, which it writes into a field that nobody sees."""
     told = gr.Textbox("", visible="hidden", elem_id="told")
     told.change(None, told, [parts["status"], parts["said"]], js="sentence => [sentence, sentence]")
-    aloud: dict[str, Any] = {"concurrency_limit": None, "trigger_mode": "multiple"}
-    told.change(lambda sentence: gr.Warning(escape(sentence)), told, None, **aloud, **HIDDEN_EVENT)
+    told.change(
+        lambda sentence: gr.Warning(escape(sentence)),
+        told,
+        None,
+        concurrency_limit=None,
+        trigger_mode="multiple",
+        **HIDDEN_EVENT,
+    )

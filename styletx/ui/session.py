@@ -12,14 +12,7 @@ from styletx.server.storage import folder_of
 from styletx.settings import FIELDS
 from styletx.ui import strings
 
-from .history import (
-    MAX_ENTRIES,
-    input_updates,
-    picture_updates,
-    seen_updates,
-    strip_of,
-    visit_of,
-)
+from .history import MAX_ENTRIES, input_updates, picture_updates, strip_of, visit_of
 from .inputs import nearest_preset
 from .lasting_run import LastingRun
 from .results import shown_updates
@@ -106,7 +99,7 @@ def became(run_id: str, runs: Mapping[str, LastingRun]) -> dict[str, Any]:
     if entry is None:
         changes = {**unfinished_updates(folder), "run": run_id}
     else:
-        changes, word = {**picture_updates(entry), **seen_updates([run_id])}, word_left(folder)
+        changes, word = picture_updates(entry), word_left(folder)
         news = word and not (folder / TOLD_FILE).exists()
         begun = strings.while_away(word) if news else strings.LAST_AGAIN
         changes["status"] = f"{begun} {changes['status']}"

@@ -5,10 +5,9 @@ from urllib.parse import quote
 
 import gradio as gr
 
-from styletx.settings import FIELDS, PRESETS
+from styletx.settings import FIELDS
 
-from .inputs import IN_SIGHT, LOOKS, MADE_BY, MAKING
-from .strings import STANDARD
+from .inputs import IN_SIGHT, LOOKS, MADE_BY, MAKING, OFFERED
 
 STRIP = "display: block; aspect-ratio: 6; margin-top: 8px; background-size: cover"
 ULTRAMARINE = gr.themes.Color(
@@ -66,7 +65,7 @@ def pictures_of_presets(folder: PurePath) -> str:
     """Return CSS that shows each preset by the picture `folder/its-name.avif`."""
     return "\n".join(
         f"#presets label:nth-of-type({place}) {{ {background(folder, file_name(name))} }}"
-        for place, name in enumerate((STANDARD, *PRESETS), start=1)
+        for place, name in enumerate(OFFERED, start=1)
     )
 
 

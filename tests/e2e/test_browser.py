@@ -250,7 +250,7 @@ def test_own_pictures_are_painted_to_the_end_and_stay_when_a_run_cannot_begin(vi
 
 
 def paint_without_a_jump(page, files):
-    """What is given does not move, and from the second picture on nothing does."""
+    """The fields and the bar do not move, and from the second picture on nothing does."""
     given = ["#photo", "#presets", "#bar", "#looks"]
     give(page, files, photo="photo", painting="painting")
     choose(page, Size=64, Steps=5)
@@ -524,6 +524,14 @@ LEFT, RIGHT = (8, 8, 32, 56), (60, 8, 90, 56)
 
 def test_several_paintings_a_preset_and_going_on(visit, files, tmp_path):
     page = visit(**DESKTOP, accept_downloads=True)
+    first = mix_two_paintings(page, files, tmp_path)
+    double_it(page, first, tmp_path)
+    go_on_with_a_preset(page)
+    compare_the_last_with_the_first(page)
+    start_over(page)
+
+
+def mix_two_paintings(page, files, folder):
     green = Image.new("RGB", (64, 64), (10, 220, 40))
     green.paste((20, 210, 50), (0, 0, 64, 32))
     green.save(files / "green.png")
@@ -532,24 +540,31 @@ def test_several_paintings_a_preset_and_going_on(visit, files, tmp_path):
     page.get_by_label("number input for Share of painting 1").fill("0.1")
     choose(page, Size=128, Steps=4)
     press_and_wait(page)
-    first = picture_of(page, tmp_path / "first.png")
+    first = picture_of(page, folder / "first.png")
     red, green, blue = ImageStat.Stat(first).mean
     assert green > max(red, blue)
     assert first.size == (128, 85)
+    return first
 
+
+def double_it(page, first, folder):
     press_and_wait(page, "#twice")
     expect(page.get_by_label("number input for Size")).to_have_value("256")
-    larger = picture_of(page, tmp_path / "larger.png")
+    larger = picture_of(page, folder / "larger.png")
     assert larger.size == (256, 171)
     assert difference(larger, first, LEFT) < 25
     expect(status(page)).to_have_text(re.compile("Done: 2 steps"))  # of four at two sizes
 
+
+def go_on_with_a_preset(page):
     page.get_by_label("Classic Gatys", exact=True).check(force=True)
     expect(page.get_by_label("number input for Steps")).to_have_value("100")
     choose(page, Size=64, Steps=3)
     press_and_wait(page, "#more")
     expect(status(page)).to_have_text(re.compile("Done: 3 steps"))
 
+
+def compare_the_last_with_the_first(page):
     tiles = page.locator("#strip button")
     expect(tiles).to_have_count(3)
     for place in (2, 0):
@@ -570,6 +585,9 @@ def test_several_paintings_a_preset_and_going_on(visit, files, tmp_path):
     assert caption["height"] < pictures["height"] / 3
     page.click("#compare")
     expect(page.locator("#compared")).not_to_contain_text("Right")
+
+
+def start_over(page):
     page.click("#afresh")
     expect(page.locator("#strip img")).to_have_count(3)  # once the page is there again
     for part in ("stage", "photo img", "painting-2 img"):
