@@ -325,11 +325,12 @@ class Page:
     def connect_uploads(self, painted: gr.Image) -> None:
         """Check every upload as soon as it is there; restore the recipe of a painted picture."""
         quick: dict[str, Any] = {"concurrency_limit": None, "preprocess": False, **HIDDEN_EVENT}
-        for name in ("content", *STYLES, "init_image"):
-            field = self.inputs[name]
-            on(field, "upload")(
-                partial(received, queue=self.queue, name=name), field, self.parts["status"], **quick
-            ).then(shown_instead, field, field, **quick)
+        fields = {name: self.inputs[name] for name in ("content", *STYLES, "init_image")}
+        made, all_fields = gr.State(), list(fields.values())
+        for name, field in fields.items():
+            look = partial(received, queue=self.queue, name=name)
+            on(field, "upload")(look, field, [self.parts["status"], made], **quick)
+        made.change(shown_instead, all_fields, all_fields, **quick)
 
         def repeat(file: Any, *values: Any) -> Any:
             try:

@@ -1,6 +1,7 @@
 """Input components: pictures to upload, and a control for every setting."""
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -225,27 +226,28 @@ def repeated(painted: Upload, arguments: Arguments, queue: JobQueue) -> dict[str
     return {**asdict(recipe.settings), **besides, **shares, "status": message, "said": message}
 
 
-def received(file: Upload, queue: JobQueue, name: str) -> str:
+def received(file: Upload, queue: JobQueue, name: str) -> tuple[str, Any]:
     """Return what is wrong with an upload of this `name` or missing from it, as soon as it is
-    there; make a picture that browsers can show, where they could not show the file."""
+    there, and when a picture of it was made that browsers can show, where they cannot show the
+    file."""
     try:
         with as_gradio_errors():
             path = upload_path(file, "picture", queue)
             if path is None:
-                return strings.received(name)
+                return strings.received(name), gr.skip()
             left_out = check_upload(path, queue.limits.max_pixels)
             make_showable(path, queue)
     except gr.Error as error:
-        return str(error.message)
-    return f"{strings.received(name)} {left_out}".strip()
+        return str(error.message), gr.skip()
+    made = time.monotonic() if showable(path).is_file() else gr.skip()
+    return f"{strings.received(name)} {left_out}".strip(), made
 
 
-def shown_instead(file: Upload) -> Any:
-    """Return the update of a field, where there is another picture to show of its file: of the one
-    that is there now, since making that takes a while."""
-    path = (file or {}).get("path")
-    shown = showable(Path(path)) if path else None
-    return str(shown) if shown and shown.is_file() else gr.skip()
+def shown_instead(*files: Upload) -> list[Any]:
+    """Return the updates of fields where there is such a picture of the file that is there now."""
+    paths = [(file or {}).get("path") for file in files]
+    shown = [showable(Path(path)) if path else None for path in paths]
+    return [str(path) if path and path.is_file() else gr.skip() for path in shown]
 
 
 def doubled_settings(arguments: Arguments, queue: JobQueue) -> dict[str, int]:

@@ -212,14 +212,14 @@ def test_a_photo_that_nothing_is_brushed_over_has_no_masks():
 
 def test_what_is_no_picture_is_said_as_soon_as_it_is_uploaded(files, queue):
     (files / "page.png").write_text("<html>")
-    assert "page.png is not a picture" in received(upload(files, "page"), queue, "content")
+    assert "page.png is not a picture" in received(upload(files, "page"), queue, "content")[0]
     whole = (files / "photo.png").read_bytes()
     (files / "half.png").write_bytes(whole[: len(whole) // 2])
-    assert "half.png is damaged" in received(upload(files, "half"), queue, "content")
+    assert "half.png is damaged" in received(upload(files, "half"), queue, "content")[0]
     (files / "cut.png").write_bytes(whole[:-24])
     said = "Received: photo. cut.png was cut off: about 2% of the picture is missing."
-    assert received(upload(files, "cut"), queue, "content") == said
-    assert received(upload(files, "photo"), queue, "content") == "Received: photo."
+    assert received(upload(files, "cut"), queue, "content")[0] == said
+    assert received(upload(files, "photo"), queue, "content")[0] == "Received: photo."
 
 
 def test_what_counts_of_a_painting_in_a_frame_is_shown(files, queue, weave):
@@ -243,14 +243,13 @@ def test_an_upload_that_browsers_cannot_show_becomes_one_that_they_can(files, qu
     pillow_heif.register_heif_opener()
     photo.save(files / name, kind)
     given = {**upload(files, "photo"), "path": str(files / name)}
-    assert shown_instead(given) == gr.skip()
-    assert received(given, queue, "style_2") == "Received: painting 2."
-    with Image.open(shown_instead(given)) as found:
+    assert shown_instead(given) == [gr.skip()]
+    assert received(given, queue, "style_2")[0] == "Received: painting 2."
+    with Image.open(shown_instead(given)[0]) as found:
         assert (found.format, found.size) == ("PNG", photo.size)
     with Image.open(files / name) as whole:
         assert whole.format != "PNG"  # which is what is painted
-    for unchanged in (upload(files, "photo"), None):
-        assert shown_instead(unchanged) == gr.skip()
+    assert shown_instead(upload(files, "photo"), None) == [gr.skip(), gr.skip()]
 
 
 def test_strokes_stay_until_there_is_another_photo(files, queue):
