@@ -10,9 +10,10 @@ import statistics
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any
 
 from PIL import Image
@@ -39,7 +40,8 @@ SMALL, SOME = Settings(size=64, steps=2), Settings(size=64, steps=100)
 WIDE = Settings(size=512, steps=2000)
 LONG = {"settings": Settings(size=128, steps=500), "report_every": 0.05}
 TWO = {"STYLETX_RAY_MIN_WORKERS": "2", "STYLETX_RAY_MAX_WORKERS": "2"}  # places that there are
-STOPS, LOAD_S, RUNS, QUEUE = 7, 30, 30, 12  # runs to stop; seconds; runs at once for a full queue
+STOPS, DEATHS = 7, 5  # of each kind
+LOAD_S, RUNS, QUEUE = 30, 30, 12  # runs at once for a full queue
 
 
 def main() -> None:
@@ -62,8 +64,9 @@ def two_nodes() -> Iterator[tuple[Any, Cluster]]:
         yield nodes, runner
 
 
-def seconds_lost(runner: Cluster, act: Callable[[], object]) -> str:
-    """What an act in the middle of a run costs it."""
+def seconds_lost(runner: Cluster, act: Callable[[], object]) -> tuple[str, float]:
+    """How a run ends in whose middle something is done, and its longest time without an event
+    after that."""
     begun, longest, acted, last = time.monotonic(), 0.0, False, None
     try:
         for last in runner(**GIVEN, **LONG):
@@ -72,9 +75,18 @@ def seconds_lost(runner: Cluster, act: Callable[[], object]) -> str:
                 act()
                 acted, longest, begun = True, 0, time.monotonic()
     except StyletxError as error:
-        return f"after {time.monotonic() - begun:.1f} s the sentence: {error}"
+        return f"the sentence: {error}", time.monotonic() - begun
     assert last.step == last.steps
-    return f"finished, moved {last.restarts} times, {longest:.1f} s without an event"
+    return f"finished, moved {last.restarts} times", longest
+
+
+def summed_up(found: Sequence[tuple[str, float]]) -> str:
+    """What deaths of one kind cost."""
+    seconds = [lost for _, lost in found]
+    return (
+        f"{told(Counter(end for end, _ in found))}; {statistics.median(seconds):.1f} s without an "
+        f"event ({min(seconds):.1f} to {max(seconds):.1f})"
+    )
 
 
 def deaths() -> Iterator[str]:
@@ -90,12 +102,17 @@ def deaths() -> Iterator[str]:
             ("the controller killed", lambda: kill(nodes, CONTROLLER)),
         )
         for name, act in cases:
-            yield f"{name} | {seconds_lost(runner, act)}"
-            settle(nodes, runner)
+            found = []
+            for _ in range(DEATHS):
+                found.append(seconds_lost(runner, act))
+                settle(nodes, runner)
+            yield f"{name} | {summed_up(found)}"
 
 
 def settle(nodes: Any, runner: Cluster) -> None:
-    """Until there are two workers and gateways again."""
+    """Let who is halted go on, and wait until there are two workers and gateways again."""
+    for process in processes(nodes):
+        os.kill(process, signal.SIGCONT)
     for _ in range(60):
         if len(processes(nodes)) == len(processes(nodes, GATEWAY)) == 2:
             break
@@ -145,8 +162,11 @@ def worked(process: int) -> int:
 
 
 def dead_node() -> Iterator[str]:
-    with two_nodes() as (nodes, runner):
-        yield f"its node killed | {seconds_lost(runner, lambda: end_node(nodes))}"
+    found = []
+    for _ in range(DEATHS):
+        with two_nodes() as (nodes, runner):
+            found.append(seconds_lost(runner, partial(end_node, nodes)))
+    yield f"its node killed | {summed_up(found)}"
 
 
 def end_node(nodes: Any) -> None:
@@ -159,15 +179,14 @@ def end_node(nodes: Any) -> None:
 
 
 def dead_head() -> Iterator[str]:
-    with two_nodes() as (nodes, runner):
-        yield f"the head killed | {seconds_lost(runner, lambda: end_head(nodes))}"
-        begun = time.monotonic()
-        try:
-            list(runner(**GIVEN, settings=SMALL))
-            told = "finished"
-        except StyletxError as error:
-            told = str(error)
-        yield f"the next run without a head | after {time.monotonic() - begun:.1f} s: {told}"
+    found, after = [], []
+    for _ in range(DEATHS):
+        with two_nodes() as (nodes, runner):
+            found.append(seconds_lost(runner, partial(end_head, nodes)))
+            begun = time.monotonic()
+            after.append((end_of(runner, SMALL), time.monotonic() - begun))
+    yield f"the head killed | {summed_up(found)}"
+    yield f"the next run without a head | {summed_up(after)}"
 
 
 def end_head(nodes: Any) -> None:
@@ -206,10 +225,10 @@ def load() -> Iterator[str]:
         )
 
 
-def end_of(runner: Cluster) -> str:
+def end_of(runner: Cluster, settings: Settings = SOME) -> str:
     """How a run ended, in words."""
     try:
-        *_, last = runner(**GIVEN, settings=SOME)
+        *_, last = runner(**GIVEN, settings=settings)
     except StyletxError as error:
         return str(error)
     return f"finished after {last.restarts} moves" if last.restarts else "finished"

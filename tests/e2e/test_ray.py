@@ -16,6 +16,7 @@ from types import SimpleNamespace
 from unittest.mock import MagicMock
 
 import httpx
+import kubernetes_validate
 import pytest
 import ray
 import yaml
@@ -277,10 +278,15 @@ def test_the_manifest_for_kubernetes_names_what_there_is():
     config = ServeDeploySchema.model_validate(yaml.safe_load(manifest["spec"]["serveConfigV2"]))
     (application,) = config.applications
     assert pkgutil.resolve_name(application.import_path) is build
-    workers = manifest["spec"]["rayClusterConfig"]["workerGroupSpecs"][0]["template"]["spec"]
-    room = {"CPU": float(workers["containers"][0]["resources"]["limits"]["cpu"])}
+    cluster = manifest["spec"]["rayClusterConfig"]
+    assert cluster["rayVersion"] == ray.__version__
+    head, workers = cluster["headGroupSpec"], *cluster["workerGroupSpecs"]
+    for group in (head, workers):
+        pod = {"apiVersion": "v1", "kind": "PodTemplate", "template": group["template"]}
+        kubernetes_validate.validate(pod, kubernetes_validate.latest_version(), strict=True)
+    (container,) = workers["template"]["spec"]["containers"]
+    room = {"CPU": float(container["resources"]["limits"]["cpu"])}
     assert RayOptions().slots_of(room) == 1
-    assert manifest["spec"]["rayClusterConfig"]["rayVersion"] == ray.__version__
 
 
 # What follows is the page: `python app.py`, whose runs are painted on the cluster

@@ -63,24 +63,36 @@ def test_a_run_whose_workers_are_killed_again_and_again_is_a_sentence(runner, no
     assert set(moved) == set(range(MAX_RESUMES + 1))
 
 
+def watched(queue, given, settings, many):
+    """So many runs, how each of them ends, and who waits for that."""
+    ends, runs = [], [queue.submit(settings, lambda over: given) for _ in range(many)]
+    watching = [
+        threading.Thread(target=lambda run=run: ends.append(list(run.watch())[-1])) for run in runs
+    ]
+    for one in watching:
+        one.start()
+    return runs, ends, watching
+
+
 def test_a_node_that_dies_under_load_loses_no_run(runner, nodes, given):
-    queue, settings, ends = JobQueue(runner), Settings(size=256, steps=150), []
+    queue = JobQueue(runner)
     _, node = (nodes.add_node(num_cpus=1) for _ in range(2))
     try:
         until(lambda: queue.slots() == 3)
-        runs = [queue.submit(settings, lambda over: given) for _ in range(5)]
-        watching = [
-            threading.Thread(target=lambda run=run: ends.append(list(run.watch())[-1]))
-            for run in runs
-        ]
+        runs, _, watching = watched(queue, given, ENDLESS, 3)
+        until(lambda: painting(runs) == 3)  # before which short runs could be over
+        for run in runs:
+            queue.stop(run.id)
         for one in watching:
-            one.start()
+            one.join(60)
+        runs, ends, watching = watched(queue, given, Settings(size=256, steps=150), 5)
         until(lambda: painting(runs) == 3)
         nodes.remove_node(node, allow_graceful=False)
         for one in watching:
             one.join(300)
         assert [(end.step, end.stopped) for end in ends] == [(150, False)] * 5
-        assert sum(end.restarts for end in ends) == 1
+        # its own run, and those that came by its proxy: on one machine all nodes share a port
+        assert any(end.restarts for end in ends)
     finally:
         queue.close()
 
