@@ -155,7 +155,7 @@ def brushed(photo: Image.Image, shape: str, box: Sequence[float]) -> Image.Image
 
 
 def guidance() -> Tiles:
-    """Hard photos without guidance, and below each with it."""
+    """Hard photos without guidance, and beside each with it."""
     shown = {"product": "great_wave", "drawing": "composition_viii", "stars": "great_wave"}
     shown |= {"poster": "shrine_in_snow"}
     return [
@@ -163,8 +163,8 @@ def guidance() -> Tiles:
             f"{name.replace('_', ' ')}, guidance {value:g}",
             painted(HARD[name](), [Style(painting_of(painting))], guidance=value),
         )
-        for value in (0, Settings().guidance)
         for name, painting in shown.items()
+        for value in (0, Settings().guidance)
     ]
 
 

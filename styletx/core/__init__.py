@@ -2,6 +2,6 @@
 
 README.md beside this lists the departures. To read it in order: `styletx.settings`, `engine`,
 `styletx.layers`, `pyramid`, `inputs`, `objective`, `terms`, `losses`, `vgg`, `optimizers`; then,
-when needed, `color`, `regions`, `guidance`, `paintings`, `tiling`, `timing`, `progress`, `weights`,
-`factors`, `memory`, `threads`, `device`, `tensors`.
+when needed, `color`, `regions`, `guidance`, `matching`, `paintings`, `tiling`, `timing`,
+`progress`, `weights`, `factors`, `memory`, `threads`, `device`, `tensors`.
 """

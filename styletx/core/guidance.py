@@ -30,20 +30,23 @@ OPEN = 0.3, 0.6  # share of the calm that reaches the border: less is no ground 
 SHARE = 0.45, 0.5  # share of the photo that is calm or a small thing: less needs no guide
 BUSY = 0.05, 0.035  # standard deviation of lightness of a painting's calmest parts
 CALMEST = 0.1  # share of a painting that these are
+LOCAL = 0.8  # guidance from which all follows places of the painting that is not calm
 LEAST = 1e-4  # that a part is divided by
 MOST = 0.95  # that the whole painting's statistics give up of a place: some of it must be left
 
 
 class Guide(NamedTuple):
-    """How calm each pixel of the photo is, and how much it belongs to a small thing on calm ground;
-    both (1, 1, H, W), from 0 to 1."""
+    """How calm each pixel of the photo is, and how much it belongs to a small thing on calm ground,
+    both (1, 1, H, W); and how far the rest follows places of the painting; all from 0 to 1."""
 
     calm: Tensor
     fine: Tensor
+    local: float
 
     def resized(self, size: tuple[int, int], device: torch.device) -> "Guide":
         """Return the same at (width, height) `size`."""
-        return Guide(*(fitted(one, size[::-1]).to(device) for one in self))
+        calm, fine = (fitted(one, size[::-1]).to(device) for one in self[:2])
+        return Guide(calm, fine, self.local)
 
 
 def guide(photo: Tensor, amount: float) -> Guide | None:
@@ -59,7 +62,8 @@ def guide(photo: Tensor, amount: float) -> Guide | None:
     share = calm.mean() + (ramp(near, *GROUND) * ramp(close, *FINE)).mean()
     amount *= ramp(share, *SHARE).item()
     ground = (amount * open_ground(calm)).clamp(max=MOST)
-    return Guide(ground, amount * ramp(near, *AROUND) * (1 - even)) if amount else None
+    fine = amount * ramp(near, *AROUND) * (1 - even)
+    return Guide(ground, fine, min(1.0, amount / LOCAL)) if amount else None
 
 
 def open_ground(calm: Tensor) -> Tensor:
@@ -79,10 +83,12 @@ def open_ground(calm: Tensor) -> Tensor:
 
 
 class CalmGround(NamedTuple):
-    """Calm ground of a region (1, 1, H, W), from 0 to 1, and the calm parts of its paintings."""
+    """Calm ground of a region (1, 1, H, W), and the calm parts of its paintings; how far the rest
+    of the region follows places of the paintings; from 0 to 1."""
 
     where: Tensor
     paintings: Sequence[Painting]
+    local: float
 
 
 def without_calm(
@@ -93,12 +99,14 @@ def without_calm(
     if guide is None:
         return where, paintings, None
     parts = [calm_and_busy(one) for one in paintings]
-    calm = guide.calm * sum(one.share * quiet for one, _, quiet in parts)
+    quiet = sum(one.share * calmness for one, _, calmness in parts)
+    calm = guide.calm * quiet
     calm = calm if where is None else where * calm
     if calm.mean() < MIN_REGION_AREA:
         return where, paintings, None
     rest = 1 - calm if where is None else where - calm
-    return rest, [busy for _, busy, _ in parts], CalmGround(calm, [one for one, *_ in parts])
+    ground = CalmGround(calm, [one for one, *_ in parts], guide.local * quiet)
+    return rest, [busy for _, busy, _ in parts], ground
 
 
 def calm_and_busy(painting: Painting) -> tuple[Painting, Painting, float]:

@@ -1,20 +1,24 @@
 """Terms of the loss at one level, and their weights."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
+import torch
 from torch import Tensor
 
-from styletx.layers import layer_names
+from styletx.layers import LayerWeights, layer_names
 from styletx.settings import Settings
 
-from .guidance import CalmGround, Guide, without_calm
+from .guidance import CalmGround, Guide, blurred, without_calm
 from .inputs import LevelInputs, content_strength, recolored
+from .matching import matched
 from .paintings import Painting
 from .pyramid import Level
 from .terms import (
     GATYS,
+    GRAIN_REACH,
     RELATIVE,
     Comparison,
     Statistics,
@@ -27,12 +31,14 @@ from .terms import (
     grain,
     interpolate_statistics,
     mask_per_layer,
+    matched_term,
     smoothness_term,
     style_statistics,
     style_term,
 )
 from .vgg import FeatureExtractor, Features
 
+Some = TypeVar("Some", LayerWeights, tuple[str, ...])
 CONTENT = 0.3  # α of a content weight of 1, on a level that does not refine
 DETAIL = 0.05  # α of a content weight and a detail of 1, on a level that refines
 COMPOSITION = 5.0  # weight of the composition term
@@ -40,6 +46,8 @@ SMOOTHNESS = 1.0  # weight of a smoothness of 1
 SMALL_CONTENT = 3.0  # by how much more the content of a small thing on calm ground counts
 SMALL_DETAIL = 8.0  # the same on a level that refines
 SMALL_COMPOSITION = 0.8  # by how much less its composition counts, which the level below blurs
+MATCHED = "relu3_1", "relu4_1"  # layers at which places are matched
+STATISTICS = 0.2  # how much statistics still count where places are matched
 CLASSIC_ALPHA = 1e-3  # α of a content weight of 1, in the method of Gatys et al.
 CLASSIC_SMOOTHNESS = 1e3  # weight of a smoothness of 1 for each number of the canvas, there
 
@@ -72,12 +80,15 @@ def build_terms(  # noqa: PLR0913
     style = StyleTargets(own, seen, layers, compared, extractor, style_cache)
     for where, paintings in level_inputs.regions:
         where, paintings, calm = without_calm(where, paintings, guide)
-        targets = style.of_region(where, paintings, toward)
-        area = 1.0 if where is None else where.mean().item()  # so that all pixels weigh the same
-        terms.append(style_term(targets, level.style_layers, beta * area, where, compared))
-        if calm is not None:
+        targets, counts = style.of_region(where, paintings, toward), level.style_layers
+        weight = beta if where is None else beta * where.mean().item()  # all pixels weigh the same
+        if where is not None and calm is not None:
             ground = recolored(level_inputs.photo, level_inputs, settings)
-            terms.append(term_of_calm(calm, ground, level, beta, toward, extractor))
+            terms.append(style.term_of_calm(calm, ground, level, beta, toward))
+            places = style.places(where, paintings, level_inputs.photo, toward)
+            terms.append(matched_term(places, weight * calm.local, where))
+            weight, counts = weight * (1 - (1 - STATISTICS) * calm.local), cheaper(counts)
+        terms.append(style_term(targets, counts, weight, where, compared))
     if settings.smoothness:
         terms.append(smoothness_term(smoothness_unit(canvas, settings) * settings.smoothness))
     return terms
@@ -103,19 +114,9 @@ def guided_weights(guide: Guide | None, level: Level) -> tuple[Tensor | None, Te
     return 1 + more * guide.fine, 1 - SMALL_COMPOSITION * guide.fine
 
 
-def term_of_calm(  # noqa: PLR0913
-    calm: CalmGround,
-    ground: Tensor,
-    level: Level,
-    beta: float,
-    toward: float,
-    extractor: FeatureExtractor,
-) -> Term:
-    """Return the term of calm ground, which is to be as `ground`, with the paintings' grain."""
-    weighed = level.style_layers[1:] or level.style_layers  # the first costs as much as all others
-    layers = layer_names(weighed)
-    grains = [(grain(one, layers, extractor, toward), one.share) for one in calm.paintings]
-    return calm_term(extractor(ground, layers), grains, weighed, beta, calm.where)
+def cheaper(layers: Some) -> Some:
+    """Return the layers without the first, which costs as much as all others."""
+    return layers[1:] or layers
 
 
 @dataclass
@@ -133,6 +134,7 @@ class StyleTargets:
     compared: Comparison
     extractor: FeatureExtractor
     style_cache: StyleStatisticsCache | None
+    seen: dict[int, Features] = field(default_factory=dict)  # of paintings, by their ids
 
     def of_region(
         self, where: Tensor | None, paintings: Sequence[Painting], toward: float
@@ -153,11 +155,51 @@ class StyleTargets:
             targets = [(add_difference(target, found, seen), share) for target, share in targets]
         return targets
 
+    def term_of_calm(
+        self, calm: CalmGround, ground: Tensor, level: Level, beta: float, toward: float
+    ) -> Term:
+        """Return the term of calm ground, which is to be as `ground`, with the paintings' grain."""
+        grains = []
+        for image, visible, share in calm.paintings:
+            even = self.extractor(blurred(image, GRAIN_REACH), self.deeper)
+            grains.append((grain(self.features(image), even, visible, toward), share))
+        base = self.extractor(ground, self.deeper)
+        return calm_term(base, grains, cheaper(level.style_layers), beta, calm.where)
+
+    def places(
+        self, where: Tensor, paintings: Sequence[Painting], photo: Tensor, toward: float
+    ) -> Features:
+        """Return the features of the places of the paintings that those of the first canvas within
+        `where` follow, so far from the photo's own."""
+        layers = tuple(layer for layer in MATCHED if layer in self.deeper) or self.deeper[-1:]
+        canvas, region = self.canvas_features[1], mask_per_layer(where, layers)
+        found = dict.fromkeys(layers, torch.zeros(()).to(where.device))
+        for image, visible, share in paintings:
+            painting, shown = self.features(image), mask_per_layer(visible, layers)
+            for layer in layers:
+                given = canvas[layer], painting[layer], region[layer], shown.get(layer)
+                found[layer] = found[layer] + share * matched(*given)
+        if toward < 1:
+            own = self.extractor(photo, layers)
+            found = {layer: own[layer].lerp(one, toward) for layer, one in found.items()}
+        return found
+
+    @property
+    def deeper(self) -> tuple[str, ...]:
+        return cheaper(self.layers)
+
+    def features(self, image: Tensor) -> Features:
+        """Return what the extractor sees in a painting, which two terms ask for."""
+        if id(image) not in self.seen:
+            self.seen[id(image)] = self.extractor(image, self.deeper)
+        return self.seen[id(image)]
+
     @cached_property
     def canvas_features(self) -> tuple[Features, Features]:
-        """Features of the first canvas, by the whole network and by the factored one."""
-        whole, factored = self.extractor.whole, self.extractor
-        return whole(self.canvas, self.layers), factored(self.canvas, self.layers)
+        """Features of the first canvas, by the whole network and by the factored one, if it is."""
+        whole, factored = self.extractor.whole, self.extractor(self.canvas, self.layers)
+        same = whole is self.extractor
+        return factored if same else whole(self.canvas, self.layers), factored
 
 
 def term_weights(settings: Settings) -> tuple[float, float, float]:

@@ -12,7 +12,6 @@ from torch.nn.functional import interpolate
 
 from styletx.layers import LayerWeights, layer_names, stride
 
-from .guidance import blurred
 from .losses import (
     EPSILON,
     downsampled,
@@ -167,17 +166,28 @@ def style_term(
     return Term("style", weight, layer_names(layers), measure)
 
 
+def matched_term(targets: Features, weight: float, where: Tensor) -> Term:
+    """Return the style term of matched places: the mean error of the features within `where`
+    (1, 1, H, W), from 0 to 1, beside those of the places of the paintings that they follow."""
+    roots = {name: one.sqrt() for name, one in mask_per_layer(where, targets).items()}
+    wanted = {name: one * roots[name].to(one) for name, one in targets.items()}
+
+    def measure(_: Tensor, features: Features) -> Tensor:
+        found = {name: features[name] * roots[name].to(one) for name, one in wanted.items()}
+        return weighted_mean((relative_error(found[name], wanted[name]), 1.0) for name in wanted)
+
+    return Term("style", weight, tuple(wanted), measure)
+
+
 def grain(
-    painting: Painting, layers: tuple[str, ...], extractor: FeatureExtractor, part: float = 1
+    sharp: Features, even: Features, visible: Tensor | None = None, part: float = 1
 ) -> Statistics:
     """Return the mean of a painting's features, and the covariance of what they are beyond those of
-    the blurred painting, its grain; so large a part of it."""
-    images = painting.image, blurred(painting.image, GRAIN_REACH)
-    sharp, even = (extractor(image, layers) for image in images)
-    where = mask_per_layer(painting.visible, layers)
+    the blurred, `even` painting, its grain; so large a part of it."""
+    where = mask_per_layer(visible, even)
     found = {}
-    for name in layers:
-        _, covariance = moments(sharp[name] - even[name], where.get(name))
+    for name, smooth in even.items():
+        _, covariance = moments(sharp[name] - smooth, where.get(name))
         found[name] = mean_of(sharp[name], where.get(name)), part * covariance
     return found
 

@@ -7,6 +7,7 @@ from PIL import Image, ImageDraw, ImageStat
 from styletx import Settings, Style, stylize
 from styletx.core import guidance, inputs
 from styletx.core.guidance import MOST, blurred, calm_and_busy, guide, without_calm
+from styletx.core.matching import matched, nearest
 from styletx.core.paintings import Painting
 from styletx.core.tensors import to_picture, to_tensor
 
@@ -92,9 +93,10 @@ def test_a_blurred_background_is_no_bare_ground(monkeypatch):
 
 def test_the_guide_is_as_strong_as_is_asked(product):
     photo = tensor(product)
-    half, full = guide(photo, 0.5), guide(photo, 0.9)
-    for one, other in zip(half, full, strict=True):
-        torch.testing.assert_close(one / 0.5, other / 0.9)
+    half, most = guide(photo, 0.4), guide(photo, 0.8)
+    for one, other in zip(half, most, strict=True):
+        torch.testing.assert_close(2 * one, other)
+    assert most.local == guide(photo, 1.0).local == 1
     assert guide(photo, 0.0) is None
 
 
@@ -139,6 +141,32 @@ def guided_by(photo, **chosen):
     settings = Settings(size=256, **chosen)
     painting = Style(Image.linear_gradient("L").convert("RGB"))
     return inputs.prepare_inputs(photo, [painting], settings, None, None)[1].guide
+
+
+def test_each_place_follows_the_one_whose_features_differ_from_the_mean_as_its_own_do():
+    ways = torch.tensor([[0.0, 1.0], [1.0, 0.0], [0.0, -1.0], [-1.0, 0.0]])
+    candidates, positions = 7 + ways, 3 + 2 * ways.flip(0)
+    torch.testing.assert_close(nearest(positions, candidates), 7 + ways.flip(0))
+
+
+def test_only_places_of_the_region_follow_only_what_is_visible_of_the_painting():
+    features, painting = (torch.arange(8.0).view(1, 2, 2, 2) * step for step in (1, -1))
+    where, visible = torch.zeros(1, 1, 2, 2), torch.zeros(1, 1, 2, 2)
+    where[..., 0], visible[..., 1] = 1, 1
+    found = matched(features, painting, where, visible)
+    torch.testing.assert_close(found[..., 1], features[..., 1])
+    for row in range(2):
+        assert found[0, :, row, 0].tolist() in ([-1.0, -5.0], [-3.0, -7.0])
+
+
+def test_a_thing_follows_places_as_far_as_the_guide_and_the_painting_say(product, half_busy, busy):
+    def local(paintings, amount):
+        return without_calm(None, paintings, guide(tensor(product), amount))[2].local
+
+    assert local([half_busy], 1.0) == 1
+    assert local([half_busy], 0.4) == pytest.approx(0.5)
+    halves = [one._replace(share=0.5) for one in (half_busy, busy)]
+    assert local(halves, 1.0) == pytest.approx(0.5)
 
 
 def test_what_is_not_to_keep_the_photo_is_not_guided_by_it(product):

@@ -1,0 +1,42 @@
+"""Local matching: each place of the picture follows the place of the painting most like it.
+
+As in Kolkin et al. (2022), "Neural neighbor style transfer". Statistics are those of a whole
+painting, and paint over what is small; a place of its own to follow leaves a face a face.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+MOST_CANDIDATES = 2048  # places of a painting, evenly taken from it
+WITHIN = 0.3  # how much a place must belong to the region to follow another
+BATCH = 1024  # places that are compared at a time
+
+
+def matched(
+    features: Tensor, painting: Tensor, where: Tensor, visible: Tensor | None = None
+) -> Tensor:
+    """Return the features (1, C, H, W) of a layer, each position within `where` (1, 1, H, W)
+    replaced by the one most like it of those of the painting that are `visible`, if not all are."""
+    candidates = positions_of(painting)
+    if visible is not None:
+        candidates = candidates[visible.flatten() >= min(0.5, visible.max().item())]
+    candidates = candidates[:: -(-len(candidates) // MOST_CANDIDATES)]
+    positions, chosen = positions_of(features).clone(), where.flatten() > WITHIN
+    positions[chosen] = nearest(positions[chosen], candidates)
+    height, width = features.shape[2:]
+    return positions.view(1, height, width, -1).permute(0, 3, 1, 2)
+
+
+def positions_of(activation: Tensor) -> Tensor:
+    """Return the features of each position (N, C) of a layer (1, C, H, W)."""
+    return activation.permute(0, 2, 3, 1).flatten(0, 2)
+
+
+def nearest(positions: Tensor, candidates: Tensor) -> Tensor:
+    """Return for each of the positions (N, C) the candidate (M, C) that differs from the mean
+    in the most similar direction."""
+    directions = normalize(candidates - candidates.mean(dim=0), dim=1)
+    beyond = positions - positions.mean(dim=0)
+    found = [(part @ directions.mT).argmax(dim=1) for part in torch.split(beyond, BATCH)]
+    return candidates[torch.cat(found)]
