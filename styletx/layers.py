@@ -32,6 +32,12 @@ def shallow_layers(layers: LayerWeights) -> LayerWeights:
     return tuple((layer, weight) for layer, weight in layers if block(layer) <= FINE_BLOCKS)
 
 
+def deeper_layers(layers: LayerWeights) -> LayerWeights:
+    """Return those of the layers beyond the first block, which costs as much as all others; all if
+    there are none."""
+    return tuple((layer, weight) for layer, weight in layers if block(layer) > 1) or layers
+
+
 def layer_names(layers: LayerWeights) -> tuple[str, ...]:
     """Return the layers without their weights."""
     return tuple(name for name, _ in layers)

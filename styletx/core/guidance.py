@@ -30,7 +30,7 @@ OPEN = 0.3, 0.6  # share of the calm that reaches the border: less is no ground 
 SHARE = 0.45, 0.5  # share of the photo that is calm or a small thing: less needs no guide
 BUSY = 0.05, 0.035  # standard deviation of lightness of a painting's calmest parts
 CALMEST = 0.1  # share of a painting that these are
-LOCAL = 0.8  # guidance from which all follows places of the painting that is not calm
+LOCAL = 0.8  # guidance from which on what is not calm follows places of the painting in full
 LEAST = 1e-4  # that a part is divided by
 MOST = 0.95  # that the whole painting's statistics give up of a place: some of it must be left
 

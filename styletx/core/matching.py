@@ -9,8 +9,14 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 MOST_CANDIDATES = 2048  # places of a painting, evenly taken from it
-WITHIN = 0.3  # how much a place must belong to the region to follow another
+WITHIN = 0.3  # of what a region has at most: less of it follows no place
 BATCH = 1024  # places that are compared at a time
+
+
+def followed(where: Tensor) -> Tensor:
+    """Return how far each pixel of a region (1, 1, H, W) follows a place, from 0 to 1."""
+    part = where / where.max().clamp(min=torch.finfo(where.dtype).tiny)
+    return ((part - WITHIN) / (1 - WITHIN)).clamp(min=0)
 
 
 def matched(
@@ -21,9 +27,10 @@ def matched(
     candidates = positions_of(painting)
     if visible is not None:
         candidates = candidates[visible.flatten() >= min(0.5, visible.max().item())]
-    candidates = candidates[:: -(-len(candidates) // MOST_CANDIDATES)]
-    positions, chosen = positions_of(features).clone(), where.flatten() > WITHIN
-    positions[chosen] = nearest(positions[chosen], candidates)
+    many = min(len(candidates), MOST_CANDIDATES)
+    taken = torch.linspace(0, len(candidates) - 1, many).long().to(candidates.device)
+    positions, chosen = positions_of(features).clone(), where.flatten() > 0
+    positions[chosen] = nearest(positions[chosen], candidates[taken])
     height, width = features.shape[2:]
     return positions.view(1, height, width, -1).permute(0, 3, 1, 2)
 

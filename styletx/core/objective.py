@@ -3,17 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from styletx.layers import LayerWeights, layer_names
+from styletx.layers import deeper_layers, layer_names
 from styletx.settings import Settings
 
 from .guidance import CalmGround, Guide, blurred, without_calm
 from .inputs import LevelInputs, content_strength, recolored
-from .matching import matched
+from .matching import followed, matched
 from .paintings import Painting
 from .pyramid import Level
 from .terms import (
@@ -38,7 +37,6 @@ from .terms import (
 )
 from .vgg import FeatureExtractor, Features
 
-Some = TypeVar("Some", LayerWeights, tuple[str, ...])
 CONTENT = 0.3  # α of a content weight of 1, on a level that does not refine
 DETAIL = 0.05  # α of a content weight and a detail of 1, on a level that refines
 COMPOSITION = 5.0  # weight of the composition term
@@ -72,22 +70,22 @@ def build_terms(  # noqa: PLR0913
     own = photo = extractor(level_inputs.photo, wanted)
     if whole is not extractor and toward < 1:
         own = whole(level_inputs.photo, layers)
-    guide = level_inputs.guide
-    emphasis, held = guided_weights(guide, level)
+    emphasis, held = guided_weights(level_inputs.guide, level)
     terms = [content_term(photo, level.content_layers, alpha, compared, emphasis)]
     if level.refines:
         terms.append(composition_term(seen, COMPOSITION, held))
     style = StyleTargets(own, seen, layers, compared, extractor, style_cache)
     for where, paintings in level_inputs.regions:
-        where, paintings, calm = without_calm(where, paintings, guide)
+        where, paintings, calm = without_calm(where, paintings, level_inputs.guide)
         targets, counts = style.of_region(where, paintings, toward), level.style_layers
         weight = beta if where is None else beta * where.mean().item()  # all pixels weigh the same
         if where is not None and calm is not None:
             ground = recolored(level_inputs.photo, level_inputs, settings)
             terms.append(style.term_of_calm(calm, ground, level, beta, toward))
-            places = style.places(where, paintings, level_inputs.photo, toward)
-            terms.append(matched_term(places, weight * calm.local, where))
-            weight, counts = weight * (1 - (1 - STATISTICS) * calm.local), cheaper(counts)
+            first = ground if settings.init == "noise" and not level.refines else seen
+            follows = style.term_of_places(first, where, paintings, level_inputs.photo, toward)
+            terms.append(follows._replace(weight=weight * calm.local))
+            weight, counts = weight * (1 - (1 - STATISTICS) * calm.local), deeper_layers(counts)
         terms.append(style_term(targets, counts, weight, where, compared))
     if settings.smoothness:
         terms.append(smoothness_term(smoothness_unit(canvas, settings) * settings.smoothness))
@@ -112,11 +110,6 @@ def guided_weights(guide: Guide | None, level: Level) -> tuple[Tensor | None, Te
         return None, None
     more = SMALL_DETAIL if level.refines else SMALL_CONTENT
     return 1 + more * guide.fine, 1 - SMALL_COMPOSITION * guide.fine
-
-
-def cheaper(layers: Some) -> Some:
-    """Return the layers without the first, which costs as much as all others."""
-    return layers[1:] or layers
 
 
 @dataclass
@@ -164,29 +157,34 @@ class StyleTargets:
             even = self.extractor(blurred(image, GRAIN_REACH), self.deeper)
             grains.append((grain(self.features(image), even, visible, toward), share))
         base = self.extractor(ground, self.deeper)
-        return calm_term(base, grains, cheaper(level.style_layers), beta, calm.where)
+        return calm_term(base, grains, deeper_layers(level.style_layers), beta, calm.where)
 
-    def places(
-        self, where: Tensor, paintings: Sequence[Painting], photo: Tensor, toward: float
-    ) -> Features:
-        """Return the features of the places of the paintings that those of the first canvas within
-        `where` follow, so far from the photo's own."""
+    def term_of_places(
+        self,
+        first: Tensor,
+        where: Tensor,
+        paintings: Sequence[Painting],
+        photo: Tensor,
+        toward: float,
+    ) -> Term:
+        """Return the term of the places of the paintings that those of the `first` picture within
+        `where` follow, so far from the photo's own; of weight 1."""
         layers = tuple(layer for layer in MATCHED if layer in self.deeper) or self.deeper[-1:]
-        canvas, region = self.canvas_features[1], mask_per_layer(where, layers)
+        seen_already = first is self.canvas and self.extractor.whole is not self.extractor
+        canvas = self.canvas_features[1] if seen_already else self.extractor(first, layers)
         found = dict.fromkeys(layers, torch.zeros(()).to(where.device))
+        within = followed(where)
+        region = mask_per_layer(within, layers)
         for image, visible, share in paintings:
             painting, shown = self.features(image), mask_per_layer(visible, layers)
             for layer in layers:
                 given = canvas[layer], painting[layer], region[layer], shown.get(layer)
                 found[layer] = found[layer] + share * matched(*given)
+        self.seen.clear()
         if toward < 1:
             own = self.extractor(photo, layers)
             found = {layer: own[layer].lerp(one, toward) for layer, one in found.items()}
-        return found
-
-    @property
-    def deeper(self) -> tuple[str, ...]:
-        return cheaper(self.layers)
+        return matched_term(found, within)
 
     def features(self, image: Tensor) -> Features:
         """Return what the extractor sees in a painting, which two terms ask for."""
@@ -195,11 +193,14 @@ class StyleTargets:
         return self.seen[id(image)]
 
     @cached_property
+    def deeper(self) -> tuple[str, ...]:
+        return layer_names(deeper_layers(tuple((layer, 1.0) for layer in self.layers)))
+
+    @cached_property
     def canvas_features(self) -> tuple[Features, Features]:
-        """Features of the first canvas, by the whole network and by the factored one, if it is."""
-        whole, factored = self.extractor.whole, self.extractor(self.canvas, self.layers)
-        same = whole is self.extractor
-        return factored if same else whole(self.canvas, self.layers), factored
+        """Features of the first canvas, by the whole network and by the factored one."""
+        whole, factored = self.extractor.whole, self.extractor
+        return whole(self.canvas, self.layers), factored(self.canvas, self.layers)
 
 
 def term_weights(settings: Settings) -> tuple[float, float, float]:

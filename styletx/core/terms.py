@@ -166,7 +166,7 @@ def style_term(
     return Term("style", weight, layer_names(layers), measure)
 
 
-def matched_term(targets: Features, weight: float, where: Tensor) -> Term:
+def matched_term(targets: Features, where: Tensor) -> Term:
     """Return the style term of matched places: the mean error of the features within `where`
     (1, 1, H, W), from 0 to 1, beside those of the places of the paintings that they follow."""
     roots = {name: one.sqrt() for name, one in mask_per_layer(where, targets).items()}
@@ -176,7 +176,7 @@ def matched_term(targets: Features, weight: float, where: Tensor) -> Term:
         found = {name: features[name] * roots[name].to(one) for name, one in wanted.items()}
         return weighted_mean((relative_error(found[name], wanted[name]), 1.0) for name in wanted)
 
-    return Term("style", weight, tuple(wanted), measure)
+    return Term("style", 1.0, tuple(wanted), measure)
 
 
 def grain(

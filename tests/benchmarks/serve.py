@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -112,7 +112,8 @@ def deaths() -> Iterator[str]:
 def settle(nodes: Any, runner: Cluster) -> None:
     """Let who is halted go on, and wait until there are two workers and gateways again."""
     for process in processes(nodes):
-        os.kill(process, signal.SIGCONT)
+        with suppress(ProcessLookupError):  # gone meanwhile
+            os.kill(process, signal.SIGCONT)
     for _ in range(60):
         if len(processes(nodes)) == len(processes(nodes, GATEWAY)) == 2:
             break

@@ -7,9 +7,11 @@ from PIL import Image, ImageDraw, ImageStat
 from styletx import Settings, Style, stylize
 from styletx.core import guidance, inputs
 from styletx.core.guidance import MOST, blurred, calm_and_busy, guide, without_calm
-from styletx.core.matching import matched, nearest
+from styletx.core.matching import followed, matched, nearest
+from styletx.core.objective import build_terms
 from styletx.core.paintings import Painting
 from styletx.core.tensors import to_picture, to_tensor
+from styletx.core.vgg import vgg19
 
 CPU = torch.device("cpu")
 SIZE = (256, 176)
@@ -157,6 +159,50 @@ def test_only_places_of_the_region_follow_only_what_is_visible_of_the_painting()
     torch.testing.assert_close(found[..., 1], features[..., 1])
     for row in range(2):
         assert found[0, :, row, 0].tolist() in ([-1.0, -5.0], [-3.0, -7.0])
+
+
+def test_candidates_are_taken_from_all_columns_of_a_painting():
+    turns = (torch.arange(128.0) / 128 * 2 * torch.pi).repeat(128, 1)
+    painting = torch.stack([turns.cos(), turns.sin()])[None]
+    found = matched(painting, painting, torch.ones(1, 1, 128, 128))
+    assert found[0, 0].unique().numel() > 64
+
+
+def test_what_belongs_little_to_a_region_follows_no_place_however_soft_the_region_is():
+    soft = torch.tensor([[[[0.25, 0.05]]]])
+    assert followed(soft).tolist() == [[[[1.0, 0.0]]]]
+    assert followed(torch.zeros(1, 1, 2, 2)).max() == 0
+
+
+def style_terms(photo, styles, eye, **chosen):
+    """The terms of style of the first level, none of which is met."""
+    settings = Settings(size=128, **chosen)
+    levels, given = inputs.prepare_inputs(photo, styles, settings, None, None)
+    network = vgg19(CPU, eye, torch.float32)
+    scene = given.at_level(levels[0], CPU)
+    terms = build_terms(scene.photo, levels[0], scene, settings, network)
+    image = scene.photo.flip(3)
+    features = network(image, {layer for term in terms for layer in term.layers})
+    found = [(term, term.measure(image, features)) for term in terms if term.name == "style"]
+    assert all(torch.isfinite(loss) and loss > 0 for _, loss in found)
+    return [term for term, _ in found]
+
+
+@pytest.mark.parametrize("amount, statistics", [(0.8, 0.2), (0.4, 0.6)])
+def test_statistics_count_less_the_further_things_follow_places(product, eye, amount, statistics):
+    calm, follows, counts = style_terms(product, [Style(rough_and_smooth())], eye, guidance=amount)
+    assert calm.weight == pytest.approx(1 - counts.weight / statistics, abs=0.01)
+    assert follows.weight == pytest.approx(amount / 0.8 * counts.weight / statistics)
+    assert set(follows.layers) <= {"relu3_1", "relu4_1"}
+    assert "relu1_1" not in counts.layers
+
+
+@pytest.mark.parametrize(
+    "chosen", [{"style_weight": 0.5}, {"style_layers": "relu1_1"}, {"init": "noise"}], ids=str
+)
+def test_guidance_goes_with_other_settings_and_several_paintings(product, eye, chosen):
+    styles = [Style(rough_and_smooth(), share) for share in (1, 3)]
+    assert len(style_terms(product, styles, eye, **chosen)) == 3
 
 
 def test_a_thing_follows_places_as_far_as_the_guide_and_the_painting_say(product, half_busy, busy):

@@ -12,8 +12,9 @@ from torchvision.models import vgg19 as torchvisions_vgg19
 from styletx import Progress, Result, Settings, Style, stylize
 from styletx.core import vgg
 from styletx.core.color import to_oklab
-from styletx.core.guidance import guide
+from styletx.core.guidance import calm_and_busy, guide
 from styletx.core.losses import gram, moments
+from styletx.core.paintings import Painting
 from styletx.core.tensors import to_tensor
 from styletx.core.vgg import vgg19
 from styletx.core.weights import load, read_embedded
@@ -235,10 +236,12 @@ def test_a_strength_means_the_same_for_every_pair_and_size(pair, size, strengths
         assert of_content[0] <= content <= of_content[1], strength
 
 
-def share_of_calm_ground(photo):
-    """How much of a photo follows its own calm, and not the painting, by default."""
+def share_of_calm_ground(photo, painting):
+    """How much of a photo has only the painting's calm parts, by default."""
     found = guide(to_tensor(photo, photo.size, CPU), Settings().guidance)
-    return 0.0 if found is None else found.calm.mean().item()
+    image = to_tensor(painting, painting.size, CPU)
+    quiet = calm_and_busy(Painting(image, None, 1.0))[2]
+    return 0.0 if found is None else quiet * found.calm.mean().item()
 
 
 def test_every_example_has_the_style_of_its_painting_and_shows_its_photo(eye):
@@ -250,7 +253,7 @@ def test_every_example_has_the_style_of_its_painting_and_shows_its_photo(eye):
             picture = example.convert("RGB")
         judge = Judge(photo, painting, eye)
         before, after, other = (judge.look(one, size) for one in (photo, picture, painting))
-        nearer = 0.5 * (1 - share_of_calm_ground(photo))
+        nearer = 0.5 * (1 - share_of_calm_ground(photo, painting))
         assert after[0] < (1 - nearer) * before[0], pair
         assert after[1] < 0.8 * other[1], pair
 
