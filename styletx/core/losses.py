@@ -72,10 +72,15 @@ def moments(features: Tensor, where: Tensor | None = None) -> tuple[Tensor, Tens
     Together they hold what the Gram matrix holds; compared one by one, the mean no longer drowns
     the covariance, which is where the brush strokes are.
     """
-    positions = features.permute(0, 2, 3, 1).flatten(0, 2)
+    positions = positions_of(features)
     counts = None if where is None else where.view(-1, 1).to(positions)
     mean, covariance = Moments.apply(positions, counts)
     return mean, covariance
+
+
+def positions_of(features: Tensor) -> Tensor:
+    """Return the features of each position (N, C) of a layer (1, C, H, W)."""
+    return features.permute(0, 2, 3, 1).flatten(0, 2)
 
 
 def mean_of(features: Tensor, where: Tensor | None = None) -> Tensor:

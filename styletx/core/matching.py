@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from .losses import positions_of
+
 MOST_CANDIDATES = 2048  # places of a painting, evenly taken from it
 WITHIN = 0.3  # of what a region has at most: less of it follows no place
 BATCH = 1024  # places that are compared at a time
@@ -33,11 +35,6 @@ def matched(
     positions[chosen] = nearest(positions[chosen], candidates[taken])
     height, width = features.shape[2:]
     return positions.view(1, height, width, -1).permute(0, 3, 1, 2)
-
-
-def positions_of(activation: Tensor) -> Tensor:
-    """Return the features of each position (N, C) of a layer (1, C, H, W)."""
-    return activation.permute(0, 2, 3, 1).flatten(0, 2)
 
 
 def nearest(positions: Tensor, candidates: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from styletx.layers import deeper_layers, layer_names
+from styletx.layers import LayerWeights, deeper_layers, layer_names
 from styletx.settings import Settings
 
 from .guidance import CalmGround, Guide, blurred, without_calm
@@ -74,14 +74,14 @@ def build_terms(  # noqa: PLR0913
     terms = [content_term(photo, level.content_layers, alpha, compared, emphasis)]
     if level.refines:
         terms.append(composition_term(seen, COMPOSITION, held))
-    style = StyleTargets(own, seen, layers, compared, extractor, style_cache)
+    style = StyleTargets(own, seen, level.style_layers, compared, extractor, style_cache)
     for where, paintings in level_inputs.regions:
         where, paintings, calm = without_calm(where, paintings, level_inputs.guide)
         targets, counts = style.of_region(where, paintings, toward), level.style_layers
         weight = beta if where is None else beta * where.mean().item()  # all pixels weigh the same
         if where is not None and calm is not None:
             ground = recolored(level_inputs.photo, level_inputs, settings)
-            terms.append(style.term_of_calm(calm, ground, level, beta, toward))
+            terms.append(style.term_of_calm(calm, ground, beta, toward))
             first = ground if settings.init == "noise" and not level.refines else seen
             follows = style.term_of_places(first, where, paintings, level_inputs.photo, toward)
             terms.append(follows._replace(weight=weight * calm.local))
@@ -123,7 +123,7 @@ class StyleTargets:
 
     photo: Features  # by the whole network, where `toward` is below 1
     canvas: Tensor
-    layers: tuple[str, ...]
+    counts: LayerWeights
     compared: Comparison
     extractor: FeatureExtractor
     style_cache: StyleStatisticsCache | None
@@ -148,16 +148,14 @@ class StyleTargets:
             targets = [(add_difference(target, found, seen), share) for target, share in targets]
         return targets
 
-    def term_of_calm(
-        self, calm: CalmGround, ground: Tensor, level: Level, beta: float, toward: float
-    ) -> Term:
+    def term_of_calm(self, calm: CalmGround, ground: Tensor, beta: float, toward: float) -> Term:
         """Return the term of calm ground, which is to be as `ground`, with the paintings' grain."""
         grains = []
         for image, visible, share in calm.paintings:
             even = self.extractor(blurred(image, GRAIN_REACH), self.deeper)
             grains.append((grain(self.features(image), even, visible, toward), share))
         base = self.extractor(ground, self.deeper)
-        return calm_term(base, grains, deeper_layers(level.style_layers), beta, calm.where)
+        return calm_term(base, grains, deeper_layers(self.counts), beta, calm.where)
 
     def term_of_places(
         self,
@@ -178,8 +176,8 @@ class StyleTargets:
         for image, visible, share in paintings:
             painting, shown = self.features(image), mask_per_layer(visible, layers)
             for layer in layers:
-                given = canvas[layer], painting[layer], region[layer], shown.get(layer)
-                found[layer] = found[layer] + share * matched(*given)
+                places = matched(canvas[layer], painting[layer], region[layer], shown.get(layer))
+                found[layer] = found[layer] + share * places
         self.seen.clear()
         if toward < 1:
             own = self.extractor(photo, layers)
@@ -192,9 +190,13 @@ class StyleTargets:
             self.seen[id(image)] = self.extractor(image, self.deeper)
         return self.seen[id(image)]
 
-    @cached_property
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return layer_names(self.counts)
+
+    @property
     def deeper(self) -> tuple[str, ...]:
-        return layer_names(deeper_layers(tuple((layer, 1.0) for layer in self.layers)))
+        return layer_names(deeper_layers(self.counts))
 
     @cached_property
     def canvas_features(self) -> tuple[Features, Features]:

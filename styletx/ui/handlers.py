@@ -330,6 +330,7 @@ class Page:
         for name, field in fields.items():
             look = partial(received, queue=self.queue, name=name)
             on(field, "upload")(look, field, [self.parts["status"], made], **quick)
+        # Only then: a call that ends wipes out what all fields say
         made.change(shown_instead, all_fields, all_fields, **quick)
 
         def repeat(file: Any, *values: Any) -> Any:

@@ -81,7 +81,7 @@ def seconds_lost(runner: Cluster, act: Callable[[], object]) -> tuple[str, float
 
 
 def summed_up(found: Sequence[tuple[str, float]]) -> str:
-    """What deaths of one kind cost."""
+    """How deaths of one kind ended, and the seconds that they cost."""
     seconds = [lost for _, lost in found]
     return (
         f"{told(Counter(end for end, _ in found))}; {statistics.median(seconds):.1f} s without an "

@@ -61,7 +61,7 @@ def test_a_first_canvas_is_as_far_from_its_targets_as_the_whole_network_sees_it(
     painting, where = picture.flip(2), picture[:, :1].flip(3)
     paintings = [Painting(painting, None, 1.0)]
     photo = whole(painting.flip(3), ["relu2_1"])
-    style = StyleTargets(photo, picture, ("relu2_1",), RELATIVE, factored, None)
+    style = StyleTargets(photo, picture, (("relu2_1", 1.0),), RELATIVE, factored, None)
     region = mask_per_layer(where, ["relu2_1"])
     by_whole, by_factored = (
         RELATIVE.per_layer(one(picture, ["relu2_1"]), region)["relu2_1"]
